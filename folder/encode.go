@@ -274,7 +274,7 @@ func DecodeContext(b []byte, limit int) (Context, []byte, error) {
 
 // AppendLocal appends the encoding of l to b: flags (0x01 something is there,
 // 0x02 racy, 0x04 the value equals that of its dot in the register, 0x08 it has
-// a dot), then inode, ctime (zigzag), [replica, counter], [value].
+// a dot, 0x10 implicit), then inode, ctime (zigzag), [replica, counter], [value].
 func AppendLocal(b []byte, l Local, r Register) []byte {
 	if l.Value.Kind == Absent {
 		return append(b, 0)
@@ -289,6 +289,9 @@ func AppendLocal(b []byte, l Local, r Register) []byte {
 	}
 	if !l.Dot.IsZero() {
 		flags |= 8
+	}
+	if l.Implicit {
+		flags |= 16
 	}
 	b = append(b, flags)
 	b = binary.AppendUvarint(b, l.Stat.Inode)
@@ -310,7 +313,7 @@ func DecodeLocal(b []byte, reg Register) (Local, []byte, error) {
 	if flags == 0 {
 		return Local{}, r.b, r.err
 	}
-	var l Local
+	l := Local{Implicit: flags&16 != 0}
 	l.Stat = Stat{Inode: r.uint(1<<64 - 1), CTime: r.int(), Racy: flags&2 != 0}
 	if flags&8 != 0 {
 		l.Dot = r.dot()

@@ -153,7 +153,8 @@ type Stat struct {
 // put Value there; it is zero when no dot of the register is on disk (an
 // implicit directory, a local change on a receiving replica).
 type Local struct {
-	Value Value
-	Dot   Dot
-	Stat  Stat
+	Value    Value
+	Dot      Dot
+	Stat     Stat
+	Implicit bool // a directory that is here only for what lives below it
 }
