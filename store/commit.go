@@ -1,0 +1,151 @@
+package store
+
+import (
+	"qsync/folder"
+)
+
+// Change is one observation of the disk, made by a scan or by an apply.
+type Change struct {
+	Path   folder.Path
+	Before folder.Local // what the record's Local was when the observer started
+	After  folder.Local // what the disk holds now; Kind Absent: nothing
+
+	// Applied: sync put After there, it is no user's write. After.Dot names
+	// the write that was applied, zero for an implicit directory.
+	Applied bool
+	// Retire, if not zero, is a losing write whose content is safe elsewhere.
+	Retire folder.Dot
+}
+
+// Outcome says what a commit made of its changes.
+type Outcome struct {
+	Stale    []folder.Path // changed since Before was read: look again
+	Issued   int           // own writes announced
+	Added    int           // of them entries that were not there
+	Modified int
+	Deleted  int
+	Bytes    int64 // of content added or modified
+}
+
+// Commit records what the disk holds. With announce, what a user changed
+// becomes a write of this replica; without, it is kept as a local deviation.
+// The whole is durable when Commit returns.
+func (s *Store) Commit(changes []Change, announce bool) (Outcome, error) {
+	var out Outcome
+	err := s.update(func(t *txn) error {
+		out = Outcome{}
+		for i := range changes {
+			if err := t.commit(&changes[i], announce, &out); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (t *txn) commit(c *Change, announce bool, out *Outcome) error {
+	old, err := t.record(c.Path)
+	if err != nil {
+		return err
+	}
+	if old.Local != c.Before {
+		out.Stale = append(out.Stale, c.Path)
+		return nil
+	}
+	r := old
+	r.Local = c.After
+	moved := false
+	if c.Applied {
+		// Others hear of the path again, now that the content can be had here.
+		moved = !old.Have() && r.Have() && r.Local.Value.Kind == folder.File && t.meta.Peers > 1
+	} else {
+		moved = t.observe(&r, old, announce, out)
+	}
+	if !c.Retire.IsZero() {
+		r.Register = r.Register.Retire(c.Retire)
+		moved = true
+	}
+	return t.put(old, r, moved, 0)
+}
+
+// observe turns what a scan saw into the record r and reports whether the
+// register changed.
+func (t *txn) observe(r *Record, old Record, announce bool, out *Outcome) bool {
+	was, now := old.Local, r.Local
+	r.Local.Dot, r.Local.Implicit = folder.Dot{}, false
+	if now.Value.Kind == folder.Absent {
+		if !announce || was.Value.Kind == folder.Absent {
+			return false
+		}
+		r.Register = old.Register.Delete(was)
+		out.Issued++
+		out.Deleted++
+		return len(r.Register.Sibs) != len(old.Register.Sibs)
+	}
+	if sib, ok := showing(old.Register, now.Value, was.Dot); ok {
+		// Another way to what is known already: our own apply seen early, a
+		// crash between swap and commit, a user who did the same by hand.
+		r.Local.Dot, r.Local.Value = sib.Dot, folder.Value{}
+		r.Local.Value = asOnDisk(sib.Value, now.Value)
+		return false
+	}
+	if folder.SameOnDisk(was.Value, now.Value) && (!was.Dot.IsZero() || was.Implicit || !announce) {
+		// Only inode or ctime differ.
+		r.Local.Dot, r.Local.Value, r.Local.Implicit = was.Dot, was.Value, was.Implicit
+		return false
+	}
+	if was.Implicit && now.Value.Kind == folder.Dir {
+		r.Local.Implicit = true
+		return false
+	}
+	if !announce {
+		return false
+	}
+	v := now.Value
+	if was.Value.Kind == folder.File && v.Kind == folder.File {
+		v.Base = folder.Base{Content: was.Value.ContentID(), Mode: was.Value.Mode}
+	}
+	t.meta.Counter++
+	d := folder.Dot{Replica: t.meta.Replica, Counter: t.meta.Counter}
+	t.meta.Context = t.meta.Context.With(d)
+	r.Register = old.Register.Edit(was, d, v)
+	r.Local.Dot, r.Local.Value = d, v
+	out.Issued++
+	if was.Value.Kind == folder.Absent {
+		out.Added++
+	} else {
+		out.Modified++
+	}
+	if !folder.SameContent(was.Value, v) {
+		out.Bytes += v.Size
+	}
+	return true
+}
+
+// showing returns the live write that v shows, the winner or prefer first.
+func showing(r folder.Register, v folder.Value, prefer folder.Dot) (folder.Sibling, bool) {
+	if !r.Live() {
+		return folder.Sibling{}, false
+	}
+	res := r.Resolve()
+	if folder.SameOnDisk(res.Value, v) {
+		res.Winner.Value = res.Value
+		return res.Winner, true
+	}
+	var found folder.Sibling
+	for _, s := range r.Sibs {
+		if folder.SameOnDisk(s.Value, v) && (found.Dot.IsZero() || s.Dot == prefer) {
+			found = s
+		}
+	}
+	return found, !found.Dot.IsZero()
+}
+
+// asOnDisk is the write's value with the metadata that the disk shows.
+func asOnDisk(v, disk folder.Value) folder.Value {
+	if v.Kind != folder.Symlink {
+		v.Mode, v.MTime = disk.Mode, disk.MTime
+	}
+	return v
+}

@@ -1,0 +1,61 @@
+// Package store is what a node knows of one folder, durable in one bbolt file.
+//
+// # Buckets
+//
+//	meta      name -> value          replica, counter, epoch, seq, context, horizon, totals, ...
+//	records   path key -> record     the register of a path, what the disk holds there, its journal position
+//	journal   position -> row        one row a path, its latest change: from whom it came, bytes, path key
+//	wanted    path key -> bytes      paths whose disk differs from what the register shows
+//	digests   digest[:8]+key -> ""   where content may be found here; advisory, may miss entries
+//	peers     node ID -> peer        cursors both ways, what the peer still wants, name, address
+//
+// A path key is the path with '/' stored as 0x00, so key order is the order of
+// a walk. Positions are 8 bytes big-endian.
+//
+//	record  = position, flags (0x01 tombstone time follows), [unix seconds], register, local
+//	row     = peer number (0: own), bytes of content, path key
+//
+// register, local and context are encoded by package folder.
+//
+// # The journal is the queue
+//
+// Every change of a register, own or merged, moves its path to position
+// seq+1 in the transaction that changes it. What a peer has missed is what
+// stands behind its cursor: nothing is queued per peer, nothing can overflow,
+// and 100 000 edits of ten files are ten rows. [Store.Since] reads on from a
+// cursor, [Store.Wait] blocks until there is more, [Store.Accept] merges a
+// batch and moves the cursor in one transaction. A row that came from a peer
+// unchanged is not offered back to it.
+//
+// # The folder context
+//
+// The context F holds events whose fate this replica knows without looking at
+// a register: a path without a record is an empty register under F, and an
+// event that F covers need not stand in a register's own context. F grows by
+// own events at once, and by a peer's F only in the transaction that accepts
+// the batch which reaches the head of that peer's journal as it was when its F
+// was read: then everything F speaks of has been merged. Adopting it with any
+// earlier batch would declare dead what is still on its way.
+//
+// A tombstone (a record without live writes and with nothing on disk) is
+// dropped once every known peer's confirmed cursor has passed it. The highest
+// position dropped is the horizon: a peer with an older cursor gets a snapshot,
+// the records in key order, in which a gap between two paths says "empty
+// register under the sender's F".
+//
+// # Order of durability
+//
+// bbolt makes a transaction durable before Update returns. An own event is
+// committed before any peer can see it (else a crash could issue the same dot
+// twice), and what was applied to the disk is committed after it is durable
+// there (else the map would claim files that a power cut takes away). The push
+// to peers is woken by the commit, so it never waits for anything but it.
+//
+// # Identity
+//
+// The replica ID is born with the file. It rotates when the file was copied or
+// restored (inode, file system or machine differ from those recorded in it),
+// or when a peer knows an event of ours that we never issued; the epoch, which
+// names the journal, rotates with it. Rotation is always safe: the worst it
+// does is a conflict copy.
+package store

@@ -1,0 +1,163 @@
+package store
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"qsync/folder"
+)
+
+// Peer is what is remembered of another node.
+type Peer struct {
+	ID       NodeID
+	Number   uint64 // names it, in its present epoch, in journal rows
+	Replica  folder.ReplicaID
+	Epoch    uint64 // of its journal
+	Cursor   uint64 // how far its journal has been merged here
+	Snapshot bool   // a snapshot of it is under way: it counts when it is complete
+	Reached  uint64 // while it is: how far the journal behind it was merged
+
+	OurEpoch  uint64 // the epoch of ours that Confirmed counts in
+	Confirmed uint64 // how far it has made our journal durable
+	Want      Want   // what it still had to fetch or apply when last heard
+	Name      string
+	Address   string
+	Mode      uint8
+	LastSeen  time.Time
+}
+
+type peerCache struct {
+	mu    sync.Mutex
+	all   map[NodeID]Peer
+	dirty map[NodeID]bool
+}
+
+func (c *peerCache) of(id NodeID) Peer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.all[id]
+	p.ID = id
+	return p
+}
+
+// commit takes over what a transaction, durable by now, made of its peers.
+func (c *peerCache) commit(done []Peer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range done {
+		// What the peer confirmed meanwhile is newer than what the caller read.
+		if now, ok := c.all[p.ID]; ok && now.LastSeen.After(p.LastSeen) {
+			p.OurEpoch, p.Confirmed, p.Want, p.LastSeen = now.OurEpoch, now.Confirmed, now.Want, now.LastSeen
+		}
+		c.all[p.ID] = p
+	}
+}
+
+// putPeer writes p with the transaction.
+func (t *txn) putPeer(p Peer) error {
+	t.peers = append(t.peers, p)
+	return t.store.peers.write(t.Tx, p)
+}
+
+func (c *peerCache) write(tx *bolt.Tx, p Peer) error {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return tx.Bucket(bucketPeers).Put(p.ID[:], b)
+}
+
+func (c *peerCache) load(tx *bolt.Tx) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all, c.dirty = make(map[NodeID]Peer), make(map[NodeID]bool)
+	return tx.Bucket(bucketPeers).ForEach(func(_, v []byte) error {
+		var p Peer
+		if err := json.Unmarshal(v, &p); err != nil {
+			return err
+		}
+		c.all[p.ID] = p
+		return nil
+	})
+}
+
+func (c *peerCache) save(t *txn) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id := range c.dirty {
+		if err := c.write(t.Tx, c.all[id]); err != nil {
+			return err
+		}
+	}
+	clear(c.dirty)
+	return nil
+}
+
+// Peers returns all nodes this folder was ever shared with, by ID.
+func (s *Store) Peers() []Peer {
+	s.peers.mu.Lock()
+	defer s.peers.mu.Unlock()
+	return slices.SortedFunc(maps.Values(s.peers.all), func(a, b Peer) int {
+		return slices.Compare(a.ID[:], b.ID[:])
+	})
+}
+
+// Peer returns what is remembered of one node; of an unknown one, just its ID.
+func (s *Store) Peer(id NodeID) Peer { return s.peers.of(id) }
+
+// Greet records that peer id said hello with this replica and epoch, and
+// returns what to resume from: its journal from Cursor on. A new epoch is a new
+// journal and starts over.
+func (s *Store) Greet(hello Peer) (Peer, error) {
+	var p Peer
+	err := s.update(func(t *txn) error {
+		p = s.peers.of(hello.ID)
+		if p.Number == 0 || p.Epoch != hello.Epoch {
+			t.meta.Peers++
+			p.Number = t.meta.Peers
+			p.Epoch, p.Cursor = hello.Epoch, 0
+		}
+		p.Snapshot = false
+		p.Replica, p.Name, p.Address, p.Mode = hello.Replica, hello.Name, hello.Address, hello.Mode
+		p.LastSeen = time.Now()
+		return t.putPeer(p)
+	})
+	return p, err
+}
+
+// Confirm notes that a peer has made our journal of epoch durable up to cursor,
+// and what it still wants. It is written with the next transaction or at close:
+// losing it repeats a few entries.
+func (s *Store) Confirm(id NodeID, epoch, cursor uint64, w Want) {
+	s.peers.mu.Lock()
+	defer s.peers.mu.Unlock()
+	p, ok := s.peers.all[id]
+	if !ok {
+		return
+	}
+	p.OurEpoch, p.Confirmed, p.Want, p.LastSeen = epoch, cursor, w, time.Now()
+	s.peers.all[id] = p
+	s.peers.dirty[id] = true
+}
+
+// Forget removes a peer that will not come back, so that it no longer keeps
+// tombstones alive. Its writes stay valid.
+func (s *Store) Forget(id NodeID) error {
+	return s.update(func(t *txn) error {
+		s.peers.mu.Lock()
+		delete(s.peers.all, id)
+		delete(s.peers.dirty, id)
+		s.peers.mu.Unlock()
+		return t.Bucket(bucketPeers).Delete(id[:])
+	})
+}
+
+// SavePeers writes what [Store.Confirm] noted.
+func (s *Store) SavePeers() error {
+	return s.update(func(t *txn) error { return s.peers.save(t) })
+}

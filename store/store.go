@@ -1,0 +1,233 @@
+package store
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"qsync/folder"
+)
+
+// Errors a caller may branch on.
+var (
+	// ErrBusy: another process has the file open.
+	ErrBusy = errors.New("the folder map is in use by another process")
+	// ErrNewer: the file was written by a later version; it is left alone.
+	ErrNewer = errors.New("the folder map was written by a newer qsync")
+	// ErrGap: a batch does not follow the cursor it claims to follow.
+	ErrGap = errors.New("batch does not follow the cursor")
+	// ErrWait: a register cannot be told yet; try again a little later.
+	ErrWait = errors.New("a register cannot be told yet")
+	// ErrRollback: a peer knows events of this replica that it never issued.
+	ErrRollback = errors.New("a peer knows events of ours that we never issued")
+	// ErrForged: a register or context that no honest replica could send.
+	ErrForged = errors.New("impossible event counter")
+)
+
+const schema = 1
+
+// maxJump bounds how far ahead of what is known a peer may claim a replica's
+// counter to be, so that a hostile one cannot bury others' later edits (F102).
+const maxJump = 1 << 40
+
+var (
+	bucketMeta    = []byte("meta")
+	bucketRecords = []byte("records")
+	bucketJournal = []byte("journal")
+	bucketWanted  = []byte("wanted")
+	bucketDigests = []byte("digests")
+	bucketPeers   = []byte("peers")
+
+	keyMeta = []byte("meta")
+)
+
+// Options of [Open]. The zero value is usable.
+type Options struct {
+	// Machine identifies this machine (its machine-id); a file that was
+	// written on another one is a copy and gets a new identity.
+	Machine string
+	// TombstoneAge is how long a deletion is remembered at least; 0 means it
+	// goes as soon as every peer has it.
+	TombstoneAge time.Duration
+}
+
+// Totals counts what this machine's disk holds of the folder.
+type Totals struct {
+	Files, Dirs, Symlinks, Bytes int64
+}
+
+// Entries is the number of entries of every kind.
+func (t Totals) Entries() int64 { return t.Files + t.Dirs + t.Symlinks }
+
+// Want counts what differs between the disk and the registers.
+type Want struct {
+	Entries, Bytes int64
+}
+
+// Store is an open folder map. It is safe for concurrent use.
+type Store struct {
+	db   *bolt.DB
+	opts Options
+
+	fresh bool   // nothing was known before
+	note  string // what Open found and mended, for people
+
+	writing sync.Mutex // held through a whole update, so that meta is that of the transaction before
+	mu      sync.Mutex // guards meta and changed
+	meta    meta       // as of the last committed transaction
+	changed chan struct{}
+
+	digests digestIndex
+	peers   peerCache
+}
+
+// meta is the one value of the meta bucket, rewritten with every transaction
+// that changes it.
+type meta struct {
+	Schema  int
+	Replica folder.ReplicaID
+	Counter uint64 // of the last own event
+	Epoch   uint64
+	Seq     uint64 // last journal position
+	Horizon uint64 // last position of which a tombstone was dropped
+	Context folder.Context
+	Totals  Totals
+	Want    Want
+	Peers   uint64 // peer numbers handed out
+	Caught  bool   // a whole exchange with a peer was completed once
+	File    string // identity of the database file
+	Root    string // identity of the folder's root, as its owner sees it
+	Mode    uint8
+	Clean   bool // closed in order
+	LastRun string
+}
+
+func random64() uint64 {
+	var b [8]byte
+	for {
+		if _, err := rand.Read(b[:]); err != nil {
+			panic(err) // documented never to happen
+		}
+		if n := binary.BigEndian.Uint64(b[:]); n != 0 {
+			return n
+		}
+	}
+}
+
+// Fresh reports whether the map was empty when it was opened: new, lost or damaged.
+func (s *Store) Fresh() bool { return s.fresh }
+
+// Note says in a sentence what [Open] had to mend, "" if nothing.
+func (s *Store) Note() string { return s.note }
+
+// Identity is what other replicas need to know of this one.
+type Identity struct {
+	Replica folder.ReplicaID
+	Epoch   uint64 // names the journal; renewed with it
+	Seq     uint64 // its last position
+	Context folder.Context
+}
+
+// Identity returns this replica's identity as of now.
+func (s *Store) Identity() Identity {
+	m := s.now()
+	return Identity{m.Replica, m.Epoch, m.Seq, m.Context}
+}
+
+// Totals returns what the disk holds, Want what differs.
+func (s *Store) Totals() Totals { return s.now().Totals }
+
+// Want returns how many paths, and bytes of content, differ from the registers.
+func (s *Store) Want() Want { return s.now().Want }
+
+// CaughtUp reports whether a whole exchange with some peer was ever completed.
+func (s *Store) CaughtUp() bool { return s.now().Caught }
+
+// Root returns the identity of the folder's root as last set, "" if never.
+func (s *Store) Root() string { return s.now().Root }
+
+// SetRoot records the identity of the folder's root.
+func (s *Store) SetRoot(id string) error {
+	return s.update(func(t *txn) error { t.meta.Root = id; return nil })
+}
+
+// LastRun returns what [Store.SetLastRun] kept, for people.
+func (s *Store) LastRun() string { return s.now().LastRun }
+
+// SetLastRun keeps a text about the last run.
+func (s *Store) SetLastRun(text string) error {
+	return s.update(func(t *txn) error { t.meta.LastRun = text; return nil })
+}
+
+func (s *Store) now() meta {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.meta
+}
+
+// txn is one read-write transaction.
+type txn struct {
+	*bolt.Tx
+	store   *Store
+	meta    meta
+	records *bolt.Bucket
+	journal *bolt.Bucket
+	wanted  *bolt.Bucket
+	digests []digestChange
+	peers   []Peer
+	time    int64 // unix seconds
+}
+
+// update runs fn in a read-write transaction that is durable when update
+// returns nil, and wakes those who wait for the journal.
+func (s *Store) update(fn func(*txn) error) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	var after *txn
+	err := s.db.Update(func(tx *bolt.Tx) error {
+		t := &txn{Tx: tx, store: s, meta: s.now(), time: time.Now().Unix()}
+		t.records, t.journal, t.wanted = tx.Bucket(bucketRecords), tx.Bucket(bucketJournal), tx.Bucket(bucketWanted)
+		t.journal.FillPercent = 0.95 // positions only grow
+		if err := fn(t); err != nil {
+			return err
+		}
+		if err := s.digests.add(tx, t.digests, t.meta.Clean); err != nil {
+			return err
+		}
+		after = t
+		return putMeta(tx, t.meta)
+	})
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	s.peers.commit(after.peers)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if after.meta.Seq != s.meta.Seq {
+		close(s.changed)
+		s.changed = make(chan struct{})
+	}
+	s.meta = after.meta
+	return nil
+}
+
+func (s *Store) view(fn func(*bolt.Tx) error) error {
+	if err := s.db.View(fn); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return nil
+}
+
+// Close closes the file. Further calls fail.
+func (s *Store) Close() error {
+	err := s.update(func(t *txn) error {
+		t.meta.Clean = true
+		return s.peers.save(t)
+	})
+	return errors.Join(err, s.db.Close())
+}

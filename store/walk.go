@@ -1,0 +1,294 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"qsync/folder"
+)
+
+// page is how many records one read transaction visits: long ones pin pages
+// and make the file grow.
+const page = 2000
+
+// Record returns what is known of p; of an unknown path, an empty record.
+func (s *Store) Record(p folder.Path) (r Record, err error) {
+	err = s.view(func(tx *bolt.Tx) (err error) {
+		r, err = readRecord(tx.Bucket(bucketRecords), p)
+		return err
+	})
+	return r, err
+}
+
+// Records yields the records at and below under ("" for all) in key order, read
+// in pages, so it sees changes made while it runs behind its position.
+func (s *Store) Records(under folder.Path) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		next, first := under.Key(), true
+		prefix := append(under.Key(), 0)
+		for next != nil {
+			var batch []Record
+			err := s.view(func(tx *bolt.Tx) error {
+				c := tx.Bucket(bucketRecords).Cursor()
+				k, v := c.Seek(next)
+				if !first && bytes.Equal(k, next) {
+					k, v = c.Next()
+				}
+				for ; k != nil && len(batch) < page; k, v = c.Next() {
+					if under != "" && !bytes.HasPrefix(k, prefix) && !bytes.Equal(k, prefix[:len(prefix)-1]) {
+						k = nil
+						break
+					}
+					r, err := decodeRecord(folder.PathOfKey(k), v)
+					if err != nil {
+						return err
+					}
+					batch = append(batch, r)
+				}
+				if k == nil {
+					next = nil
+				} else {
+					next = batch[len(batch)-1].Path.Key()
+				}
+				return nil
+			})
+			first = false
+			if err != nil {
+				yield(Record{}, err)
+				return
+			}
+			for _, r := range batch {
+				if !yield(r, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Wanted returns up to limit records, in key order behind path after, whose
+// disk differs from what their register shows.
+func (s *Store) Wanted(after folder.Path, limit int) (out []Record, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		records := tx.Bucket(bucketRecords)
+		c := tx.Bucket(bucketWanted).Cursor()
+		start := after.Key()
+		for k, _ := c.Seek(start); k != nil && len(out) < limit; k, _ = c.Next() {
+			if len(start) > 0 && bytes.Equal(k, start) {
+				continue
+			}
+			r, err := readRecord(records, folder.PathOfKey(k))
+			if err != nil {
+				return err
+			}
+			out = append(out, r)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// LiveBelow reports whether any path below p exists by its register.
+func (s *Store) LiveBelow(p folder.Path) (live bool, err error) {
+	prefix := append(p.Key(), 0)
+	err = s.view(func(tx *bolt.Tx) error {
+		c := tx.Bucket(bucketRecords).Cursor()
+		for k, v := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
+			r, err := decodeRecord(folder.PathOfKey(k), v)
+			if err != nil {
+				return err
+			}
+			if r.Register.Live() {
+				live = true
+				return nil
+			}
+		}
+		return nil
+	})
+	return live, err
+}
+
+// SetMode records the folder's mode. A replica that begins to announce forgets
+// what it kept as local deviations, so that the next scan announces them.
+func (s *Store) SetMode(mode uint8, announces bool) error {
+	if s.now().Mode == mode {
+		return nil
+	}
+	var local []Record
+	if announces {
+		for r, err := range s.Records("") {
+			if err != nil {
+				return err
+			}
+			if r.Local.Value.Kind != folder.Absent && r.Local.Dot.IsZero() && !r.Local.Implicit {
+				local = append(local, r)
+			}
+		}
+	}
+	return s.update(func(t *txn) error {
+		t.meta.Mode = mode
+		for _, old := range local {
+			r := old
+			r.Local = folder.Local{}
+			if err := t.put(old, r, false, 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Mode returns the mode last set, 0 if none was.
+func (s *Store) Mode() uint8 { return s.now().Mode }
+
+// retired is how long a peer may be away before it stops keeping tombstones
+// alive (F90). Should it come back, it gets a snapshot.
+const retired = 180 * 24 * time.Hour
+
+// Collect drops the tombstones that every known peer has confirmed and that are
+// older than [Options].TombstoneAge, and returns how many. Whoever has not
+// confirmed them by then (a peer unknown so far) gets a snapshot.
+func (s *Store) Collect() (int, error) {
+	upto := s.now().Seq
+	for _, p := range s.Peers() {
+		if time.Since(p.LastSeen) > retired {
+			continue
+		}
+		if p.OurEpoch != s.now().Epoch {
+			return 0, nil
+		}
+		upto = min(upto, p.Confirmed)
+	}
+	before := time.Now().Add(-s.opts.TombstoneAge).Unix()
+	dropped := 0
+	var keys []folder.Path
+	for r, err := range s.Records("") {
+		if err != nil {
+			return dropped, err
+		}
+		if r.tomb != 0 && r.tomb <= before && r.Seq <= upto {
+			keys = append(keys, r.Path)
+		}
+		if len(keys) == page {
+			n, err := s.drop(keys, upto)
+			if err != nil {
+				return dropped, err
+			}
+			dropped, keys = dropped+n, keys[:0]
+		}
+	}
+	n, err := s.drop(keys, upto)
+	return dropped + n, err
+}
+
+func (s *Store) drop(paths []folder.Path, upto uint64) (n int, err error) {
+	if len(paths) == 0 {
+		return 0, nil
+	}
+	err = s.update(func(t *txn) error {
+		n = 0
+		for _, p := range paths {
+			r, err := t.record(p)
+			if err != nil {
+				return err
+			}
+			// The folder context must speak for the register from now on.
+			if r.tomb == 0 || r.Seq > upto || len(r.Register.Trim(t.meta.Context).Ctx) != 0 {
+				continue
+			}
+			if err := t.journal.Delete(seqKey(r.Seq)); err != nil {
+				return err
+			}
+			if err := t.records.Delete(p.Key()); err != nil {
+				return err
+			}
+			t.meta.Horizon = max(t.meta.Horizon, r.Seq)
+			n++
+		}
+		return nil
+	})
+	return n, err
+}
+
+// Check verifies that the buckets agree with each other and that every page is
+// sound. Tests call it whenever a store is closed.
+func (s *Store) Check() error {
+	if err := s.walkPages(); err != nil {
+		return err
+	}
+	return s.view(func(tx *bolt.Tx) error {
+		m, err := metaOf(tx)
+		if err != nil {
+			return err
+		}
+		var got meta
+		rows, wanted := 0, 0
+		err = tx.Bucket(bucketRecords).ForEach(func(k, v []byte) error {
+			r, err := decodeRecord(folder.PathOfKey(k), v)
+			if err != nil {
+				return err
+			}
+			w, err := checkRecord(tx, r, m)
+			if r.Seq != 0 {
+				rows++
+			}
+			if w {
+				wanted++
+			}
+			t := txn{}
+			t.count(r.Local.Value, 1)
+			got.Totals.Files += t.meta.Totals.Files
+			got.Totals.Dirs += t.meta.Totals.Dirs
+			got.Totals.Symlinks += t.meta.Totals.Symlinks
+			got.Totals.Bytes += t.meta.Totals.Bytes
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if n := tx.Bucket(bucketJournal).Stats().KeyN; n != rows {
+			return fmt.Errorf("check: %d journal rows for %d announced records", n, rows)
+		}
+		if n := tx.Bucket(bucketWanted).Stats().KeyN; n != wanted || int64(n) != m.Want.Entries {
+			return fmt.Errorf("check: %d wanted rows, %d wanted records, total says %d", n, wanted, m.Want.Entries)
+		}
+		if got.Totals != m.Totals {
+			return fmt.Errorf("check: totals %+v, records say %+v", m.Totals, got.Totals)
+		}
+		return nil
+	})
+}
+
+func checkRecord(tx *bolt.Tx, r Record, m meta) (wanted bool, err error) {
+	if r.Seq > m.Seq {
+		return false, fmt.Errorf("check: %q at position %d of %d", r.Path, r.Seq, m.Seq)
+	}
+	if r.Seq != 0 {
+		v := tx.Bucket(bucketJournal).Get(seqKey(r.Seq))
+		row, err := decodeRow(v)
+		if err != nil || folder.PathOfKey(row.key) != r.Path {
+			return false, fmt.Errorf("check: %q is not at its journal position %d", r.Path, r.Seq)
+		}
+	}
+	for _, s := range r.Register.Sibs {
+		if s.Dot.Replica == m.Replica && s.Dot.Counter > m.Counter {
+			return false, fmt.Errorf("check: %q holds an own write never issued", r.Path)
+		}
+	}
+	wanted, size := r.Wanted()
+	v := tx.Bucket(bucketWanted).Get(r.Path.Key())
+	if wanted != (v != nil) {
+		return false, fmt.Errorf("check: %q wanted %v, bucket says %v", r.Path, wanted, v != nil)
+	}
+	if wanted {
+		if n, _ := binary.Uvarint(v); int64(n) != size {
+			return false, fmt.Errorf("check: %q wants %d bytes, bucket says %d", r.Path, size, n)
+		}
+	}
+	return wanted, nil
+}
