@@ -1,0 +1,302 @@
+package disk
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"qsync/folder"
+)
+
+// dir is an open directory. Whatever is done in it is done by its descriptor
+// and a single name, so nobody can redirect us by swapping a parent.
+type dir struct {
+	file     int
+	pathOnly bool // opened without permission to read: names can be reached, not listed
+}
+
+const dirFlags = unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
+
+// eintr repeats f until no signal interrupts it.
+func eintr(f func() error) error {
+	for {
+		if err := f(); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+func fail(op, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &fs.PathError{Op: op, Path: name, Err: err}
+}
+
+func openDir(path string) (*dir, error) {
+	fd := -1
+	err := eintr(func() (err error) {
+		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return nil, fail("open", path, err)
+	}
+	return &dir{file: fd}, nil
+}
+
+// Close releases the descriptor; a second call does nothing.
+func (d *dir) Close() error {
+	if d.file < 0 {
+		return nil
+	}
+	fd := d.file
+	d.file = -1
+	return unix.Close(fd)
+}
+
+func (d *dir) fd() int { return d.file }
+
+func (d *dir) sub(name string) (*dir, error) {
+	return d.child(name, unix.Openat)
+}
+
+// child opens directory name by open, to read it if we may.
+func (d *dir) child(name string, open func(int, string, int, uint32) (int, error)) (*dir, error) {
+	c := &dir{file: -1}
+	try := func(flags int) error {
+		return eintr(func() (err error) {
+			c.file, err = open(d.file, name, flags|dirFlags, 0)
+			return err
+		})
+	}
+	err := try(unix.O_RDONLY)
+	if err == unix.EACCES {
+		c.pathOnly = true
+		err = try(unix.O_PATH)
+	}
+	if err != nil {
+		return nil, fail("open", name, err)
+	}
+	return c, nil
+}
+
+func (d *dir) walk(p folder.Path) (*dir, error) {
+	if p == "" {
+		// Not dup(2): the copies would share one reading position.
+		return d.sub(".")
+	}
+	c, err := d.child(string(p), beneath)
+	switch {
+	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EPERM),
+		errors.Is(err, unix.E2BIG), errors.Is(err, unix.ENAMETOOLONG):
+		return d.walkSteps(p)
+	}
+	return c, err
+}
+
+// beneath opens a relative path in one call that the kernel keeps free of
+// symlinks. Android kills a process for system calls it does not list.
+func beneath(at int, path string, flags int, _ uint32) (int, error) {
+	if runtime.GOOS == "android" {
+		return -1, unix.ENOSYS
+	}
+	return unix.Openat2(at, path, &unix.OpenHow{
+		Flags:   uint64(flags),
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
+	})
+}
+
+// walkSteps is walk for kernels without openat2 (before 5.6).
+func (d *dir) walkSteps(p folder.Path) (*dir, error) {
+	at := d
+	for name := range strings.SplitSeq(string(p), "/") {
+		next, err := at.sub(name)
+		if at != d {
+			at.Close()
+		}
+		if err != nil {
+			return nil, err
+		}
+		at = next
+	}
+	return at, nil
+}
+
+func (d *dir) stat(name string) (info, error) {
+	var st unix.Stat_t
+	err := eintr(func() error {
+		if name == "" {
+			return unix.Fstat(d.file, &st)
+		}
+		return unix.Fstatat(d.file, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	})
+	if err != nil {
+		return info{}, fail("lstat", name, err)
+	}
+	return infoOf(&st), nil
+}
+
+func infoOf(st *unix.Stat_t) info {
+	i := info{
+		Mode:  uint16(st.Mode) & folder.ModeMask,
+		Size:  st.Size,
+		MTime: st.Mtim.Nano(),
+		CTime: st.Ctim.Nano(),
+		Inode: st.Ino,
+		Dev:   uint64(st.Dev),
+	}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFDIR:
+		i.Kind = folder.Dir
+	case unix.S_IFREG:
+		i.Kind = folder.File
+	case unix.S_IFLNK:
+		i.Kind, i.Mode = folder.Symlink, 0
+	default:
+		i.Special = true
+	}
+	return i
+}
+
+func (d *dir) list(buf []dirent) ([]dirent, error) {
+	if d.pathOnly {
+		return buf, fail("readdir", "", unix.EACCES)
+	}
+	if _, err := unix.Seek(d.file, 0, 0); err != nil {
+		return buf, fail("readdir", "", err)
+	}
+	var b [32 << 10]byte
+	for {
+		n := 0
+		err := eintr(func() (err error) {
+			n, err = unix.Getdents(d.file, b[:])
+			return err
+		})
+		if err != nil {
+			return buf, fail("readdir", "", err)
+		}
+		if n == 0 {
+			return buf, nil
+		}
+		buf = appendDirents(buf, b[:n])
+	}
+}
+
+// appendDirents takes struct linux_dirent64 apart (getdents64(2)): inode and
+// offset, 8 bytes each, the record's length in 2, its type in 1, then the name
+// up to a NUL. The layout is the same on every architecture.
+func appendDirents(buf []dirent, b []byte) []dirent {
+	const header = 19
+	for len(b) > header {
+		n := int(binary.NativeEndian.Uint16(b[16:]))
+		if n <= header || n > len(b) {
+			return buf
+		}
+		name, _, _ := strings.Cut(string(b[header:n]), "\x00")
+		if name != "." && name != ".." {
+			buf = append(buf, dirent{Name: name, Kind: kindOf(b[18])})
+		}
+		b = b[n:]
+	}
+	return buf
+}
+
+func kindOf(t byte) folder.Kind {
+	switch t {
+	case unix.DT_DIR:
+		return folder.Dir
+	case unix.DT_REG:
+		return folder.File
+	case unix.DT_LNK:
+		return folder.Symlink
+	}
+	return folder.Absent
+}
+
+func (d *dir) open(name string) (*os.File, info, error) {
+	return d.openFile(name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+}
+
+// openFile opens name with flags if it is, or becomes, a regular file.
+func (d *dir) openFile(name string, flags int, perm uint32) (*os.File, info, error) {
+	fd := -1
+	err := eintr(func() (err error) {
+		fd, err = unix.Openat(d.file, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, perm)
+		return err
+	})
+	if err != nil {
+		return nil, info{}, fail("open", name, err)
+	}
+	var st unix.Stat_t
+	if err := eintr(func() error { return unix.Fstat(fd, &st) }); err != nil {
+		unix.Close(fd)
+		return nil, info{}, fail("fstat", name, err)
+	}
+	i := infoOf(&st)
+	if i.Kind != folder.File {
+		unix.Close(fd)
+		return nil, info{}, fail("open", name, errNotFile)
+	}
+	return os.NewFile(uintptr(fd), name), i, nil
+}
+
+func (d *dir) readlink(name string) (string, error) {
+	b := make([]byte, folder.MaxTarget+1)
+	n := 0
+	err := eintr(func() (err error) {
+		n, err = unix.Readlinkat(d.file, name, b)
+		return err
+	})
+	if err == nil && n > folder.MaxTarget {
+		err = unix.ENAMETOOLONG
+	}
+	if err != nil {
+		return "", fail("readlink", name, err)
+	}
+	return string(b[:n]), nil
+}
+
+// statFile is stat of an open file.
+func statFile(f *os.File) (info, error) {
+	var st unix.Stat_t
+	err := eintr(func() error { return unix.Fstat(int(f.Fd()), &st) })
+	if err != nil {
+		return info{}, fail("fstat", f.Name(), err)
+	}
+	return infoOf(&st), nil
+}
+
+// sync makes the entries of the directory durable.
+func (d *dir) sync() error {
+	if d.pathOnly {
+		return fail("fsync", "", unix.EACCES)
+	}
+	return fail("fsync", "", eintr(func() error { return unix.Fsync(d.file) }))
+}
+
+// syncFS makes everything on the directory's file system durable.
+func (d *dir) syncFS() error {
+	return fail("syncfs", "", eintr(func() error { return unix.Syncfs(d.file) }))
+}
+
+// fsid returns what identifies the file system, and the bytes that an
+// unprivileged user can still write to it and that it has.
+func (d *dir) fsid() (id uint64, free, total int64, err error) {
+	var st unix.Statfs_t
+	if err := eintr(func() error { return unix.Fstatfs(d.file, &st) }); err != nil {
+		return 0, 0, 0, fmt.Errorf("statfs: %w", err)
+	}
+	id = uint64(uint32(st.Fsid.Val[0]))<<32 | uint64(uint32(st.Fsid.Val[1]))
+	unit := int64(st.Frsize)
+	if unit == 0 {
+		unit = int64(st.Bsize)
+	}
+	return id, int64(st.Bavail) * unit, int64(st.Blocks) * unit, nil
+}

@@ -1,0 +1,167 @@
+package disk
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"runtime"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"qsync/folder"
+)
+
+// create makes a new, empty file that only its owner may use unless perm, less
+// the umask, says more.
+func (d *dir) create(name string, perm fs.FileMode) (*os.File, error) {
+	f, _, err := d.openFile(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, uint32(perm.Perm()))
+	return f, err
+}
+
+// reopen opens an existing file of ours to go on writing it.
+func (d *dir) reopen(name string) (*os.File, info, error) {
+	return d.openFile(name, unix.O_RDWR|unix.O_NONBLOCK, 0)
+}
+
+func (d *dir) mkdir(name string, perm fs.FileMode) error {
+	return fail("mkdir", name, eintr(func() error { return unix.Mkdirat(d.file, name, uint32(perm.Perm())) }))
+}
+
+func (d *dir) symlink(target, name string) error {
+	return fail("symlink", name, eintr(func() error { return unix.Symlinkat(target, d.file, name) }))
+}
+
+// link gives the entry name, not what it points to, a second name.
+func (d *dir) link(name string, to *dir, newName string) error {
+	return fail("link", name, eintr(func() error { return unix.Linkat(d.file, name, to.file, newName, 0) }))
+}
+
+func (d *dir) unlink(name string) error {
+	return fail("unlink", name, eintr(func() error { return unix.Unlinkat(d.file, name, 0) }))
+}
+
+func (d *dir) rmdir(name string) error {
+	return fail("rmdir", name, eintr(func() error { return unix.Unlinkat(d.file, name, unix.AT_REMOVEDIR) }))
+}
+
+func (d *dir) rename(name string, to *dir, newName string) error {
+	return fail("rename", name, eintr(func() error { return unix.Renameat(d.file, name, to.file, newName) }))
+}
+
+// renameNoReplace is rename that fails with fs.ErrExist when newName is taken.
+func (d *dir) renameNoReplace(name string, to *dir, newName string) error {
+	return d.rename2(name, to, newName, unix.RENAME_NOREPLACE)
+}
+
+// renameExchange swaps two entries, which may be of different kinds.
+func (d *dir) renameExchange(name string, to *dir, newName string) error {
+	return d.rename2(name, to, newName, unix.RENAME_EXCHANGE)
+}
+
+func (d *dir) rename2(name string, to *dir, newName string, flags uint) error {
+	err := eintr(func() error { return unix.Renameat2(d.file, name, to.file, newName, flags) })
+	switch err {
+	case unix.EINVAL, unix.ENOSYS, unix.ENOTSUP:
+		err = errNoSupport
+	}
+	return fail("rename", name, err)
+}
+
+func (d *dir) chmodNoFollow(name string, mode uint16) error {
+	return d.held(name, func(h *held) error { return h.chmod(mode) })
+}
+
+// utimesNoFollow sets the modification time, in nanoseconds, and leaves the
+// access time as it is.
+func (d *dir) utimesNoFollow(name string, mtime int64) error {
+	ts, err := times(mtime)
+	if err == nil {
+		err = eintr(func() error { return unix.UtimesNanoAt(d.file, name, ts, unix.AT_SYMLINK_NOFOLLOW) })
+	}
+	return fail("utimes", name, err)
+}
+
+func times(mtime int64) ([]unix.Timespec, error) {
+	ts := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(mtime)}
+	if ts[1].Nano() != mtime {
+		return nil, unix.EOVERFLOW // seconds have 32 bits here
+	}
+	return ts, nil
+}
+
+// held is an entry held by descriptor: whatever becomes of its name, what is
+// done to held is done to the entry that was looked at.
+type held struct {
+	file int
+	path string // names the descriptor; following it leads to the entry alone
+}
+
+// held calls f with entry name, a file or directory, held; "" is d itself.
+func (d *dir) held(name string, f func(*held) error) error {
+	if name == "" {
+		name = "."
+	}
+	fd := -1
+	err := eintr(func() (err error) {
+		// O_PATH needs no permission on the entry, so mode 0000 can be mended.
+		fd, err = unix.Openat(d.file, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return fail("open", name, err)
+	}
+	defer unix.Close(fd)
+	h := &held{fd, "/proc/self/fd/" + strconv.Itoa(fd)}
+	i, err := h.stat()
+	if err == nil && i.Kind != folder.File && i.Kind != folder.Dir {
+		err = errNotFile
+	}
+	if err == nil {
+		err = f(h)
+	}
+	return fail("set metadata", name, err)
+}
+
+func (h *held) stat() (info, error) {
+	var st unix.Stat_t
+	err := eintr(func() error { return unix.Fstat(h.file, &st) })
+	return infoOf(&st), err
+}
+
+func (h *held) chmod(mode uint16) error {
+	err := eintr(func() error { return unix.Chmod(h.path, uint32(mode)) })
+	if errors.Is(err, fs.ErrNotExist) && runtime.GOOS != "android" { // no /proc here
+		err = unix.Fchmodat(h.file, "", uint32(mode), unix.AT_EMPTY_PATH)
+	}
+	return err
+}
+
+func (h *held) utimes(mtime int64) error {
+	ts, err := times(mtime)
+	if err != nil {
+		return err
+	}
+	err = eintr(func() error { return unix.UtimesNanoAt(h.file, "", ts, unix.AT_EMPTY_PATH) })
+	if err == unix.EINVAL || err == unix.ENOENT { // before Linux 5.8
+		err = eintr(func() error { return unix.UtimesNanoAt(unix.AT_FDCWD, h.path, ts, 0) })
+	}
+	return err
+}
+
+// setFileMeta gives the open file f, of ours and named name in d, its final
+// mode and modification time.
+func (d *dir) setFileMeta(f *os.File, _ string, mode uint16, mtime int64) error {
+	fd := int(f.Fd())
+	if err := eintr(func() error { return unix.Fchmod(fd, uint32(mode)) }); err != nil {
+		return fail("chmod", f.Name(), err)
+	}
+	h := held{fd, "/proc/self/fd/" + strconv.Itoa(fd)}
+	return fail("utimes", f.Name(), h.utimes(mtime))
+}
+
+// cloneFile makes dst share the blocks of src, where the file system can.
+func cloneFile(dst, src *os.File) error {
+	err := eintr(func() error { return unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())) })
+	return fail("clone", src.Name(), err)
+}
