@@ -1,0 +1,218 @@
+package peer
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"qsync/certs"
+	"qsync/folder"
+)
+
+// Mode is the law of one replica. It is kept by the replica itself; what a peer
+// claims of its own mode is only ever information.
+type Mode uint8
+
+// The modes. ModeAuto, of a folder just joined, becomes what completes the
+// first peer met: Receive beside a Send, else TwoWay.
+const (
+	ModeAuto Mode = iota
+	TwoWay
+	Send
+	Receive
+)
+
+// String returns the mode as flags and status spell it.
+func (m Mode) String() string {
+	switch m {
+	case TwoWay:
+		return "two-way"
+	case Send:
+		return "send"
+	case Receive:
+		return "receive"
+	}
+	return "auto"
+}
+
+// ParseMode is the inverse of [Mode.String].
+func ParseMode(s string) (Mode, error) {
+	for _, m := range []Mode{ModeAuto, TwoWay, Send, Receive} {
+		if m.String() == s {
+			return m, nil
+		}
+	}
+	return 0, fmt.Errorf("no mode %q: two-way, send or receive", s)
+}
+
+func (m Mode) announces() bool { return m == TwoWay || m == Send }
+func (m Mode) applies() bool   { return m == TwoWay || m == Receive }
+
+// Config is what a [Node] needs from outside. Conn and Events may be nil.
+type Config struct {
+	Name     string         // how peers see this node
+	Version  string         // of the program, for people
+	Device   certs.Device   // its lasting identity
+	Machine  string         // machine-id, see store.Options
+	ResetKey [32]byte       // random, kept with the device key: QUIC stateless reset
+	Conn     net.PacketConn // nil: folders of this process sync among themselves alone
+	Log      *slog.Logger
+	Events   func(Event) // called in order, must not block for long
+}
+
+// FolderConfig describes one replica that a node runs.
+type FolderConfig struct {
+	ID        certs.SyncID
+	Dir       string // absolute path of the root
+	State     string // directory of map.db; made if absent
+	Mode      Mode
+	Remotes   []string // host:port, tried until connected, for ever
+	Expect    string   // the path peers must share, "" or "-" for any
+	Exclude   []string // gitignore patterns
+	Versions  int      // older versions kept of each file, 0 none
+	MaxDelete Brake
+	Every     time.Duration // a full pass at this interval instead of watching; 0 watches
+	Rescan    time.Duration // full pass beside watching, as a safety net; 0 means an hour
+	Once      bool          // one pass: no watching, no rescans
+	// Plan, if set, makes a dry run: the disk and the peers stay as they are
+	// and every change that would be made is reported instead.
+	Plan func(PlanItem)
+
+	// TombstoneAge, see store.Options; 0 means 30 days, negative none.
+	TombstoneAge time.Duration
+	// Watch replaces the operating system's notices in tests.
+	Watch func() Watcher
+}
+
+// PlanItem is one change that a dry run would make.
+type PlanItem struct {
+	Here   bool // on this machine, else on the peer
+	Dir    string
+	Path   folder.Path
+	Action string // "add", "replace", "metadata", "delete", "conflict"
+	Kind   folder.Kind
+	Bytes  int64
+}
+
+// Brake bounds how many entries one pass or batch may remove or replace. The
+// zero Brake is the default: stop at more than 100 entries that are also more
+// than half of all.
+type Brake struct {
+	Entries int64   // stop above this number; 0 with Percent 0 is the default
+	Percent float64 // stop above this share; 100 never stops
+}
+
+// Stops reports whether removing or replacing n of total entries is too much.
+func (b Brake) Stops(n, total int64) bool {
+	switch {
+	case b.Percent >= 100:
+		return false
+	case b.Percent > 0:
+		return float64(n)*100 > b.Percent*float64(total)
+	case b.Entries > 0:
+		return n > b.Entries
+	}
+	return n > 100 && n*2 > total
+}
+
+// Reasons why a folder stops or cannot go on; [Folder.Err] wraps one of them.
+var (
+	ErrBrake       = errors.New("stopped by the safety brake")               // too much would go at once
+	ErrRoot        = errors.New("the folder is not the one that was synced") // marker missing or wrong, root gone
+	ErrPath        = errors.New("the peer shares another path")
+	ErrSources     = errors.New("both sides are one-way sources")
+	ErrWrongID     = errors.New("the peer does not hold this sync ID")
+	ErrUnreachable = errors.New("no peer could be reached")
+	ErrBusy        = errors.New("another qsync has this folder")
+)
+
+// Event is something that happened, as `--json` prints it.
+type Event struct {
+	Event  string    `json:"event"` // peer_connected, peer_lost, synced, conflict, problem, paused, stopped
+	Time   time.Time `json:"time"`
+	Folder string    `json:"folder,omitempty"`
+	Peer   string    `json:"peer,omitempty"`
+	Path   string    `json:"path,omitempty"`
+	Text   string    `json:"text,omitempty"`
+}
+
+// Status is one running node, as `status --json` prints it.
+type Status struct {
+	PID     int            `json:"pid"`
+	Name    string         `json:"name"`
+	Node    string         `json:"node"`
+	Version string         `json:"version"`
+	Listen  []string       `json:"listen"`
+	Uptime  int64          `json:"uptime_s"`
+	Folders []FolderStatus `json:"folders"`
+}
+
+// FolderStatus is one folder of a node.
+type FolderStatus struct {
+	Path      string       `json:"path"`
+	Tag       string       `json:"tag"`
+	Mode      string       `json:"mode"`
+	State     string       `json:"state"` // idle, scanning, syncing, paused, stopped
+	Reason    string       `json:"reason"`
+	Entries   EntryCounts  `json:"entries"`
+	Want      Amount       `json:"want"`
+	Problems  []Problem    `json:"problems"`
+	Conflicts []string     `json:"conflicts"`
+	Peers     []PeerStatus `json:"peers"`
+	Rate      Rate         `json:"rate"`
+	ETA       *int64       `json:"eta_s"`
+	Current   string       `json:"current,omitempty"` // path being moved now
+	Note      string       `json:"note,omitempty"`
+	Totals    Totals       `json:"totals"`
+}
+
+// EntryCounts counts what the disk holds.
+type EntryCounts struct {
+	Files    int64 `json:"files"`
+	Dirs     int64 `json:"dirs"`
+	Symlinks int64 `json:"symlinks"`
+	Bytes    int64 `json:"bytes"`
+}
+
+// Amount is work to do.
+type Amount struct {
+	Entries int64 `json:"entries"`
+	Bytes   int64 `json:"bytes"`
+}
+
+// Problem is a path that cannot be synced for now; everything else goes on.
+type Problem struct {
+	Path    string `json:"path"`
+	Problem string `json:"problem"`
+}
+
+// PeerStatus is one peer of a folder, also while it is away.
+type PeerStatus struct {
+	Name      string    `json:"name"`
+	Node      string    `json:"node"`
+	Address   string    `json:"address"`
+	Connected bool      `json:"connected"`
+	LastSeen  time.Time `json:"last_seen"`
+	Queued    Amount    `json:"queued"` // what it has not confirmed yet
+	InSync    bool      `json:"in_sync"`
+}
+
+// Rate is content bytes a second.
+type Rate struct {
+	In  int64 `json:"in"`
+	Out int64 `json:"out"`
+}
+
+// Totals counts what a run did to this replica's disk.
+type Totals struct {
+	Added     int64 `json:"added"`
+	Modified  int64 `json:"modified"`
+	Deleted   int64 `json:"deleted"`
+	Bytes     int64 `json:"bytes"`     // of content put in place
+	Sent      int64 `json:"sent"`      // of content served to peers
+	Announced int64 `json:"announced"` // own changes told to peers
+	Conflicts int64 `json:"conflicts"`
+	Problems  int64 `json:"problems"`
+}
