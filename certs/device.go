@@ -30,7 +30,7 @@ func nodeIDOf(pub ed25519.PublicKey) NodeID {
 // Device is the identity of one installation: an Ed25519 key (RFC 8032). The
 // zero Device is none and must not be used.
 type Device struct {
-	key *ed25519.PrivateKey // behind a pointer, so that fmt cannot reach it by reflection
+	key sealed[ed25519.PrivateKey]
 }
 
 // ErrDevice is what [ParseDevice] wraps when its input is not, or no longer,
@@ -50,7 +50,7 @@ func NewDevice() (Device, error) {
 	if err != nil {
 		return Device{}, fmt.Errorf("certs: cannot make a device key: %w", err)
 	}
-	return Device{&key}, nil
+	return Device{seal(&key)}, nil
 }
 
 // ParseDevice reads what Marshal wrote. Errors wrap [ErrDevice].
@@ -64,13 +64,13 @@ func ParseDevice(b []byte) (Device, error) {
 		return Device{}, fmt.Errorf("certs: %w: wrong checksum", ErrDevice)
 	}
 	key := ed25519.NewKeyFromSeed(body[:ed25519.SeedSize])
-	return Device{&key}, nil
+	return Device{seal(&key)}, nil
 }
 
 // Marshal returns the stored form of the identity. It is secret: whoever
 // writes it to a file gives that file mode 0600.
 func (d Device) Marshal() []byte {
-	b := append([]byte(deviceMagic), d.key.Seed()...)
+	b := append([]byte(deviceMagic), d.key.open().Seed()...)
 	sum := sha256.Sum256(b)
 	return append(b, sum[:deviceCheck]...)
 }
@@ -78,11 +78,11 @@ func (d Device) Marshal() []byte {
 // NodeID returns the name of the device.
 func (d Device) NodeID() NodeID { return nodeIDOf(d.public()) }
 
-func (d Device) public() ed25519.PublicKey { return d.key.Public().(ed25519.PublicKey) }
+func (d Device) public() ed25519.PublicKey { return d.key.open().Public().(ed25519.PublicKey) }
 
 // String returns the node ID, never the key.
 func (d Device) String() string {
-	if d.key == nil {
+	if d.key.p == nil {
 		return "no device"
 	}
 	return "device " + d.NodeID().String()

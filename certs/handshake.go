@@ -127,7 +127,7 @@ func (h *handshake) prove() (Peer, error) {
 		return Peer{}, err
 	}
 	h.helloD = mine.encode()
-	if err := h.setKey(h.share.Keys.l.auth); err != nil {
+	if err := h.setKey(h.share.Keys.l.open().auth); err != nil {
 		return Peer{}, err
 	}
 	h.tagD = h.dialerTag()
@@ -204,7 +204,7 @@ func (h *handshake) checkDialer(shares []Share) (theirs hello, ok bool, err erro
 	for _, s := range shares {
 		tag := shareTag(s.Keys, h.EKM)
 		if hmac.Equal(tag[:], theirs.share[:]) {
-			auth, found, h.share = s.Keys.l.auth, true, s
+			auth, found, h.share = s.Keys.l.open().auth, true, s
 		}
 	}
 	if err := h.setKey(auth); err != nil {
@@ -233,7 +233,7 @@ func (h *handshake) signed(label, role string) []byte {
 }
 
 func (h *handshake) ownIdent() []byte {
-	device := *h.self.Device.key
+	device := *h.self.Device.key.open()
 	i := ident{
 		node:     h.self.Device.NodeID(),
 		epoch:    h.share.Epoch,
@@ -241,7 +241,7 @@ func (h *handshake) ownIdent() []byte {
 		key:      [32]byte(h.self.Device.public()),
 		sig:      [64]byte(ed25519.Sign(device, h.signed("qsync/1 device", h.role))),
 		caps:     h.self.Caps,
-		write:    ed25519.Sign(h.share.Keys.l.writeKey, h.signed("qsync/1 write", h.role)),
+		write:    ed25519.Sign(h.share.Keys.l.open().writeKey, h.signed("qsync/1 write", h.role)),
 		name:     CleanName(h.self.Name),
 	}
 	return i.encode()
@@ -274,7 +274,7 @@ func (h *handshake) readIdent() (Peer, error) {
 		return Peer{}, fmt.Errorf("%w: the node ID is not that of the key", ErrIdent)
 	case !ed25519.Verify(i.key[:], h.signed("qsync/1 device", role), i.sig[:]):
 		return Peer{}, fmt.Errorf("%w: wrong device signature", ErrIdent)
-	case i.write != nil && !ed25519.Verify(h.share.Keys.l.writePub, h.signed("qsync/1 write", role), i.write):
+	case i.write != nil && !ed25519.Verify(h.share.Keys.l.open().writePub, h.signed("qsync/1 write", role), i.write):
 		return Peer{}, fmt.Errorf("%w: wrong write signature", ErrIdent)
 	case i.node == h.self.Device.NodeID() && i.instance == h.self.Instance:
 		return Peer{}, ErrSelf
@@ -291,7 +291,7 @@ func (h *handshake) writeAll(b []byte) error {
 
 // shareTag tells the listener which share a dialer means, and nobody else.
 func shareTag(k Keys, ekm [32]byte) [shareSize]byte {
-	sum := mac(k.l.disc[:], []byte("qsync/1 share-tag"), ekm[:])
+	sum := mac(k.l.open().disc[:], []byte("qsync/1 share-tag"), ekm[:])
 	return [shareSize]byte(sum[:shareSize])
 }
 

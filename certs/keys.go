@@ -14,8 +14,15 @@ import (
 // nothing and must not be used. Keys are immutable and hide themselves like a
 // [SyncID] does, in unexported fields too.
 type Keys struct {
-	l *ladder // behind a pointer, so that fmt cannot reach it by reflection
+	l sealed[ladder]
 }
+
+// sealed keeps a value from fmt, which reads unexported fields by reflection
+// and follows one pointer, but never two.
+type sealed[T any] struct{ p **T }
+
+func seal[T any](v *T) sealed[T] { return sealed[T]{&v} }
+func (s sealed[T]) open() *T     { return *s.p }
 
 type ladder struct {
 	reader, storer [32]byte
@@ -67,28 +74,28 @@ func Derive(id SyncID) (Keys, error) {
 	}
 	l.writeKey = ed25519.NewKeyFromSeed(seed[:])
 	l.writePub = l.writeKey.Public().(ed25519.PublicKey)
-	return Keys{l}, nil
+	return Keys{seal(l)}, nil
 }
 
 // ShareID returns the label of the folder.
-func (k Keys) ShareID() ShareID { return k.l.share }
+func (k Keys) ShareID() ShareID { return k.l.open().share }
 
 // Discovery returns K_disc, the key of announcements. It is secret.
-func (k Keys) Discovery() [32]byte { return k.l.disc }
+func (k Keys) Discovery() [32]byte { return k.l.open().disc }
 
 // NameKey returns K_name. It is secret, from peers that only store too.
-func (k Keys) NameKey() [32]byte { return k.l.name }
+func (k Keys) NameKey() [32]byte { return k.l.open().name }
 
 // DataKey returns K_data. It is secret, from peers that only store too.
-func (k Keys) DataKey() [32]byte { return k.l.data }
+func (k Keys) DataKey() [32]byte { return k.l.open().data }
 
 // ReaderToken returns R and pk_w: what a peer needs to read and verify the
 // folder, and not to write to it. It is secret.
-func (k Keys) ReaderToken() [64]byte { return token(k.l.reader, k.l.writePub) }
+func (k Keys) ReaderToken() [64]byte { return token(k.l.open().reader, k.l.open().writePub) }
 
 // StorerToken returns E and pk_w: what a peer needs to keep the folder for
 // others and to verify it, and not to read it. It is secret.
-func (k Keys) StorerToken() [64]byte { return token(k.l.storer, k.l.writePub) }
+func (k Keys) StorerToken() [64]byte { return token(k.l.open().storer, k.l.open().writePub) }
 
 func token(key [32]byte, pub ed25519.PublicKey) (t [64]byte) {
 	copy(t[:32], key[:])

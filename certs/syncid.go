@@ -15,8 +15,8 @@ import (
 
 // SyncID is the 256-bit secret that the peers of one folder share. It hides
 // itself from every verb of fmt, from slog and from encoders; only Hex and
-// Words reveal it. (A SyncID in an unexported field of a struct that is
-// printed as a whole is out of the reach of its methods: do not print those.)
+// Words reveal it. (Its methods do not reach into unexported fields of a
+// struct that is printed as a whole, nor does fmt call them for %p.)
 type SyncID [32]byte
 
 // ErrSyncID is what every error of [ParseSyncID] wraps. No such error contains

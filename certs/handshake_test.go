@@ -1,0 +1,454 @@
+package certs
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func mustSelf(t testing.TB, name string) Self {
+	t.Helper()
+	d, err := NewDevice()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Self{Device: d, Instance: uint64(len(name)) + 1, Caps: 5, Name: name}
+}
+
+func ekm(n byte) (e [32]byte) { return [32]byte(bytes.Repeat([]byte{n}, 32)) }
+
+// tap records what is written to a stream.
+type tap struct {
+	io.ReadWriteCloser
+	mu  sync.Mutex
+	out []byte
+}
+
+func (w *tap) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	w.out = append(w.out, b...)
+	w.mu.Unlock()
+	return w.ReadWriteCloser.Write(b)
+}
+
+// outcome is how one side's handshake ended, and when.
+type outcome struct {
+	peer  Peer
+	share Share
+	err   error
+	sent  []byte
+	at    time.Time
+}
+
+// meet runs both sides over a pipe. Each closes the stream when it fails.
+func meet(t *testing.T, dial, listen func(io.ReadWriteCloser) (Peer, Share, error)) (d, l outcome) {
+	t.Helper()
+	a, b := net.Pipe()
+	run := func(o *outcome, c net.Conn, f func(io.ReadWriteCloser) (Peer, Share, error)) {
+		w := &tap{ReadWriteCloser: c}
+		o.peer, o.share, o.err = f(w)
+		o.at = time.Now()
+		if o.err != nil {
+			c.Close()
+		}
+		o.sent = w.out
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { run(&d, a, dial) })
+	wg.Go(func() { run(&l, b, listen) })
+	wg.Wait()
+	a.Close()
+	b.Close()
+	return d, l
+}
+
+func prover(e [32]byte, self Self, share Share) func(io.ReadWriteCloser) (Peer, Share, error) {
+	return func(s io.ReadWriteCloser) (Peer, Share, error) {
+		p, err := Prove(Channel{s, e}, self, share)
+		return p, share, err
+	}
+}
+
+func verifier(e [32]byte, self Self, shares ...Share) func(io.ReadWriteCloser) (Peer, Share, error) {
+	return func(s io.ReadWriteCloser) (Peer, Share, error) { return Verify(Channel{s, e}, self, shares) }
+}
+
+// raw sends b as a dialer that knows no key, and reads what comes back.
+func raw(b []byte) func(io.ReadWriteCloser) (Peer, Share, error) {
+	return func(s io.ReadWriteCloser) (Peer, Share, error) {
+		_, _ = s.Write(b)
+		got, _ := io.ReadAll(s)
+		if len(got) > 0 {
+			return Peer{}, Share{}, errors.New("the listener answered")
+		}
+		return Peer{}, Share{}, nil
+	}
+}
+
+func TestHandshake(t *testing.T) {
+	one, two := mustDerive(t, testID(1)), mustDerive(t, testID(2))
+	alice, bob := mustSelf(t, "alice"), mustSelf(t, "bob\x1b[31m\u202e")
+	id := testID(2)
+	d, l := meet(t, prover(ekm(1), alice, Share{two, 11}), verifier(ekm(1), bob, Share{one, 21}, Share{two, 22}))
+	if d.err != nil || l.err != nil {
+		t.Fatal(d.err, l.err)
+	}
+	if want := (Peer{bob.Device.NodeID(), 22, 5, "bob?[31m?", true, 1}); d.peer != want {
+		t.Errorf("the dialer met %+v", d.peer)
+	}
+	if want := (Peer{alice.Device.NodeID(), 11, 5, "alice", true, 1}); l.peer != want {
+		t.Errorf("the listener met %+v", l.peer)
+	}
+	if l.share.Epoch != 22 {
+		t.Errorf("the listener took share %v", l.share.Epoch)
+	}
+	// Even inside the encryption there is nothing to learn (secret never on the wire).
+	findSecrets(t, slices.Concat(d.sent, l.sent), append(secretsOf(id, two), alice.Device.key.open().Seed(), bob.Device.key.open().Seed()))
+}
+
+// TestWrongID shows that failures cannot be told apart: no byte, one delay.
+func TestWrongID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		held := mustDerive(t, testID(1))
+		alice, bob := mustSelf(t, "alice"), mustSelf(t, "bob")
+		try := func(id SyncID, shares ...Share) {
+			t.Helper()
+			start := time.Now()
+			d, l := meet(t, prover(ekm(1), alice, Share{Keys: mustDerive(t, id)}), verifier(ekm(1), bob, shares...))
+			if !errors.Is(d.err, ErrWrongID) || !errors.Is(l.err, ErrWrongID) || len(l.sent) != 0 || len(d.sent) != flightSize {
+				t.Fatalf("dialer %v, listener %v, which sent %d bytes", d.err, l.err, len(l.sent))
+			}
+			if took := d.at.Sub(start); took != FailDelay {
+				t.Fatalf("refused after %v", took)
+			}
+		}
+		for range 1000 {
+			var id SyncID
+			rand.Read(id[:])
+			try(id, Share{Keys: held})
+		}
+		for bit := range 256 {
+			id := testID(1)
+			id[bit/8] ^= 1 << (bit % 8)
+			try(id, Share{Keys: held})
+		}
+		try(testID(1))
+	})
+}
+
+// TestListenerAnonymity: a prober learns nothing about what a node holds.
+func TestListenerAnonymity(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := mustDerive(t, testID(1))
+		bob := mustSelf(t, "bob")
+		right := shareTag(k, ekm(1))
+		probes := [][]byte{bytes.Repeat([]byte{0}, flightSize), bytes.Repeat([]byte{0xff}, flightSize)}
+		named := hello{vmin: 1, vmax: 1, share: right}.encode()
+		probes = append(probes, append(named[:], make([]byte, tagSize)...))
+		// The key that an unknown share is checked with is no way in.
+		h := &handshake{Channel: Channel{EKM: ekm(1)}, helloD: hello{vmin: 1, vmax: 1}.encode()}
+		if err := h.setKey([32]byte{}); err != nil {
+			t.Fatal(err)
+		}
+		decoy := h.dialerTag()
+		probes = append(probes, append(h.helloD[:], decoy[:]...))
+		for i, probe := range probes {
+			for _, shares := range [][]Share{nil, {{Keys: k}}, {{Keys: mustDerive(t, testID(2))}}} {
+				start := time.Now()
+				d, l := meet(t, raw(probe), verifier(ekm(1), bob, shares...))
+				if d.err != nil || !errors.Is(l.err, ErrWrongID) || len(l.sent) != 0 || d.at.Sub(start) != FailDelay {
+					t.Errorf("probe %d with %d shares: %v, %v after %v", i, len(shares), d.err, l.err, d.at.Sub(start))
+				}
+			}
+		}
+	})
+}
+
+// splice passes bytes between two pipes, as an attacker who terminates TLS on
+// both sides does.
+func splice(a, b net.Conn) {
+	go func() { _, _ = io.Copy(a, b); a.Close() }()
+	go func() { _, _ = io.Copy(b, a); b.Close() }()
+}
+
+func TestRelayRejected(t *testing.T) {
+	k := mustDerive(t, testID(1))
+	alice, bob := mustSelf(t, "alice"), mustSelf(t, "bob")
+	a1, a2 := net.Pipe()
+	b1, b2 := net.Pipe()
+	splice(a2, b1)
+	got := make(chan error, 1)
+	go func() {
+		_, _, err := Verify(Channel{b2, ekm(2)}, bob, []Share{{Keys: k}})
+		b2.Close()
+		got <- err
+	}()
+	_, err := Prove(Channel{a1, ekm(1)}, alice, Share{Keys: k})
+	a1.Close()
+	if there := <-got; !errors.Is(err, ErrWrongID) || !errors.Is(there, ErrWrongID) {
+		t.Errorf("dialer %v, listener %v", err, there)
+	}
+}
+
+// TestReflectionRejected: a listener that knows no key echoes the dialer.
+func TestReflectionRejected(t *testing.T) {
+	k := mustDerive(t, testID(1))
+	echo := func(s io.ReadWriteCloser) (Peer, Share, error) {
+		b := make([]byte, flightSize)
+		if _, err := io.ReadFull(s, b); err != nil {
+			return Peer{}, Share{}, err
+		}
+		_, err := s.Write(b)
+		return Peer{}, Share{}, err
+	}
+	d, _ := meet(t, prover(ekm(1), mustSelf(t, "alice"), Share{Keys: k}), echo)
+	if !errors.Is(d.err, ErrWrongID) {
+		t.Errorf("the dialer said %v", d.err)
+	}
+}
+
+// TestSelfie: two connections of one victim, joined by an attacker, each have
+// their own exporter; and a connection to oneself is noticed as such.
+func TestSelfie(t *testing.T) {
+	k := mustDerive(t, testID(1))
+	alice := mustSelf(t, "alice")
+	d, l := meet(t, prover(ekm(1), alice, Share{Keys: k}), verifier(ekm(2), alice, Share{Keys: k}))
+	if !errors.Is(d.err, ErrWrongID) || !errors.Is(l.err, ErrWrongID) {
+		t.Errorf("spliced: %v, %v", d.err, l.err)
+	}
+	d, _ = meet(t, prover(ekm(1), alice, Share{Keys: k}), verifier(ekm(1), alice, Share{Keys: k}))
+	if !errors.Is(d.err, ErrSelf) {
+		t.Errorf("self: %v", d.err)
+	}
+	clone := alice
+	clone.Instance++
+	d, _ = meet(t, prover(ekm(1), alice, Share{Keys: k}), verifier(ekm(1), clone, Share{Keys: k}))
+	if !errors.Is(d.err, ErrClone) {
+		t.Errorf("clone: %v", d.err)
+	}
+}
+
+// TestReplayRefused sends a recorded flight on a new connection.
+func TestReplayRefused(t *testing.T) {
+	k := mustDerive(t, testID(1))
+	alice, bob := mustSelf(t, "alice"), mustSelf(t, "bob")
+	d, l := meet(t, prover(ekm(1), alice, Share{Keys: k}), verifier(ekm(1), bob, Share{Keys: k}))
+	if d.err != nil || l.err != nil {
+		t.Fatal(d.err, l.err)
+	}
+	_, l = meet(t, raw(d.sent[:flightSize]), verifier(ekm(2), bob, Share{Keys: k}))
+	if !errors.Is(l.err, ErrWrongID) || len(l.sent) != 0 {
+		t.Errorf("replayed: %v", l.err)
+	}
+}
+
+// flip changes one bit of what passes through Read.
+type flip struct {
+	io.ReadWriteCloser
+	bit, seen int
+}
+
+func (f *flip) Read(b []byte) (int, error) {
+	n, err := f.ReadWriteCloser.Read(b)
+	if at := f.bit/8 - f.seen; at >= 0 && at < n {
+		b[at] ^= 1 << (f.bit % 8)
+	}
+	f.seen += n
+	return n, err
+}
+
+// TestNoDowngrade flips every bit of both first flights.
+func TestNoDowngrade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := mustDerive(t, testID(1))
+		alice, bob := mustSelf(t, "alice"), mustSelf(t, "bob")
+		for bit := range flightSize * 8 {
+			_, l := meet(t, prover(ekm(1), alice, Share{Keys: k}), func(s io.ReadWriteCloser) (Peer, Share, error) {
+				return Verify(Channel{&flip{ReadWriteCloser: s, bit: bit}, ekm(1)}, bob, []Share{{Keys: k}})
+			})
+			if !errors.Is(l.err, ErrWrongID) || len(l.sent) != 0 {
+				t.Fatalf("bit %d of the dialer's flight: %v", bit, l.err)
+			}
+			d, _ := meet(t, func(s io.ReadWriteCloser) (Peer, Share, error) {
+				p, err := Prove(Channel{&flip{ReadWriteCloser: s, bit: bit}, ekm(1)}, alice, Share{Keys: k})
+				return p, Share{}, err
+			}, verifier(ekm(1), bob, Share{Keys: k}))
+			if !errors.Is(d.err, ErrWrongID) {
+				t.Fatalf("bit %d of the listener's flight: %v", bit, d.err)
+			}
+		}
+	})
+}
+
+// TestVersions: the highest common version, or ErrVersion on both sides (F91).
+func TestVersions(t *testing.T) {
+	k := mustDerive(t, testID(1))
+	alice, bob := mustSelf(t, "alice"), mustSelf(t, "bob")
+	for _, c := range []struct{ dmin, dmax, lmin, lmax, want uint16 }{
+		{1, 1, 1, 1, 1}, {1, 3, 2, 5, 3}, {2, 5, 1, 3, 3}, {1, 9, 4, 4, 4}, {4, 4, 1, 9, 4},
+		{1, 1, 2, 2, 0}, {2, 2, 1, 1, 0}, {1, 2, 3, 4, 0}, {3, 4, 1, 2, 0}, {1, 1, 2, 5, 0},
+	} {
+		d, l := meet(t, func(s io.ReadWriteCloser) (Peer, Share, error) {
+			h := &handshake{Channel: Channel{s, ekm(1)}, self: alice, share: Share{Keys: k}, role: roleDialer, vmin: c.dmin, vmax: c.dmax}
+			p, err := h.prove()
+			return p, Share{}, err
+		}, func(s io.ReadWriteCloser) (Peer, Share, error) {
+			h := &handshake{Channel: Channel{s, ekm(1)}, self: bob, role: roleListener, vmin: c.lmin, vmax: c.lmax}
+			p, err := h.verify([]Share{{Keys: k}})
+			return p, Share{}, err
+		})
+		if c.want == 0 {
+			if !errors.Is(d.err, ErrVersion) || !errors.Is(l.err, ErrVersion) {
+				t.Errorf("%+v: %v, %v", c, d.err, l.err)
+			}
+		} else if d.err != nil || l.err != nil || d.peer.Version != c.want || l.peer.Version != c.want {
+			t.Errorf("%+v: %d %v, %d %v", c, d.peer.Version, d.err, l.peer.Version, l.err)
+		}
+	}
+}
+
+// TestImpersonation: a member that holds the sync ID tries to be another node,
+// or to have a write proof that is not one.
+func TestImpersonation(t *testing.T) {
+	k := mustDerive(t, testID(1))
+	alice, mallory, bob := mustSelf(t, "alice"), mustSelf(t, "mallory"), mustSelf(t, "bob")
+	recorded, _ := meet(t, prover(ekm(1), alice, Share{Keys: k}), verifier(ekm(1), bob, Share{Keys: k}))
+	old, err := parseIdent(recorded.sent[flightSize+2:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(*ident){
+		"another's node ID":          func(i *ident) { i.node = alice.Device.NodeID() },
+		"another's node ID and key":  func(i *ident) { i.node, i.key = old.node, old.key },
+		"all of another, recorded":   func(i *ident) { *i = old },
+		"a write signature of noise": func(i *ident) { i.write[3] ^= 1 },
+		"a name that moves a cursor": func(i *ident) { i.name = "a\x1b[2J" },
+		"a name of 65 bytes":         func(i *ident) { i.name = string(bytes.Repeat([]byte("n"), 65)) },
+		"a name that is not UTF-8":   func(i *ident) { i.name = "\xff" },
+	} {
+		_, l := meet(t, func(s io.ReadWriteCloser) (Peer, Share, error) {
+			h := &handshake{Channel: Channel{s, ekm(2)}, self: mallory, share: Share{Keys: k}, role: roleDialer, vmin: 1, vmax: 1}
+			return Peer{}, Share{}, proveWith(h, spoil)
+		}, verifier(ekm(2), bob, Share{Keys: k}))
+		if !errors.Is(l.err, ErrIdent) {
+			t.Errorf("%s: %v", name, l.err)
+		}
+	}
+	// Without a write proof a peer is welcome, but no writer.
+	_, l := meet(t, func(s io.ReadWriteCloser) (Peer, Share, error) {
+		h := &handshake{Channel: Channel{s, ekm(2)}, self: mallory, share: Share{Keys: k}, role: roleDialer, vmin: 1, vmax: 1}
+		return Peer{}, Share{}, proveWith(h, func(i *ident) { i.write = nil })
+	}, verifier(ekm(2), bob, Share{Keys: k}))
+	if l.err != nil || l.peer.Writer {
+		t.Errorf("reader: %v, %+v", l.err, l.peer)
+	}
+}
+
+// proveWith is a dialer that changes its identity before it sends it.
+func proveWith(h *handshake, spoil func(*ident)) error {
+	mine := hello{vmin: 1, vmax: 1, share: shareTag(h.share.Keys, h.EKM)}
+	h.helloD = mine.encode()
+	if err := h.setKey(h.share.Keys.l.open().auth); err != nil {
+		return err
+	}
+	h.tagD = h.dialerTag()
+	if err := h.writeAll(append(h.helloD[:], h.tagD[:]...)); err != nil {
+		return err
+	}
+	var flight [flightSize]byte
+	if _, err := io.ReadFull(h.Stream, flight[:]); err != nil {
+		return err
+	}
+	h.helloL, h.tagL = [helloSize]byte(flight[:helloSize]), [tagSize]byte(flight[helloSize:])
+	if _, err := h.readIdent(); err != nil {
+		return err
+	}
+	i, err := parseIdent(h.ownIdent()[2:])
+	if err != nil {
+		return err
+	}
+	spoil(&i)
+	return h.writeAll(i.encode())
+}
+
+// TestLongIdent: a length beyond the limit is refused before it is read, and
+// fields of a later version are skipped.
+func TestLongIdent(t *testing.T) {
+	bob := mustSelf(t, "bob")
+	h := &handshake{Channel: Channel{Stream: readOnly{bytes.NewReader([]byte{0x10, 0x01})}}, self: bob, role: roleDialer}
+	if _, err := h.readIdent(); !errors.Is(err, ErrIdent) {
+		t.Error("length 4097:", err)
+	}
+	k := mustDerive(t, testID(1))
+	h = &handshake{self: bob, share: Share{Keys: k}, role: roleListener}
+	body := h.ownIdent()[2:]
+	i, err := parseIdent(append(body, "fields of a later version"...))
+	if err != nil || i.name != "bob" {
+		t.Error("later version:", i.name, err)
+	}
+}
+
+type readOnly struct{ io.Reader }
+
+func (readOnly) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+func FuzzHello(f *testing.F) {
+	b := hello{vmin: 1, vmax: 2, flags: 3}.encode()
+	f.Add(b[:])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) != helloSize {
+			return
+		}
+		if h, ok := parseHello([helloSize]byte(b)); ok && h.encode() != [helloSize]byte(b) {
+			t.Errorf("%x is not canonical", b)
+		}
+	})
+}
+
+func FuzzIdent(f *testing.F) {
+	k := mustDerive(f, testID(1))
+	h := &handshake{self: mustSelf(f, "näme"), share: Share{Keys: k}, role: roleDialer}
+	f.Add(h.ownIdent()[2:])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		i, err := parseIdent(b)
+		if err != nil {
+			if !errors.Is(err, ErrIdent) {
+				t.Error(err)
+			}
+			return
+		}
+		if again := i.encode()[2:]; !bytes.HasPrefix(b, again) || CleanName(i.name) != i.name {
+			t.Errorf("%x is not canonical", b)
+		}
+	})
+}
+
+// FuzzVerify feeds a listener arbitrary bytes after a right first flight.
+func FuzzVerify(f *testing.F) {
+	k := mustDerive(f, testID(1))
+	bob := mustSelf(f, "bob")
+	f.Add([]byte{0, 4, 1, 2, 3, 4})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		h := &handshake{Channel: Channel{EKM: ekm(1)}}
+		h.helloD = hello{vmin: 1, vmax: 1, share: shareTag(k, ekm(1))}.encode()
+		if err := h.setKey(k.l.open().auth); err != nil {
+			t.Fatal(err)
+		}
+		h.tagD = h.dialerTag()
+		in := slices.Concat(h.helloD[:], h.tagD[:], b)
+		if _, _, err := Verify(Channel{sink{bytes.NewReader(in)}, ekm(1)}, bob, []Share{{Keys: k}}); err == nil {
+			t.Error("accepted a peer without a signature")
+		}
+	})
+}
+
+type sink struct{ io.Reader }
+
+func (sink) Write(b []byte) (int, error) { return len(b), nil }
