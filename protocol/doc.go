@@ -1,0 +1,237 @@
+// Package protocol is the messages of two peers and their bytes. This comment
+// is the specification of version 1: another program that follows it can be a
+// peer. The package itself knows no network, no key and no disk.
+//
+// # Streams
+//
+// Two peers have one connection a folder, QUIC (RFC 9000) with ALPN "qsync/1".
+//
+//	stream                       opened by          carries
+//	first bidirectional          dialer             the handshake of package certs, then both ways Hello, Resume, Progress
+//	one unidirectional           each side, once    Index
+//	any further bidirectional    who wants content  one Request; back: Response, Data, Abort
+//
+// No other stream exists before the handshake has succeeded on both sides. A
+// message on a stream that does not carry it is a violation. Deadlines are the
+// business of the two ends and not of this format.
+//
+// # Versions
+//
+// Both ends announce in the handshake the range of versions that they speak.
+// The connection speaks the highest version in both ranges; without one, the
+// listener closes it (code 7). The number of values in every message belongs to
+// the version: a receiver refuses one more or one less, so a new field needs a
+// new version. What a later version adds to a file's value travels in the ext
+// field of the register, which every version keeps and passes on unread.
+//
+// # Frames
+//
+//	length   4 bytes, big-endian: how many bytes follow
+//	type     1 byte
+//	payload  length-1 bytes
+//
+//	type  message   payload                               at most
+//	1     Hello     array of 8                            80 KiB
+//	2     Resume    array of 2                            64 KiB
+//	3     Progress  array of 5                            64 KiB
+//	4     Index     flag, then an array of 9, see below   1 MiB and the flag
+//	5     Request   array of 1                            64 KiB
+//	6     Response  array of 3                            1 MiB and 32 bytes
+//	7     Data      bytes as they are, at least 1         1 MiB
+//	8     Abort     array of 1                            64 KiB
+//
+// A receiver checks the length against the type before it allocates anything.
+//
+// A payload that is an array is msgpack, of which only these forms occur:
+//
+//	array  fixarray, array 16, array 32; exactly the length named here
+//	uint   positive fixint, uint 8 to uint 64; no signed form, no float
+//	bool   true, false
+//	str    fixstr, str 8 to str 32; UTF-8
+//	bin    bin 8 to bin 32; any bytes
+//
+// Nothing is nil, nothing is optional, there are no maps, and no byte may
+// follow the array. A sender uses the shortest form; a receiver takes any. A
+// number that counts something is at most 2^63-1; an epoch and a replica are
+// random and use all 64 bits.
+//
+// # Control messages
+//
+//	Hello
+//	  mode      uint   1 two-way, 2 send, 3 receive
+//	  name      str    of the node, at most 64 bytes
+//	  folder    bin    the sender's absolute path, at most 4096 bytes
+//	  version   str    of the program, at most 64 bytes
+//	  replica   uint   not 0
+//	  epoch     uint   not 0
+//	  seq       uint   position of the last entry of the sender's journal
+//	  context   bin    the sender's folder context, at most 4096 replicas
+//
+//	Resume
+//	  epoch     uint   of the receiver's journal as the sender knows it, 0 for none
+//	  cursor    uint   0 if epoch is 0
+//
+//	Progress
+//	  epoch     uint   as in Resume
+//	  cursor    uint   as in Resume
+//	  entries   uint   how many paths the sender still wants to fetch or apply
+//	  bytes     uint   and how much content that is
+//	  scanned   bool   the sender has finished a whole scan since it started
+//
+// Each side sends Hello first and once, without waiting. What it says of mode,
+// name, folder and version is for people and for choosing a mode; a receiver
+// trusts none of it. When a side has the other's Hello it sends Resume once: the
+// epoch and cursor that it last stored for that replica, or 0 and 0 when it has
+// stored none or the epoch has changed. From then on it sends Progress, at once
+// when it matters and otherwise as rarely as it likes: the latest one holds. A
+// cursor in a Progress is a promise that all registers up to it are durable.
+//
+// # Index
+//
+//	flag        1 byte  0 the array follows, 1 a zstd frame (RFC 8878) of it follows
+//
+//	Index
+//	  snapshot  bool
+//	  after     uint
+//	  upto      uint   at least after
+//	  from      bin    a path or empty
+//	  to        bin    a path or empty; if not empty, after from
+//	  complete  bool
+//	  scanned   bool   as in Progress
+//	  context   bin    the sender's folder context, at most 4096 replicas
+//	  entries   array  of at most 2000 entries, each an array of 3:
+//	    path      bin
+//	    register  bin
+//	    have      bool  the sender has the winner's content: ask it
+//
+// A zstd frame states its content size, at most 1 MiB, and has no dictionary; a
+// receiver allocates that much and no more. A sender compresses what is longer
+// than 512 bytes when that makes it shorter.
+//
+// A path is 1 to 4096 bytes, not necessarily UTF-8: at most 256 components of
+// at most 255 bytes separated by '/', none empty, "." or "..", no NUL, and the
+// first not ".qsync". Any other path is a violation; nothing is cleaned. Paths
+// are ordered by their keys, which are their bytes with 0x00 for '/'.
+//
+// The encodings of a context and a register are not msgpack. Integers in them
+// are unsigned varints (7 bits a byte, lowest first, the top bit says that
+// another byte follows, the shortest form alone); mtime is zigzag-coded first.
+//
+//	context   count, then per entry in ascending order of replica:
+//	            replica (8 bytes big-endian, not 0), counter (not 0)
+//	register  context, count (at most 64), then that many siblings in
+//	            ascending order of replica, counter
+//	sibling   replica (8 bytes big-endian, not 0), counter (not 0),
+//	            value, [length, signature (1 to 64 bytes)]    if flag 0x40
+//	value     flags (1 byte), and unless flag 0x80:
+//	            mode (at most 0777), mtime (nanoseconds since 1970 UTC),
+//	            [size, BLAKE3-256 (32 bytes)]                 if a file
+//	            [length, target (1 to 4095 bytes, no NUL)]    if a symlink
+//	            [content (8 bytes big-endian), mode]          if flag 0x08
+//	            [length, origin (a path)]                     if flag 0x10
+//	            [length, ext (1 to 65536 bytes)]              if flag 0x20
+//
+//	flags     0x03 the kind: 1 directory, 2 file, 3 symlink
+//	          0x04 never
+//	          0x08 base: the first 8 digest bytes and the mode of the file replaced
+//	          0x10 origin: the path that a renamed entry had before
+//	          0x20 ext: fields of a later version
+//	          0x40 a signature follows the value
+//	          0x80 the value equals the previous sibling's and is left out;
+//	               of the other flags only 0x40 may be set
+//
+// A register has one encoding: an equal value is always left out, an empty
+// optional field never present, and the context leaves out what the siblings
+// imply (a replica up to the counter of its sibling). It names at most 64
+// replicas. A register without siblings is a tombstone; both it and its
+// context may be empty, when the folder context covers the deletion.
+//
+// # What an Index means
+//
+// A replica keeps a journal: each change of a register, its own or a merged
+// one, moves that path to the next position, so a path has one position, its
+// latest. The epoch is drawn anew whenever the journal is. The folder context F
+// of a replica is a promise about its whole map: of every event that F covers,
+// the map reflects the outcome. Registers leave out what F covers, so register
+// and context belong together, and all of one Index is of one read transaction.
+//
+// A receiver joins each entry with its own register of the path, under both
+// folder contexts: a write stays live if both have it live, or one has it and
+// the other's register, with its folder context, has never heard of it. Joining
+// is commutative, associative and idempotent, so a batch may come twice or be
+// followed by an older one. The entries and the new cursor, upto, are stored in
+// one transaction; a crash repeats what was not stored, and that is harmless.
+//
+// A stretch of the journal (snapshot false; from and to empty) covers the paths
+// whose position is after "after" and not beyond upto. Its first batch starts at
+// the cursor of the Resume, each further one where the last one ended. A path
+// has moved on when its turn comes: then it comes later, and nothing is missed.
+//
+// A snapshot answers a Resume whose epoch is not the journal's, whose cursor is
+// beyond the journal's end, or older than tombstones that the sender has
+// dropped. Its batches cover the keys after "from" up to and with "to", from the
+// first key (from empty) to the last (to empty) without a gap, their entries in
+// strict order of keys. All of them carry as upto the position at which the
+// journal stood before the first was read. A path in the span that has no entry
+// is an empty register under the batch's context: the receiver joins that too,
+// for each path that it alone has, and so learns of deletions whose tombstones
+// are gone. The cursor becomes upto with the last batch, not before. The journal
+// after upto follows and brings what changed in the meantime.
+//
+// complete says: everything that the sender's map held at this read has been
+// sent, in this exchange or up to the cursor it resumed from: upto was the head
+// of the journal in the same read and, in a snapshot, to is empty. Only then,
+// and only if it has stored every batch without a gap, the receiver adds the
+// context to its own folder context. Adopting one
+// earlier would be wrong: the context may cover an event whose register is still
+// to come, and the receiver would read its own ignorance of that path as
+// knowledge of a deletion. At the end there is no such event: what the context
+// covers has reached the receiver's registers, in this exchange or before.
+//
+// A receiver that finds in a register or a context a counter of its own replica
+// that it never issued has been rolled back, and takes a new replica ID.
+//
+// # Content
+//
+//	Request
+//	  items     array of 1 to 1024, each an array of 5:
+//	    path      bin   where the asking side's map has the content
+//	    digest    bin   BLAKE3-256 of the whole file, 32 bytes
+//	    size      uint  of the whole file, at most 2^62
+//	    offset    uint
+//	    length    uint  at least 1; offset+length is at most size
+//
+//	Response
+//	  status    uint  0 ok, 1 not here, 2 changed, 3 failed, 4 busy
+//	  length    uint  the item's; 0 unless ok
+//	  data      bin   the first bytes, at most 1 MiB; empty unless ok
+//
+//	Abort
+//	  status    uint  1 to 4
+//
+// The asking side sends one Request and closes its side of the stream. For each
+// item in order comes a Response; when its data is shorter than its length, Data
+// frames follow until exactly length bytes have come, or an Abort in the place
+// of one. Then the responding side closes too. More bytes than length are a
+// violation, which the asking side detects: it knows what it asked for.
+//
+// The path is a hint. The responder looks it up in its own map, and serves only
+// what its map holds under the digest and size asked for; anything else is "not
+// here". It never becomes a path on a disk. Nobody asks for empty files.
+//
+// # Ends
+//
+// The codes of a connection's end, with a reason in text for the other side's
+// log:
+//
+//	1  not authenticated, or not in time
+//	2  another connection between the same two peers stays
+//	3  protocol violation
+//	4  the node is stopping
+//	5  both ends are the same device
+//	6  the folder is not, or no longer, served here
+//	7  no version in common
+//
+// Whatever this comment forbids is a violation: [ErrProtocol] at the receiver,
+// which closes with code 3 and remembers.
+package protocol

@@ -1,0 +1,147 @@
+package protocol
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+const (
+	// readAhead is what a Reader asks its stream for when a frame is short.
+	readAhead = 8 << 10
+
+	// firstRead is how much of a frame is allocated on the word of its header;
+	// from there the buffer grows only with what has really arrived.
+	firstRead = 16 << 10
+)
+
+// Reader receives messages from a stream that it alone reads. It is not safe
+// for concurrent use. How long a message may take is the caller's to bound, by
+// a deadline of the stream.
+type Reader struct {
+	r        *bufio.Reader
+	limits   Limits
+	head     [headerSize]byte
+	buf      []byte
+	d        decoder
+	unpacker unpacker
+	response Response
+	data     Data
+	err      error
+}
+
+// NewReader returns a Reader of the messages that limits allows: [Control],
+// [Indexes], [Requests] or [Answers].
+func NewReader(r io.Reader, limits Limits) *Reader {
+	return &Reader{r: bufio.NewReaderSize(r, readAhead), limits: limits}
+}
+
+// Reset makes r receive from another stream and keeps its buffers.
+func (r *Reader) Reset(from io.Reader, limits Limits) {
+	r.r.Reset(from)
+	r.limits, r.err = limits, nil
+}
+
+// Next returns the next message. A *[Data] and a *[Response] are the Reader's
+// own and valid until the next call; every other message is the caller's.
+//
+// io.EOF is the end of the stream between two frames, io.ErrUnexpectedEOF
+// within one; other errors of the stream are passed on as they are. What the
+// peer may not send wraps [ErrProtocol]. After an error Next returns it again.
+func (r *Reader) Next() (Message, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	m, err := r.next()
+	if err != nil {
+		r.err = err
+		return nil, err
+	}
+	return m, nil
+}
+
+func (r *Reader) next() (Message, error) {
+	if _, err := io.ReadFull(r.r, r.head[:]); err != nil {
+		return nil, err
+	}
+	size, k := binary.BigEndian.Uint32(r.head[:]), kind(r.head[4])
+	if k >= kinds || r.limits[k] == 0 {
+		return nil, fmt.Errorf("%w: unexpected %v", ErrProtocol, k)
+	}
+	if size == 0 || size-1 > uint32(r.limits[k]) {
+		return nil, fmt.Errorf("%w: %v of %d bytes", ErrProtocol, k, size)
+	}
+	payload, err := r.payload(int(size - 1))
+	if err != nil {
+		return nil, err
+	}
+	m, err := r.decode(k, payload)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v: %w", ErrProtocol, k, err)
+	}
+	return m, nil
+}
+
+// payload reads n bytes into the buffer that the last frame left.
+func (r *Reader) payload(n int) ([]byte, error) {
+	for have := 0; ; {
+		if cap(r.buf) < n && have == cap(r.buf) {
+			grown := make([]byte, min(n, max(2*have, firstRead)))
+			copy(grown, r.buf[:have])
+			r.buf = grown
+		}
+		upto := min(n, cap(r.buf))
+		if _, err := io.ReadFull(r.r, r.buf[have:upto]); err != nil {
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, err
+		}
+		if have = upto; have == n {
+			return r.buf[:n], nil
+		}
+	}
+}
+
+func (r *Reader) decode(k kind, payload []byte) (Message, error) {
+	m := r.message(k)
+	if k == kindIndex {
+		if len(payload) <= minPack && cap(r.buf) > firstRead {
+			r.buf = nil // the bulk is over: an idle stream holds no large buffer
+		}
+		var err error
+		if payload, err = r.unpacker.unpack(payload); err != nil {
+			return nil, err
+		}
+		defer r.d.reset(nil)
+	}
+	r.d.reset(payload)
+	m.decode(&r.d)
+	if err := r.d.done(); err != nil {
+		return nil, err
+	}
+	return m, m.check()
+}
+
+func (r *Reader) message(k kind) Message {
+	switch k {
+	case kindHello:
+		return new(Hello)
+	case kindResume:
+		return new(Resume)
+	case kindProgress:
+		return new(Progress)
+	case kindIndex:
+		return new(Index)
+	case kindRequest:
+		return new(Request)
+	case kindResponse:
+		return &r.response
+	case kindData:
+		return &r.data
+	default:
+		return new(Abort)
+	}
+}
