@@ -75,8 +75,8 @@ func (d Device) Marshal() []byte {
 	return append(b, sum[:deviceCheck]...)
 }
 
-// NodeID returns the name of the device.
-func (d Device) NodeID() NodeID { return nodeIDOf(d.public()) }
+// ID returns the name of the device.
+func (d Device) ID() NodeID { return nodeIDOf(d.public()) }
 
 func (d Device) public() ed25519.PublicKey { return d.key.open().Public().(ed25519.PublicKey) }
 
@@ -85,7 +85,7 @@ func (d Device) String() string {
 	if d.key.p == nil {
 		return "no device"
 	}
-	return "device " + d.NodeID().String()
+	return "device " + d.ID().String()
 }
 
 // GoString returns the node ID, never the key.

@@ -46,7 +46,7 @@
 //	HELLO    60 bytes  "QSYN", lowest and highest version (2+2), flags (4),
 //	                   nonce (32), share (16, zeros in the listener's)
 //	IDENT    2 bytes of length, at most 4096, then
-//	         node ID (16), epoch (8), instance (8), device key (32),
+//	         node ID (16), epoch of the node's run (8), device key (32),
 //	         device signature (64), capabilities (4),
 //	         1 and the write signature (64), or 0 alone,
 //	         length of the name (1) and the name (at most 64, printable UTF-8),

@@ -16,7 +16,7 @@ const (
 	flightSize = helloSize + tagSize
 	shareSize  = 16
 	maxIdent   = 4096
-	fixedIdent = 16 + 8 + 8 + 32 + 64 + 4 // node ID to capabilities
+	fixedIdent = 16 + 8 + 32 + 64 + 4 // node ID to capabilities
 )
 
 const helloMagic = "QSYN"
@@ -54,14 +54,13 @@ func parseHello(b [helloSize]byte) (h hello, ok bool) {
 
 // ident is the IDENT frame without its length.
 type ident struct {
-	node     NodeID
-	epoch    uint64
-	instance uint64
-	key      [ed25519.PublicKeySize]byte
-	sig      [ed25519.SignatureSize]byte
-	caps     uint32
-	write    []byte // the write signature, or nil
-	name     string
+	node  NodeID
+	epoch uint64
+	key   [ed25519.PublicKeySize]byte
+	sig   [ed25519.SignatureSize]byte
+	caps  uint32
+	write []byte // the write signature, or nil
+	name  string
 }
 
 // encode returns the whole frame with its length.
@@ -69,7 +68,6 @@ func (i ident) encode() []byte {
 	b := make([]byte, 2, 2+fixedIdent+1+len(i.write)+1+len(i.name))
 	b = append(b, i.node[:]...)
 	b = binary.BigEndian.AppendUint64(b, i.epoch)
-	b = binary.BigEndian.AppendUint64(b, i.instance)
 	b = append(b, i.key[:]...)
 	b = append(b, i.sig[:]...)
 	b = binary.BigEndian.AppendUint32(b, i.caps)
@@ -91,10 +89,9 @@ func parseIdent(b []byte) (i ident, err error) {
 	}
 	i.node = NodeID(b[:16])
 	i.epoch = binary.BigEndian.Uint64(b[16:])
-	i.instance = binary.BigEndian.Uint64(b[24:])
-	i.key = [32]byte(b[32:64])
-	i.sig = [64]byte(b[64:128])
-	i.caps = binary.BigEndian.Uint32(b[128:])
+	i.key = [32]byte(b[24:56])
+	i.sig = [64]byte(b[56:120])
+	i.caps = binary.BigEndian.Uint32(b[120:])
 	present, rest := b[fixedIdent], b[fixedIdent+1:]
 	switch {
 	case present > 1:

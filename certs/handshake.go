@@ -48,28 +48,21 @@ type Channel struct {
 	EKM    [32]byte
 }
 
-// Share is a folder that this node serves.
-type Share struct {
-	Keys  Keys
-	Epoch uint64 // of this node's journal of the folder; changes when it is rebuilt
-}
-
-// Self is what a node says of itself to peers that have proved themselves.
-type Self struct {
-	Device   Device
-	Instance uint64 // random at each start: tells a clone from an echo
-	Caps     uint32 // capability bits, defined by the protocol
-	Name     string // for people; see [CleanName]
-}
-
-// Peer is what a finished handshake knows of the other side.
-type Peer struct {
+// Ident is what a node says of itself to peers that have proved themselves. Of
+// one's own, Epoch, Caps and Name are filled in; the rest the handshake finds.
+type Ident struct {
+	Epoch   uint64 // random at each start of the node: tells a restart, an echo and a clone
+	Caps    uint32 // capability bits, defined by the protocol
+	Name    string // for people; of a peer printable, at most [MaxName] bytes
 	Node    NodeID // proved by a signature
-	Epoch   uint64 // of its journal of this folder
-	Caps    uint32
-	Name    string // printable, at most [MaxName] bytes
 	Writer  bool   // it has proved to hold the sync ID itself, not a lesser token
 	Version uint16 // the protocol version of this connection
+}
+
+// Self is this node in a handshake.
+type Self struct {
+	Device Device
+	Ident  Ident // its name is sent as [CleanName] makes it
 }
 
 const (
@@ -77,42 +70,42 @@ const (
 	roleListener = "listener"
 )
 
-// Prove is the dialer's side: it proves to hold the keys of share and lets the
+// Prove is the dialer's side: it proves to hold keys and lets the
 // listener prove the same. After it the stream belongs to the session.
 //
 // Errors wrap [ErrWrongID], [ErrVersion], [ErrSelf], [ErrClone], [ErrIdent] or
 // what the stream returned. A listener that ends the stream instead of
 // answering counts as ErrWrongID.
-func Prove(c Channel, self Self, share Share) (Peer, error) {
-	h := &handshake{Channel: c, self: self, share: share, role: roleDialer, vmin: MinVersion, vmax: MaxVersion}
+func Prove(c Channel, self Self, keys Keys) (Ident, error) {
+	h := &handshake{Channel: c, self: self, keys: keys, role: roleDialer, vmin: MinVersion, vmax: MaxVersion}
 	p, err := h.prove()
 	if err != nil {
-		return Peer{}, fmt.Errorf("certs: %w", err)
+		return Ident{}, fmt.Errorf("certs: %w", err)
 	}
 	return p, nil
 }
 
 // Verify is the listener's side: it finds out which of shares the dialer
-// proves to hold, proves the same and returns that share. Until then it says
+// proves to hold, proves the same and returns the keys of that one. Until then it says
 // nothing, and it returns every refusal [FailDelay] after the dialer's flight;
 // the caller then ends the connection in the same way for every error but
 // ErrVersion, ErrSelf, ErrClone and ErrIdent, which only a holder can cause.
 //
 // Errors wrap those, [ErrWrongID], or what the stream returned.
-func Verify(c Channel, self Self, shares []Share) (Peer, Share, error) {
+func Verify(c Channel, self Self, shares []Keys) (Ident, Keys, error) {
 	h := &handshake{Channel: c, self: self, role: roleListener, vmin: MinVersion, vmax: MaxVersion}
 	p, err := h.verify(shares)
 	if err != nil {
-		return Peer{}, Share{}, fmt.Errorf("certs: %w", err)
+		return Ident{}, Keys{}, fmt.Errorf("certs: %w", err)
 	}
-	return p, h.share, nil
+	return p, h.keys, nil
 }
 
 // handshake is one run of the protocol, of either side.
 type handshake struct {
 	Channel
 	self       Self
-	share      Share
+	keys       Keys
 	role       string
 	vmin, vmax uint16
 
@@ -121,55 +114,55 @@ type handshake struct {
 	key            []byte // K_c
 }
 
-func (h *handshake) prove() (Peer, error) {
-	mine := hello{vmin: h.vmin, vmax: h.vmax, share: shareTag(h.share.Keys, h.EKM)}
+func (h *handshake) prove() (Ident, error) {
+	mine := hello{vmin: h.vmin, vmax: h.vmax, share: shareTag(h.keys, h.EKM)}
 	if _, err := rand.Read(mine.nonce[:]); err != nil {
-		return Peer{}, err
+		return Ident{}, err
 	}
 	h.helloD = mine.encode()
-	if err := h.setKey(h.share.Keys.l.open().auth); err != nil {
-		return Peer{}, err
+	if err := h.setKey(h.keys.l.open().auth); err != nil {
+		return Ident{}, err
 	}
 	h.tagD = h.dialerTag()
 	if _, err := h.Stream.Write(append(h.helloD[:], h.tagD[:]...)); err != nil {
-		return Peer{}, err
+		return Ident{}, err
 	}
 
 	var flight [flightSize]byte
 	if _, err := io.ReadFull(h.Stream, flight[:]); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return Peer{}, ErrWrongID
+			return Ident{}, ErrWrongID
 		}
-		return Peer{}, err
+		return Ident{}, err
 	}
 	h.helloL, h.tagL = [helloSize]byte(flight[:helloSize]), [tagSize]byte(flight[helloSize:])
 	want := h.listenerTag()
 	theirs, ok := parseHello(h.helloL)
 	if !hmac.Equal(want[:], h.tagL[:]) || !ok {
-		return Peer{}, ErrWrongID
+		return Ident{}, ErrWrongID
 	}
 	if theirs.vmin != theirs.vmax || theirs.vmax < h.vmin || theirs.vmax > h.vmax {
-		return Peer{}, ErrVersion
+		return Ident{}, ErrVersion
 	}
 	peer, err := h.readIdent()
 	if err != nil {
-		return Peer{}, err
+		return Ident{}, err
 	}
 	peer.Version = theirs.vmax
 	return peer, h.writeAll(h.ownIdent())
 }
 
-func (h *handshake) verify(shares []Share) (Peer, error) {
+func (h *handshake) verify(shares []Keys) (Ident, error) {
 	var flight [flightSize]byte
 	if _, err := io.ReadFull(h.Stream, flight[:]); err != nil {
-		return Peer{}, err
+		return Ident{}, err
 	}
 	refuseAt := time.Now().Add(FailDelay)
 	h.helloD, h.tagD = [helloSize]byte(flight[:helloSize]), [tagSize]byte(flight[helloSize:])
 	theirs, ok, err := h.checkDialer(shares)
 	if err != nil || !ok {
 		time.Sleep(time.Until(refuseAt))
-		return Peer{}, errors.Join(err, ErrWrongID)
+		return Ident{}, errors.Join(err, ErrWrongID)
 	}
 
 	mine := hello{vmin: h.vmin, vmax: h.vmax}
@@ -179,16 +172,16 @@ func (h *handshake) verify(shares []Share) (Peer, error) {
 		mine.vmin, mine.vmax = version, version
 	}
 	if _, err := rand.Read(mine.nonce[:]); err != nil {
-		return Peer{}, err
+		return Ident{}, err
 	}
 	h.helloL = mine.encode()
 	h.tagL = h.listenerTag()
 	answer := append(h.helloL[:], h.tagL[:]...)
 	if !common {
-		return Peer{}, errors.Join(ErrVersion, h.writeAll(answer))
+		return Ident{}, errors.Join(ErrVersion, h.writeAll(answer))
 	}
 	if err := h.writeAll(append(answer, h.ownIdent()...)); err != nil {
-		return Peer{}, err
+		return Ident{}, err
 	}
 	peer, err := h.readIdent()
 	peer.Version = version
@@ -197,14 +190,14 @@ func (h *handshake) verify(shares []Share) (Peer, error) {
 
 // checkDialer looks for the share whose keys made the dialer's flight. What it
 // computes does not depend on whether there is one.
-func (h *handshake) checkDialer(shares []Share) (theirs hello, ok bool, err error) {
+func (h *handshake) checkDialer(shares []Keys) (theirs hello, ok bool, err error) {
 	theirs, formed := parseHello(h.helloD)
 	var auth [32]byte
 	found := false
 	for _, s := range shares {
-		tag := shareTag(s.Keys, h.EKM)
+		tag := shareTag(s, h.EKM)
 		if hmac.Equal(tag[:], theirs.share[:]) {
-			auth, found, h.share = s.Keys.l.open().auth, true, s
+			auth, found, h.keys = s.l.open().auth, true, s
 		}
 	}
 	if err := h.setKey(auth); err != nil {
@@ -235,35 +228,34 @@ func (h *handshake) signed(label, role string) []byte {
 func (h *handshake) ownIdent() []byte {
 	device := *h.self.Device.key.open()
 	i := ident{
-		node:     h.self.Device.NodeID(),
-		epoch:    h.share.Epoch,
-		instance: h.self.Instance,
-		key:      [32]byte(h.self.Device.public()),
-		sig:      [64]byte(ed25519.Sign(device, h.signed("qsync/1 device", h.role))),
-		caps:     h.self.Caps,
-		write:    ed25519.Sign(h.share.Keys.l.open().writeKey, h.signed("qsync/1 write", h.role)),
-		name:     CleanName(h.self.Name),
+		node:  h.self.Device.ID(),
+		epoch: h.self.Ident.Epoch,
+		key:   [32]byte(h.self.Device.public()),
+		sig:   [64]byte(ed25519.Sign(device, h.signed("qsync/1 device", h.role))),
+		caps:  h.self.Ident.Caps,
+		write: ed25519.Sign(h.keys.l.open().writeKey, h.signed("qsync/1 write", h.role)),
+		name:  CleanName(h.self.Ident.Name),
 	}
 	return i.encode()
 }
 
 // readIdent reads and verifies who the other side is.
-func (h *handshake) readIdent() (Peer, error) {
+func (h *handshake) readIdent() (Ident, error) {
 	var length [2]byte
 	if _, err := io.ReadFull(h.Stream, length[:]); err != nil {
-		return Peer{}, err
+		return Ident{}, err
 	}
 	n := binary.BigEndian.Uint16(length[:])
 	if n > maxIdent {
-		return Peer{}, fmt.Errorf("%w: length", ErrIdent)
+		return Ident{}, fmt.Errorf("%w: length", ErrIdent)
 	}
 	body := make([]byte, n)
 	if _, err := io.ReadFull(h.Stream, body); err != nil {
-		return Peer{}, err
+		return Ident{}, err
 	}
 	i, err := parseIdent(body)
 	if err != nil {
-		return Peer{}, err
+		return Ident{}, err
 	}
 	role := roleDialer
 	if h.role == roleDialer {
@@ -271,17 +263,17 @@ func (h *handshake) readIdent() (Peer, error) {
 	}
 	switch {
 	case i.node != nodeIDOf(i.key[:]):
-		return Peer{}, fmt.Errorf("%w: the node ID is not that of the key", ErrIdent)
+		return Ident{}, fmt.Errorf("%w: the node ID is not that of the key", ErrIdent)
 	case !ed25519.Verify(i.key[:], h.signed("qsync/1 device", role), i.sig[:]):
-		return Peer{}, fmt.Errorf("%w: wrong device signature", ErrIdent)
-	case i.write != nil && !ed25519.Verify(h.share.Keys.l.open().writePub, h.signed("qsync/1 write", role), i.write):
-		return Peer{}, fmt.Errorf("%w: wrong write signature", ErrIdent)
-	case i.node == h.self.Device.NodeID() && i.instance == h.self.Instance:
-		return Peer{}, ErrSelf
-	case i.node == h.self.Device.NodeID():
-		return Peer{}, ErrClone
+		return Ident{}, fmt.Errorf("%w: wrong device signature", ErrIdent)
+	case i.write != nil && !ed25519.Verify(h.keys.l.open().writePub, h.signed("qsync/1 write", role), i.write):
+		return Ident{}, fmt.Errorf("%w: wrong write signature", ErrIdent)
+	case i.node == h.self.Device.ID() && i.epoch == h.self.Ident.Epoch:
+		return Ident{}, ErrSelf
+	case i.node == h.self.Device.ID():
+		return Ident{}, ErrClone
 	}
-	return Peer{Node: i.node, Epoch: i.epoch, Caps: i.caps, Name: i.name, Writer: i.write != nil}, nil
+	return Ident{Node: i.node, Epoch: i.epoch, Caps: i.caps, Name: i.name, Writer: i.write != nil}, nil
 }
 
 func (h *handshake) writeAll(b []byte) error {

@@ -19,7 +19,7 @@ func mustSelf(t testing.TB, name string) Self {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Self{Device: d, Instance: uint64(len(name)) + 1, Caps: 5, Name: name}
+	return Self{Device: d, Ident: Ident{Epoch: uint64(len(name)), Caps: 5, Name: name}}
 }
 
 func ekm(n byte) (e [32]byte) { return [32]byte(bytes.Repeat([]byte{n}, 32)) }
@@ -40,20 +40,20 @@ func (w *tap) Write(b []byte) (int, error) {
 
 // outcome is how one side's handshake ended, and when.
 type outcome struct {
-	peer  Peer
-	share Share
-	err   error
-	sent  []byte
-	at    time.Time
+	peer Ident
+	keys Keys
+	err  error
+	sent []byte
+	at   time.Time
 }
 
 // meet runs both sides over a pipe. Each closes the stream when it fails.
-func meet(t *testing.T, dial, listen func(io.ReadWriteCloser) (Peer, Share, error)) (d, l outcome) {
+func meet(t *testing.T, dial, listen func(io.ReadWriteCloser) (Ident, Keys, error)) (d, l outcome) {
 	t.Helper()
 	a, b := net.Pipe()
-	run := func(o *outcome, c net.Conn, f func(io.ReadWriteCloser) (Peer, Share, error)) {
+	run := func(o *outcome, c net.Conn, f func(io.ReadWriteCloser) (Ident, Keys, error)) {
 		w := &tap{ReadWriteCloser: c}
-		o.peer, o.share, o.err = f(w)
+		o.peer, o.keys, o.err = f(w)
 		o.at = time.Now()
 		if o.err != nil {
 			c.Close()
@@ -69,26 +69,26 @@ func meet(t *testing.T, dial, listen func(io.ReadWriteCloser) (Peer, Share, erro
 	return d, l
 }
 
-func prover(e [32]byte, self Self, share Share) func(io.ReadWriteCloser) (Peer, Share, error) {
-	return func(s io.ReadWriteCloser) (Peer, Share, error) {
-		p, err := Prove(Channel{s, e}, self, share)
-		return p, share, err
+func prover(e [32]byte, self Self, keys Keys) func(io.ReadWriteCloser) (Ident, Keys, error) {
+	return func(s io.ReadWriteCloser) (Ident, Keys, error) {
+		p, err := Prove(Channel{s, e}, self, keys)
+		return p, keys, err
 	}
 }
 
-func verifier(e [32]byte, self Self, shares ...Share) func(io.ReadWriteCloser) (Peer, Share, error) {
-	return func(s io.ReadWriteCloser) (Peer, Share, error) { return Verify(Channel{s, e}, self, shares) }
+func verifier(e [32]byte, self Self, shares ...Keys) func(io.ReadWriteCloser) (Ident, Keys, error) {
+	return func(s io.ReadWriteCloser) (Ident, Keys, error) { return Verify(Channel{s, e}, self, shares) }
 }
 
 // raw sends b as a dialer that knows no key, and reads what comes back.
-func raw(b []byte) func(io.ReadWriteCloser) (Peer, Share, error) {
-	return func(s io.ReadWriteCloser) (Peer, Share, error) {
+func raw(b []byte) func(io.ReadWriteCloser) (Ident, Keys, error) {
+	return func(s io.ReadWriteCloser) (Ident, Keys, error) {
 		_, _ = s.Write(b)
 		got, _ := io.ReadAll(s)
 		if len(got) > 0 {
-			return Peer{}, Share{}, errors.New("the listener answered")
+			return Ident{}, Keys{}, errors.New("the listener answered")
 		}
-		return Peer{}, Share{}, nil
+		return Ident{}, Keys{}, nil
 	}
 }
 
@@ -96,18 +96,18 @@ func TestHandshake(t *testing.T) {
 	one, two := mustDerive(t, testID(1)), mustDerive(t, testID(2))
 	alice, bob := mustSelf(t, "alice"), mustSelf(t, "bob\x1b[31m\u202e")
 	id := testID(2)
-	d, l := meet(t, prover(ekm(1), alice, Share{two, 11}), verifier(ekm(1), bob, Share{one, 21}, Share{two, 22}))
+	d, l := meet(t, prover(ekm(1), alice, two), verifier(ekm(1), bob, one, two))
 	if d.err != nil || l.err != nil {
 		t.Fatal(d.err, l.err)
 	}
-	if want := (Peer{bob.Device.NodeID(), 22, 5, "bob?[31m?", true, 1}); d.peer != want {
+	if want := (Ident{11, 5, "bob?[31m?", bob.Device.ID(), true, 1}); d.peer != want {
 		t.Errorf("the dialer met %+v", d.peer)
 	}
-	if want := (Peer{alice.Device.NodeID(), 11, 5, "alice", true, 1}); l.peer != want {
+	if want := (Ident{5, 5, "alice", alice.Device.ID(), true, 1}); l.peer != want {
 		t.Errorf("the listener met %+v", l.peer)
 	}
-	if l.share.Epoch != 22 {
-		t.Errorf("the listener took share %v", l.share.Epoch)
+	if l.keys.ShareID() != two.ShareID() {
+		t.Error("the listener took the share", l.keys.ShareID())
 	}
 	// Even inside the encryption there is nothing to learn (secret never on the wire).
 	findSecrets(t, slices.Concat(d.sent, l.sent), append(secretsOf(id, two), alice.Device.key.open().Seed(), bob.Device.key.open().Seed()))
@@ -118,10 +118,10 @@ func TestWrongID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		held := mustDerive(t, testID(1))
 		alice, bob := mustSelf(t, "alice"), mustSelf(t, "bob")
-		try := func(id SyncID, shares ...Share) {
+		try := func(id SyncID, shares ...Keys) {
 			t.Helper()
 			start := time.Now()
-			d, l := meet(t, prover(ekm(1), alice, Share{Keys: mustDerive(t, id)}), verifier(ekm(1), bob, shares...))
+			d, l := meet(t, prover(ekm(1), alice, mustDerive(t, id)), verifier(ekm(1), bob, shares...))
 			if !errors.Is(d.err, ErrWrongID) || !errors.Is(l.err, ErrWrongID) || len(l.sent) != 0 || len(d.sent) != flightSize {
 				t.Fatalf("dialer %v, listener %v, which sent %d bytes", d.err, l.err, len(l.sent))
 			}
@@ -132,12 +132,12 @@ func TestWrongID(t *testing.T) {
 		for range 1000 {
 			var id SyncID
 			rand.Read(id[:])
-			try(id, Share{Keys: held})
+			try(id, held)
 		}
 		for bit := range 256 {
 			id := testID(1)
 			id[bit/8] ^= 1 << (bit % 8)
-			try(id, Share{Keys: held})
+			try(id, held)
 		}
 		try(testID(1))
 	})
@@ -160,7 +160,7 @@ func TestListenerAnonymity(t *testing.T) {
 		decoy := h.dialerTag()
 		probes = append(probes, append(h.helloD[:], decoy[:]...))
 		for i, probe := range probes {
-			for _, shares := range [][]Share{nil, {{Keys: k}}, {{Keys: mustDerive(t, testID(2))}}} {
+			for _, shares := range [][]Keys{nil, {k}, {mustDerive(t, testID(2))}} {
 				start := time.Now()
 				d, l := meet(t, raw(probe), verifier(ekm(1), bob, shares...))
 				if d.err != nil || !errors.Is(l.err, ErrWrongID) || len(l.sent) != 0 || d.at.Sub(start) != FailDelay {
@@ -186,11 +186,11 @@ func TestRelayRejected(t *testing.T) {
 	splice(a2, b1)
 	got := make(chan error, 1)
 	go func() {
-		_, _, err := Verify(Channel{b2, ekm(2)}, bob, []Share{{Keys: k}})
+		_, _, err := Verify(Channel{b2, ekm(2)}, bob, []Keys{k})
 		b2.Close()
 		got <- err
 	}()
-	_, err := Prove(Channel{a1, ekm(1)}, alice, Share{Keys: k})
+	_, err := Prove(Channel{a1, ekm(1)}, alice, k)
 	a1.Close()
 	if there := <-got; !errors.Is(err, ErrWrongID) || !errors.Is(there, ErrWrongID) {
 		t.Errorf("dialer %v, listener %v", err, there)
@@ -200,15 +200,15 @@ func TestRelayRejected(t *testing.T) {
 // TestReflectionRejected: a listener that knows no key echoes the dialer.
 func TestReflectionRejected(t *testing.T) {
 	k := mustDerive(t, testID(1))
-	echo := func(s io.ReadWriteCloser) (Peer, Share, error) {
+	echo := func(s io.ReadWriteCloser) (Ident, Keys, error) {
 		b := make([]byte, flightSize)
 		if _, err := io.ReadFull(s, b); err != nil {
-			return Peer{}, Share{}, err
+			return Ident{}, Keys{}, err
 		}
 		_, err := s.Write(b)
-		return Peer{}, Share{}, err
+		return Ident{}, Keys{}, err
 	}
-	d, _ := meet(t, prover(ekm(1), mustSelf(t, "alice"), Share{Keys: k}), echo)
+	d, _ := meet(t, prover(ekm(1), mustSelf(t, "alice"), k), echo)
 	if !errors.Is(d.err, ErrWrongID) {
 		t.Errorf("the dialer said %v", d.err)
 	}
@@ -219,17 +219,17 @@ func TestReflectionRejected(t *testing.T) {
 func TestSelfie(t *testing.T) {
 	k := mustDerive(t, testID(1))
 	alice := mustSelf(t, "alice")
-	d, l := meet(t, prover(ekm(1), alice, Share{Keys: k}), verifier(ekm(2), alice, Share{Keys: k}))
+	d, l := meet(t, prover(ekm(1), alice, k), verifier(ekm(2), alice, k))
 	if !errors.Is(d.err, ErrWrongID) || !errors.Is(l.err, ErrWrongID) {
 		t.Errorf("spliced: %v, %v", d.err, l.err)
 	}
-	d, _ = meet(t, prover(ekm(1), alice, Share{Keys: k}), verifier(ekm(1), alice, Share{Keys: k}))
+	d, _ = meet(t, prover(ekm(1), alice, k), verifier(ekm(1), alice, k))
 	if !errors.Is(d.err, ErrSelf) {
 		t.Errorf("self: %v", d.err)
 	}
 	clone := alice
-	clone.Instance++
-	d, _ = meet(t, prover(ekm(1), alice, Share{Keys: k}), verifier(ekm(1), clone, Share{Keys: k}))
+	clone.Ident.Epoch++
+	d, _ = meet(t, prover(ekm(1), alice, k), verifier(ekm(1), clone, k))
 	if !errors.Is(d.err, ErrClone) {
 		t.Errorf("clone: %v", d.err)
 	}
@@ -239,11 +239,11 @@ func TestSelfie(t *testing.T) {
 func TestReplayRefused(t *testing.T) {
 	k := mustDerive(t, testID(1))
 	alice, bob := mustSelf(t, "alice"), mustSelf(t, "bob")
-	d, l := meet(t, prover(ekm(1), alice, Share{Keys: k}), verifier(ekm(1), bob, Share{Keys: k}))
+	d, l := meet(t, prover(ekm(1), alice, k), verifier(ekm(1), bob, k))
 	if d.err != nil || l.err != nil {
 		t.Fatal(d.err, l.err)
 	}
-	_, l = meet(t, raw(d.sent[:flightSize]), verifier(ekm(2), bob, Share{Keys: k}))
+	_, l = meet(t, raw(d.sent[:flightSize]), verifier(ekm(2), bob, k))
 	if !errors.Is(l.err, ErrWrongID) || len(l.sent) != 0 {
 		t.Errorf("replayed: %v", l.err)
 	}
@@ -270,16 +270,16 @@ func TestNoDowngrade(t *testing.T) {
 		k := mustDerive(t, testID(1))
 		alice, bob := mustSelf(t, "alice"), mustSelf(t, "bob")
 		for bit := range flightSize * 8 {
-			_, l := meet(t, prover(ekm(1), alice, Share{Keys: k}), func(s io.ReadWriteCloser) (Peer, Share, error) {
-				return Verify(Channel{&flip{ReadWriteCloser: s, bit: bit}, ekm(1)}, bob, []Share{{Keys: k}})
+			_, l := meet(t, prover(ekm(1), alice, k), func(s io.ReadWriteCloser) (Ident, Keys, error) {
+				return Verify(Channel{&flip{ReadWriteCloser: s, bit: bit}, ekm(1)}, bob, []Keys{k})
 			})
 			if !errors.Is(l.err, ErrWrongID) || len(l.sent) != 0 {
 				t.Fatalf("bit %d of the dialer's flight: %v", bit, l.err)
 			}
-			d, _ := meet(t, func(s io.ReadWriteCloser) (Peer, Share, error) {
-				p, err := Prove(Channel{&flip{ReadWriteCloser: s, bit: bit}, ekm(1)}, alice, Share{Keys: k})
-				return p, Share{}, err
-			}, verifier(ekm(1), bob, Share{Keys: k}))
+			d, _ := meet(t, func(s io.ReadWriteCloser) (Ident, Keys, error) {
+				p, err := Prove(Channel{&flip{ReadWriteCloser: s, bit: bit}, ekm(1)}, alice, k)
+				return p, Keys{}, err
+			}, verifier(ekm(1), bob, k))
 			if !errors.Is(d.err, ErrWrongID) {
 				t.Fatalf("bit %d of the listener's flight: %v", bit, d.err)
 			}
@@ -295,14 +295,14 @@ func TestVersions(t *testing.T) {
 		{1, 1, 1, 1, 1}, {1, 3, 2, 5, 3}, {2, 5, 1, 3, 3}, {1, 9, 4, 4, 4}, {4, 4, 1, 9, 4},
 		{1, 1, 2, 2, 0}, {2, 2, 1, 1, 0}, {1, 2, 3, 4, 0}, {3, 4, 1, 2, 0}, {1, 1, 2, 5, 0},
 	} {
-		d, l := meet(t, func(s io.ReadWriteCloser) (Peer, Share, error) {
-			h := &handshake{Channel: Channel{s, ekm(1)}, self: alice, share: Share{Keys: k}, role: roleDialer, vmin: c.dmin, vmax: c.dmax}
+		d, l := meet(t, func(s io.ReadWriteCloser) (Ident, Keys, error) {
+			h := &handshake{Channel: Channel{s, ekm(1)}, self: alice, keys: k, role: roleDialer, vmin: c.dmin, vmax: c.dmax}
 			p, err := h.prove()
-			return p, Share{}, err
-		}, func(s io.ReadWriteCloser) (Peer, Share, error) {
+			return p, Keys{}, err
+		}, func(s io.ReadWriteCloser) (Ident, Keys, error) {
 			h := &handshake{Channel: Channel{s, ekm(1)}, self: bob, role: roleListener, vmin: c.lmin, vmax: c.lmax}
-			p, err := h.verify([]Share{{Keys: k}})
-			return p, Share{}, err
+			p, err := h.verify([]Keys{k})
+			return p, Keys{}, err
 		})
 		if c.want == 0 {
 			if !errors.Is(d.err, ErrVersion) || !errors.Is(l.err, ErrVersion) {
@@ -319,13 +319,13 @@ func TestVersions(t *testing.T) {
 func TestImpersonation(t *testing.T) {
 	k := mustDerive(t, testID(1))
 	alice, mallory, bob := mustSelf(t, "alice"), mustSelf(t, "mallory"), mustSelf(t, "bob")
-	recorded, _ := meet(t, prover(ekm(1), alice, Share{Keys: k}), verifier(ekm(1), bob, Share{Keys: k}))
+	recorded, _ := meet(t, prover(ekm(1), alice, k), verifier(ekm(1), bob, k))
 	old, err := parseIdent(recorded.sent[flightSize+2:])
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, spoil := range map[string]func(*ident){
-		"another's node ID":          func(i *ident) { i.node = alice.Device.NodeID() },
+		"another's node ID":          func(i *ident) { i.node = alice.Device.ID() },
 		"another's node ID and key":  func(i *ident) { i.node, i.key = old.node, old.key },
 		"all of another, recorded":   func(i *ident) { *i = old },
 		"a write signature of noise": func(i *ident) { i.write[3] ^= 1 },
@@ -333,19 +333,19 @@ func TestImpersonation(t *testing.T) {
 		"a name of 65 bytes":         func(i *ident) { i.name = string(bytes.Repeat([]byte("n"), 65)) },
 		"a name that is not UTF-8":   func(i *ident) { i.name = "\xff" },
 	} {
-		_, l := meet(t, func(s io.ReadWriteCloser) (Peer, Share, error) {
-			h := &handshake{Channel: Channel{s, ekm(2)}, self: mallory, share: Share{Keys: k}, role: roleDialer, vmin: 1, vmax: 1}
-			return Peer{}, Share{}, proveWith(h, spoil)
-		}, verifier(ekm(2), bob, Share{Keys: k}))
+		_, l := meet(t, func(s io.ReadWriteCloser) (Ident, Keys, error) {
+			h := &handshake{Channel: Channel{s, ekm(2)}, self: mallory, keys: k, role: roleDialer, vmin: 1, vmax: 1}
+			return Ident{}, Keys{}, proveWith(h, spoil)
+		}, verifier(ekm(2), bob, k))
 		if !errors.Is(l.err, ErrIdent) {
 			t.Errorf("%s: %v", name, l.err)
 		}
 	}
 	// Without a write proof a peer is welcome, but no writer.
-	_, l := meet(t, func(s io.ReadWriteCloser) (Peer, Share, error) {
-		h := &handshake{Channel: Channel{s, ekm(2)}, self: mallory, share: Share{Keys: k}, role: roleDialer, vmin: 1, vmax: 1}
-		return Peer{}, Share{}, proveWith(h, func(i *ident) { i.write = nil })
-	}, verifier(ekm(2), bob, Share{Keys: k}))
+	_, l := meet(t, func(s io.ReadWriteCloser) (Ident, Keys, error) {
+		h := &handshake{Channel: Channel{s, ekm(2)}, self: mallory, keys: k, role: roleDialer, vmin: 1, vmax: 1}
+		return Ident{}, Keys{}, proveWith(h, func(i *ident) { i.write = nil })
+	}, verifier(ekm(2), bob, k))
 	if l.err != nil || l.peer.Writer {
 		t.Errorf("reader: %v, %+v", l.err, l.peer)
 	}
@@ -353,9 +353,9 @@ func TestImpersonation(t *testing.T) {
 
 // proveWith is a dialer that changes its identity before it sends it.
 func proveWith(h *handshake, spoil func(*ident)) error {
-	mine := hello{vmin: 1, vmax: 1, share: shareTag(h.share.Keys, h.EKM)}
+	mine := hello{vmin: 1, vmax: 1, share: shareTag(h.keys, h.EKM)}
 	h.helloD = mine.encode()
-	if err := h.setKey(h.share.Keys.l.open().auth); err != nil {
+	if err := h.setKey(h.keys.l.open().auth); err != nil {
 		return err
 	}
 	h.tagD = h.dialerTag()
@@ -387,7 +387,7 @@ func TestLongIdent(t *testing.T) {
 		t.Error("length 4097:", err)
 	}
 	k := mustDerive(t, testID(1))
-	h = &handshake{self: bob, share: Share{Keys: k}, role: roleListener}
+	h = &handshake{self: bob, keys: k, role: roleListener}
 	body := h.ownIdent()[2:]
 	i, err := parseIdent(append(body, "fields of a later version"...))
 	if err != nil || i.name != "bob" {
@@ -414,7 +414,7 @@ func FuzzHello(f *testing.F) {
 
 func FuzzIdent(f *testing.F) {
 	k := mustDerive(f, testID(1))
-	h := &handshake{self: mustSelf(f, "näme"), share: Share{Keys: k}, role: roleDialer}
+	h := &handshake{self: mustSelf(f, "näme"), keys: k, role: roleDialer}
 	f.Add(h.ownIdent()[2:])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		i, err := parseIdent(b)
@@ -443,7 +443,7 @@ func FuzzVerify(f *testing.F) {
 		}
 		h.tagD = h.dialerTag()
 		in := slices.Concat(h.helloD[:], h.tagD[:], b)
-		if _, _, err := Verify(Channel{sink{bytes.NewReader(in)}, ekm(1)}, bob, []Share{{Keys: k}}); err == nil {
+		if _, _, err := Verify(Channel{sink{bytes.NewReader(in)}, ekm(1)}, bob, []Keys{k}); err == nil {
 			t.Error("accepted a peer without a signature")
 		}
 	})

@@ -111,7 +111,7 @@ func TestDevice(t *testing.T) {
 	}
 	b := d.Marshal()
 	again, err := ParseDevice(b)
-	if err != nil || again.NodeID() != d.NodeID() || !bytes.Equal(again.Marshal(), b) {
+	if err != nil || again.ID() != d.ID() || !bytes.Equal(again.Marshal(), b) {
 		t.Fatal("round trip:", again, err)
 	}
 	for i := range b {
@@ -124,7 +124,7 @@ func TestDevice(t *testing.T) {
 			t.Errorf("cut to %d: %v", i, err)
 		}
 	}
-	if len(d.NodeID().String()) != 32 || d.NodeID().Compare(again.NodeID()) != 0 {
-		t.Error("node ID", d.NodeID())
+	if len(d.ID().String()) != 32 || d.ID().Compare(again.ID()) != 0 {
+		t.Error("node ID", d.ID())
 	}
 }

@@ -159,13 +159,13 @@ func TestHidden(t *testing.T) {
 	secrets := append(secretsOf(id, keys), device.key.open().Seed(), *device.key.open())
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b", "%c", "%U", "%t", "%e"} {
-		for _, v := range []any{id, &id, keys, &keys, device, []SyncID{id}, map[string]Keys{"k": keys}, Share{Keys: keys},
-			Self{Device: device}, struct{ K Keys }{keys}, struct{ k Keys }{keys}, struct{ d Device }{device}, struct{ ID SyncID }{id}} {
+		for _, v := range []any{id, &id, keys, &keys, device, []SyncID{id}, map[string]Keys{"k": keys}, Self{Device: device},
+			struct{ K Keys }{keys}, struct{ k Keys }{keys}, struct{ d Device }{device}, struct{ ID SyncID }{id}} {
 			fmt.Fprintf(&out, verb+"\n", v)
 		}
 	}
 	for _, h := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
-		slog.New(h).Info("x", "id", id, "keys", keys, "device", device, "share", Share{Keys: keys})
+		slog.New(h).Info("x", "id", id, "keys", keys, "device", device, "share", Self{Device: device})
 	}
 	for _, v := range []any{id, keys, device, struct{ ID SyncID }{id}} {
 		if err := json.NewEncoder(&out).Encode(v); err != nil {
