@@ -2,6 +2,7 @@ package disk
 
 import (
 	"errors"
+	"fmt"
 
 	"qsync/folder"
 )
@@ -28,5 +29,5 @@ type dirent struct {
 
 var (
 	errNotFile   = errors.New("not a regular file")
-	errNoSupport = errors.New("not supported by the file system")
+	errNoSupport = fmt.Errorf("%w by the file system", errors.ErrUnsupported)
 )

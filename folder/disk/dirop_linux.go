@@ -100,7 +100,7 @@ type held struct {
 // held calls f with entry name, a file or directory, held; "" is d itself.
 func (d *dir) held(name string, f func(*held) error) error {
 	if name == "" {
-		name = "."
+		return fail("set metadata", "", f(&held{d.file, fdPath(d.file)}))
 	}
 	fd := -1
 	err := eintr(func() (err error) {
@@ -112,7 +112,7 @@ func (d *dir) held(name string, f func(*held) error) error {
 		return fail("open", name, err)
 	}
 	defer unix.Close(fd)
-	h := &held{fd, "/proc/self/fd/" + strconv.Itoa(fd)}
+	h := &held{fd, fdPath(fd)}
 	i, err := h.stat()
 	if err == nil && i.Kind != folder.File && i.Kind != folder.Dir {
 		err = errNotFile
@@ -122,6 +122,8 @@ func (d *dir) held(name string, f func(*held) error) error {
 	}
 	return fail("set metadata", name, err)
 }
+
+func fdPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
 func (h *held) stat() (info, error) {
 	var st unix.Stat_t
@@ -156,7 +158,7 @@ func (d *dir) setFileMeta(f *os.File, _ string, mode uint16, mtime int64) error 
 	if err := eintr(func() error { return unix.Fchmod(fd, uint32(mode)) }); err != nil {
 		return fail("chmod", f.Name(), err)
 	}
-	h := held{fd, "/proc/self/fd/" + strconv.Itoa(fd)}
+	h := held{fd, fdPath(fd)}
 	return fail("utimes", f.Name(), h.utimes(mtime))
 }
 

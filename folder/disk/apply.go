@@ -1,0 +1,239 @@
+package disk
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+	"time"
+
+	"qsync/folder"
+	"qsync/folder/chunk"
+)
+
+// Placed is what a mutator left at a path. Local.Value is what was asked for,
+// with the mode and modification time that the disk really keeps of it; its
+// Dot is zero. Local.Stat is fresh: see [Root.Restat] for Racy.
+//
+// Displaced is where a user's change went that came between the last look and
+// the swap: a conflict copy in the same directory, to be scanned. Empty if
+// there was none.
+type Placed struct {
+	Local     folder.Local
+	Displaced folder.Path
+}
+
+// slot is a path and its open parent directory.
+type slot struct {
+	dir  *dir
+	path folder.Path
+}
+
+func (s slot) base() string { return s.path.Base() }
+
+// at calls f with the slot of p, for a change there. A parent that its owner
+// may not write to is opened up for f and closed again.
+func (r *Root) at(op string, p folder.Path, f func(slot) error) error {
+	if r.readOnly {
+		return fmt.Errorf("%s %q: %w", op, p, ErrReadOnly)
+	}
+	d, err := r.parent(p)
+	if err == nil {
+		defer d.Close()
+		s := slot{d, p}
+		if err = f(s); errors.Is(err, fs.ErrPermission) {
+			err = r.forced(d, err, func() error { return f(s) })
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s %q: %w", op, p, err)
+	}
+	return nil
+}
+
+func (r *Root) parent(p folder.Path) (*dir, error) {
+	d, err := r.dir.walk(p.Dir())
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
+		return nil, fmt.Errorf("%w: %w", ErrNoParent, err)
+	}
+	return d, err
+}
+
+// forced calls f with d writable, or returns refused if that was not the reason.
+func (r *Root) forced(d *dir, refused error, f func() error) (err error) {
+	const own = 0o700
+	r.force.Lock() // else one caller would close what another has opened
+	defer r.force.Unlock()
+	i, err := d.stat("")
+	if err != nil || i.Mode&own == own || d.chmodNoFollow("", i.Mode|own) != nil {
+		return refused
+	}
+	defer func() { err = errors.Join(err, d.chmodNoFollow("", i.Mode)) }()
+	return f()
+}
+
+// look returns what is in the slot if that is what before says.
+func (s slot) look(before folder.Local) (info, error) {
+	i, err := s.dir.stat(s.base())
+	if errors.Is(err, fs.ErrNotExist) {
+		return i, fmt.Errorf("%w: %w", ErrChanged, err)
+	}
+	if err != nil {
+		return i, err
+	}
+	if !s.holds(i, before) {
+		return i, ErrChanged
+	}
+	return i, nil
+}
+
+// holds reports whether i, seen in the slot, is what before says.
+func (s slot) holds(i info, before folder.Local) bool {
+	if i.Kind != before.Value.Kind || i.Special {
+		return false
+	}
+	switch i.Kind {
+	case folder.File:
+		return i.Inode == before.Stat.Inode && i.CTime == before.Stat.CTime &&
+			i.Size == before.Value.Size && i.MTime == before.Value.MTime
+	case folder.Symlink:
+		target, err := s.dir.readlink(s.base())
+		return err == nil && target == before.Value.Target && i.Inode == before.Stat.Inode && i.CTime == before.Stat.CTime
+	}
+	return true
+}
+
+// same reports whether an entry is still what it was before we renamed it,
+// which may have moved its change time.
+func same(a, b info) bool {
+	a.CTime, b.CTime = 0, 0
+	return a == b
+}
+
+// Put moves the finished s to p, where before says what the index has there: a
+// write by anybody else since is either found ([ErrChanged], nothing is
+// touched) or kept. What is replaced goes to the versions. A reader sees the
+// old content or the new, whole, and never nothing, except where a directory is
+// replaced. Other errors to branch on: [ErrNoParent], [ErrNotEmpty] when before
+// is a directory with entries, [ErrReadOnly]. After an error s can be put again.
+//
+// Where the file system cannot exchange two names, a write that replaces the
+// file by renaming in the instant between the last look and ours is lost.
+func (r *Root) Put(p folder.Path, s *Staged, before folder.Local) (Placed, error) {
+	var out Placed
+	err := r.at("put", p, func(at slot) (err error) {
+		if s.f == nil || !s.ready || s.failed {
+			return fs.ErrClosed
+		}
+		x := &staged{dir: s.dir, name: s.name, rename: func(n string) { s.name = n }, info: s.info, value: s.value}
+		if out, err = r.place(x, at, before); err == nil {
+			s.close() // its name may be that of the old file now: no Discard
+		}
+		return err
+	})
+	return out, err
+}
+
+// Symlink makes p a symbolic link to v.Target; for the rest it is like [Root.Put].
+func (r *Root) Symlink(p folder.Path, v folder.Value, before folder.Local) (Placed, error) {
+	var out Placed
+	err := r.at("symlink", p, func(at slot) error {
+		return r.inWork(func(w *work) (err error) {
+			x := &staged{dir: w.tmp, name: newPrefix + rand.Text(), value: v}
+			if err := w.tmp.symlink(v.Target, x.name); err != nil {
+				return err
+			}
+			// Of a symlink the target alone counts; its time is a courtesy.
+			_ = w.tmp.utimesNoFollow(x.name, v.MTime)
+			if x.info, err = w.tmp.stat(x.name); err == nil {
+				out, err = r.place(x, at, before)
+			}
+			if err != nil {
+				_ = w.tmp.unlink(x.name)
+			}
+			return err
+		})
+	})
+	return out, err
+}
+
+// Mkdir makes p a directory with v's mode and modification time; for the rest
+// it is like [Root.Put]. If before is a directory, it is [Root.SetMeta]. What
+// is put into the directory later moves its time: set it again after that.
+func (r *Root) Mkdir(p folder.Path, v folder.Value, before folder.Local) (Placed, error) {
+	if before.Value.Kind == folder.Dir {
+		return r.SetMeta(p, v, before)
+	}
+	var out Placed
+	err := r.at("mkdir", p, func(at slot) error {
+		return r.inWork(func(w *work) (err error) {
+			x := &staged{dir: w.tmp, name: newPrefix + rand.Text(), value: v}
+			if err := w.tmp.mkdir(x.name, 0o700); err != nil {
+				return err
+			}
+			if x.info, err = w.tmp.stat(x.name); err == nil {
+				out, err = r.place(x, at, before)
+			}
+			if err != nil {
+				_ = w.tmp.rmdir(x.name)
+				return err
+			}
+			// Only now: a directory without write permission cannot be moved.
+			out.Local, err = at.setMeta(v, func(i info) bool { return i.Kind == folder.Dir })
+			return err
+		})
+	})
+	return out, err
+}
+
+// Racy stamps: two changes within one tick of the file system's clock leave the
+// same stamps. Ticks are at most that long where stamps show finer units than
+// 10 ms, and 2 s elsewhere (FAT).
+const (
+	fineTick   = 10 * time.Millisecond
+	coarseTick = 2 * time.Second
+)
+
+// Restat looks at p again after [Root.Put] and the like, best when the flush of
+// it is over, and returns the stat to record, and false if p is not what l says
+// any more. Racy is set if a change could still hide behind equal stamps.
+func (r *Root) Restat(p folder.Path, l folder.Local) (folder.Stat, bool) {
+	d, err := r.parent(p)
+	if err != nil {
+		return folder.Stat{}, false
+	}
+	defer d.Close()
+	now := time.Now().UnixNano()
+	i, err := slot{d, p}.look(l)
+	if err != nil {
+		return folder.Stat{}, false
+	}
+	tick := fineTick
+	if i.CTime%int64(fineTick) == 0 && i.MTime%int64(fineTick) == 0 {
+		tick = coarseTick
+	}
+	recent := i.Kind == folder.File && max(i.CTime, i.MTime) >= now-int64(tick)
+	return folder.Stat{Inode: i.Inode, CTime: i.CTime, Racy: l.Stat.Racy || recent}, true
+}
+
+// contentOf returns the value of entry name, for a conflict name.
+func contentOf(d *dir, name string, i info) folder.Value {
+	v := folder.Value{Kind: i.Kind, MTime: i.MTime, Size: i.Size}
+	switch i.Kind {
+	case folder.File:
+		f, _, err := d.open(name)
+		if err != nil {
+			break // unreadable: the name will do without
+		}
+		defer f.Close()
+		if digest, _, err := chunk.Sum(f, make([]byte, copyBuffer)); err == nil {
+			v.Digest = digest
+		}
+	case folder.Symlink:
+		if target, err := d.readlink(name); err == nil {
+			v.Target = target
+		}
+	}
+	return v
+}

@@ -1,0 +1,201 @@
+package disk
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"qsync/folder"
+)
+
+// SetMeta gives the file or directory at p the mode and modification time of v,
+// which has the content that before says is there; of a symlink nothing needs
+// to be set. [ErrChanged], [ErrNoParent] and [ErrReadOnly] are as for
+// [Root.Put]. A write to the file in the very moment in which its time is set
+// would not show in its stat, so that Racy is set then: it is to be read again.
+func (r *Root) SetMeta(p folder.Path, v folder.Value, before folder.Local) (Placed, error) {
+	var out Placed
+	err := r.at("set metadata", p, func(at slot) (err error) {
+		if v.Kind != before.Value.Kind {
+			return fs.ErrInvalid
+		}
+		if v.Kind == folder.Symlink {
+			i, err := at.look(before)
+			out.Local = folder.Local{Value: v, Stat: folder.Stat{Inode: i.Inode, CTime: i.CTime}}
+			return err
+		}
+		out.Local, err = at.setMeta(v, func(i info) bool { return at.holds(i, before) })
+		out.Local.Stat.Racy = v.Kind == folder.File && v.MTime != before.Value.MTime
+		return err
+	})
+	return out, err
+}
+
+// setMeta gives what is in the slot v's mode and time if want accepts it.
+func (s slot) setMeta(v folder.Value, want func(info) bool) (folder.Local, error) {
+	l := folder.Local{Value: v}
+	err := s.dir.held(s.base(), func(h *held) error {
+		i, err := h.stat()
+		if err == nil && !want(i) {
+			err = ErrChanged
+		}
+		if err == nil && i.Mode != v.Mode {
+			err = h.chmod(v.Mode)
+		}
+		if err == nil && i.MTime != v.MTime {
+			err = h.utimes(v.MTime)
+		}
+		if err == nil {
+			i, err = h.stat()
+		}
+		l.Value.Mode, l.Value.MTime = i.Mode, i.MTime
+		l.Stat = folder.Stat{Inode: i.Inode, CTime: i.CTime}
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotFile) {
+		err = fmt.Errorf("%w: %w", ErrChanged, err)
+	}
+	return l, err
+}
+
+// Remove removes what before says is at p. A file or symlink goes to the
+// versions; a directory goes only when empty, else the error is [ErrNotEmpty].
+// [ErrChanged], with everything left or put back as it was, [ErrNoParent] and
+// [ErrReadOnly] are as for [Root.Put].
+func (r *Root) Remove(p folder.Path, before folder.Local) error {
+	return r.at("remove", p, func(at slot) error {
+		switch before.Value.Kind {
+		case folder.Absent:
+			_, err := at.dir.stat(at.base())
+			if err == nil {
+				return ErrChanged
+			}
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			return err
+		case folder.Dir:
+			return removeDir(at)
+		}
+		err := r.inWork(func(w *work) error { return r.removeFile(w, at, before) })
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w: %w", ErrChanged, err)
+		}
+		return err
+	})
+}
+
+func (r *Root) removeFile(w *work, at slot, before folder.Local) error {
+	was, err := at.look(before)
+	if err != nil {
+		return err
+	}
+	old := slot{w.tmp, folder.Path(swapPrefix + rand.Text())}
+	if err := r.noReplace(at.dir, at.base(), old.dir, old.base()); err != nil {
+		return err
+	}
+	i, err := old.dir.stat(old.base())
+	if err != nil || same(i, was) {
+		r.retain(w, old, at.path, was)
+		return nil
+	}
+	err = r.noReplace(old.dir, old.base(), at.dir, at.base())
+	if err != nil && r.keepBeside(old, at, i) == "" {
+		i.Special = true // whatever it is, it is not dropped
+		r.retain(w, old, at.path, i)
+	}
+	return ErrChanged
+}
+
+// Rename moves what before says is at from, with all that is below it, to the
+// free path to. The error is [ErrChanged] when from is something else or to is
+// taken, [ErrNoParent] when the parent of either is missing, [ErrReadOnly].
+func (r *Root) Rename(from, to folder.Path, before folder.Local) (Placed, error) {
+	var out Placed
+	err := r.at("rename", from, func(src slot) error {
+		return r.at("rename to", to, func(dst slot) (err error) {
+			was, err := src.look(before)
+			if err != nil {
+				return err
+			}
+			err = r.noReplace(src.dir, src.base(), dst.dir, dst.base())
+			if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("%w: %w", ErrChanged, err)
+			}
+			if err != nil {
+				return err
+			}
+			out.Local = folder.Local{Value: before.Value, Stat: folder.Stat{Inode: was.Inode}}
+			i, err := dst.dir.stat(dst.base())
+			if was.Kind == folder.Dir {
+				was.MTime, was.Size = i.MTime, i.Size // its entries may come and go
+			}
+			if err == nil && same(i, was) {
+				out.Local.Stat.CTime = i.CTime
+				return nil
+			}
+			// Changed in between: back to where its owner knows it. If that
+			// fails it is at to, whole, and a scan finds it there.
+			_ = r.noReplace(dst.dir, dst.base(), src.dir, src.base())
+			return ErrChanged
+		})
+	})
+	if err != nil {
+		return Placed{}, err
+	}
+	return out, nil
+}
+
+// OpenFile opens the file at p for reading if it is what want says, else the
+// error is [ErrChanged] or [ErrNoParent]. Who reads must expect the content to
+// change meanwhile, and check its digest.
+func (r *Root) OpenFile(p folder.Path, want folder.Local) (*os.File, error) {
+	d, err := r.parent(p)
+	if err != nil {
+		return nil, fmt.Errorf("open %q: %w", p, err)
+	}
+	defer d.Close()
+	at := slot{d, p}
+	f, i, err := d.open(at.base())
+	if err == nil && !at.holds(i, want) {
+		f.Close()
+		err = ErrChanged
+	}
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotFile) || errors.Is(err, syscall.ELOOP) {
+		err = fmt.Errorf("%w: %w", ErrChanged, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open %q: %w", p, err)
+	}
+	return f, nil
+}
+
+// SyncAll makes everything on the root's file system durable. Where that is not
+// possible the error wraps errors.ErrUnsupported: sync each file and directory.
+func (r *Root) SyncAll() error {
+	if r.readOnly {
+		return fmt.Errorf("sync: %w", ErrReadOnly)
+	}
+	r.prune(1)
+	if err := r.dir.syncFS(); err != nil {
+		return fmt.Errorf("sync: %w", err)
+	}
+	return nil
+}
+
+// SyncDir makes the entries of directory p durable; "" is the root. The error
+// is [ErrNoParent] when it is missing.
+func (r *Root) SyncDir(p folder.Path) error {
+	d, err := r.parent(p.Join("x"))
+	if err == nil {
+		err = d.sync()
+		d.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("sync %q: %w", p, err)
+	}
+	return nil
+}

@@ -1,0 +1,246 @@
+package disk
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"qsync/folder"
+	"qsync/folder/chunk"
+)
+
+// Names in the staging directory. A name with swapPrefix may hold what a user
+// had: it is never simply removed.
+const (
+	newPrefix  = "new-"
+	swapPrefix = "swap-"
+	partSuffix = ".part"
+)
+
+const copyBuffer = 256 << 10
+
+// Staged is a file being written beside the tree, to be put in place whole. It
+// holds one descriptor until it is put or discarded. One goroutine at a time
+// may use it.
+type Staged struct {
+	r      *Root
+	dir    *dir // where it is
+	name   string
+	f      *os.File
+	hash   *chunk.Hasher
+	size   int64  // bytes of content so far
+	zeros  int64  // zero bytes at the end of it that are not written yet
+	part   string // its name as a resumable file, claimed until close
+	ready  bool   // finished: value and info are set
+	failed bool
+	value  folder.Value
+	info   info
+}
+
+// Stage starts a new file. Call [Staged.Discard] when done with it, in any case.
+func (r *Root) Stage() (*Staged, error) {
+	var s *Staged
+	err := r.inWork(func(w *work) error {
+		name := newPrefix + rand.Text()
+		f, err := w.tmp.create(name, 0o600)
+		if err == nil {
+			s = &Staged{r: r, dir: w.tmp, name: name, f: f, hash: chunk.New()}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("stage: %w", err)
+	}
+	return s, nil
+}
+
+// StagePart starts, or goes on with, a file of which digest and size are known,
+// and returns how many of its bytes are here already; they are read again, so
+// that what an interruption did to them is found at the end. While another
+// Staged of the same content is open, it starts a file that cannot be resumed.
+func (r *Root) StagePart(d folder.Digest, size int64) (*Staged, int64, error) {
+	name := hex.EncodeToString(d[:]) + partSuffix
+	if !r.claim(name) {
+		s, err := r.Stage()
+		return s, 0, err
+	}
+	s := &Staged{r: r, name: name, hash: chunk.New(), part: name}
+	err := r.inWork(func(w *work) error {
+		s.dir = w.tmp
+		return s.openPart()
+	})
+	if err == nil {
+		err = s.readPart(size)
+	}
+	if err != nil {
+		s.close()
+		return nil, 0, fmt.Errorf("stage: %w", err)
+	}
+	return s, s.size, nil
+}
+
+func (r *Root) claim(part string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.parts[part] {
+		return false
+	}
+	r.parts[part] = true
+	return true
+}
+
+func (s *Staged) openPart() (err error) {
+	s.f, _, err = s.dir.reopen(s.name)
+	if errors.Is(err, fs.ErrNotExist) {
+		s.f, err = s.dir.create(s.name, 0o600)
+	}
+	return err
+}
+
+// readPart hashes what an earlier attempt left of a file of that size.
+func (s *Staged) readPart(size int64) error {
+	n, err := io.CopyBuffer(s.hash, onlyReader{s.f}, make([]byte, copyBuffer))
+	if err != nil {
+		return err
+	}
+	if n > size {
+		s.hash.Reset()
+		n = 0
+		if err := s.f.Truncate(0); err != nil {
+			return err
+		}
+	}
+	s.size = n
+	return nil
+}
+
+// onlyReader hides the methods by which io.Copy would not use its buffer.
+type onlyReader struct{ io.Reader }
+
+// Write appends p to the content. Long runs of zeros become holes.
+func (s *Staged) Write(p []byte) (int, error) {
+	if s.ready || s.failed {
+		return 0, fmt.Errorf("write staged file: %w", fs.ErrClosed)
+	}
+	if err := s.write(p); err != nil {
+		s.failed = true // what is on the disk is unknown now
+		return 0, fmt.Errorf("write staged file: %w", err)
+	}
+	s.hash.Write(p)
+	s.size += int64(len(p))
+	return len(p), nil
+}
+
+// CopyFrom makes the content that of f from its start to its end, instead of
+// writing it. Blocks are shared where the file system can; then the content is
+// read once for its digest, otherwise it is hashed while it is copied. (The
+// kernel's copy_file_range would need that second reading too.)
+func (s *Staged) CopyFrom(f *os.File) error {
+	if s.size != 0 || s.ready || s.failed {
+		return fmt.Errorf("copy to staged file: %w", fs.ErrInvalid)
+	}
+	fi, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("copy to staged file: %w", err)
+	}
+	buf := make([]byte, copyBuffer)
+	if cloneFile(s.f, f) == nil {
+		n, err := io.CopyBuffer(s.hash, onlyReader{io.NewSectionReader(s.f, 0, fi.Size())}, buf)
+		s.size, s.failed = n, err != nil
+		if err != nil {
+			return fmt.Errorf("copy to staged file: %w", err)
+		}
+		return nil
+	}
+	for off := int64(0); off < fi.Size(); {
+		n, err := f.ReadAt(buf[:min(int64(len(buf)), fi.Size()-off)], off)
+		if _, werr := s.Write(buf[:n]); werr != nil {
+			return werr
+		}
+		off += int64(n)
+		if err == io.EOF && n == 0 {
+			return nil // it shrank; its digest will say so
+		}
+		if err != nil && err != io.EOF {
+			return fmt.Errorf("copy to staged file: %w", err)
+		}
+	}
+	return nil
+}
+
+// Finish ends the content and gives the file v's mode and modification time.
+// It returns [ErrContent], and the file is gone, if size or digest are not v's.
+func (s *Staged) Finish(v folder.Value) error {
+	if s.ready || s.failed || v.Kind != folder.File {
+		return fmt.Errorf("finish staged file: %w", fs.ErrInvalid)
+	}
+	if s.size != v.Size || s.hash.Sum() != v.Digest {
+		s.Discard()
+		return fmt.Errorf("finish staged file: %w", ErrContent)
+	}
+	err := s.f.Truncate(s.size)
+	if err == nil {
+		err = s.dir.setFileMeta(s.f, s.name, v.Mode, v.MTime)
+	}
+	if err == nil {
+		s.info, err = statFile(s.f)
+	}
+	if err != nil {
+		s.failed = true
+		return fmt.Errorf("finish staged file: %w", err)
+	}
+	s.value, s.ready = v, true
+	return nil
+}
+
+// Sync makes the content durable. After an error the file must be discarded:
+// a second attempt could succeed without having written anything.
+func (s *Staged) Sync() error {
+	if s.f == nil || s.failed {
+		return fmt.Errorf("sync staged file: %w", fs.ErrClosed)
+	}
+	if err := s.f.Sync(); err != nil {
+		s.failed = true
+		return fmt.Errorf("sync staged file: %w", err)
+	}
+	return nil
+}
+
+// Discard removes the file unless it was put in place or parked. It may be
+// called at any time and more than once.
+func (s *Staged) Discard() {
+	if s.f == nil {
+		return
+	}
+	s.close()
+	// A file that stays behind is removed by the next PrepareReserved.
+	_ = s.dir.unlink(s.name)
+}
+
+// Park keeps what was written so far for a later [Root.StagePart] of the same
+// content. A file that did not come from there, or failed, is discarded.
+func (s *Staged) Park() {
+	if s.part == "" || s.failed || s.ready {
+		s.Discard()
+		return
+	}
+	s.close()
+}
+
+// close gives up the descriptor and the claim to the part.
+func (s *Staged) close() {
+	if s.f != nil {
+		s.f.Close()
+		s.f = nil
+	}
+	if s.part != "" {
+		s.r.mu.Lock()
+		delete(s.r.parts, s.part)
+		s.r.mu.Unlock()
+		s.part = ""
+	}
+}
