@@ -29,12 +29,12 @@ const itemRoom = 1 + 3 + 2 + 32 + 3*9
 // requestRoom is what an encoded Request has beside its items.
 const requestRoom = 1 + 5
 
-// Room returns how many bytes i takes in a [Request] at most; the items of one
+// Cost returns how many bytes i takes in a [Request] at most; the items of one
 // take together no more than [MaxRequest].
-func (i *Item) Room() int { return itemRoom + len(i.Path) }
+func (i *Item) Cost() int { return itemRoom + len(i.Path) }
 
 // MaxRequest is how many bytes the items of a [Request] may take, counted by
-// [Item.Room].
+// [Item.Cost].
 const MaxRequest = MaxControl - requestRoom
 
 func (i *Item) check() error {

@@ -108,6 +108,8 @@
 // receiver allocates that much and no more. A sender compresses what is longer
 // than 512 bytes when that makes it shorter.
 //
+// The registers of one Index have at most 16000 siblings between them.
+//
 // A path is 1 to 4096 bytes, not necessarily UTF-8: at most 256 components of
 // at most 255 bytes separated by '/', none empty, "." or "..", no NUL, and the
 // first not ".qsync". Any other path is a violation; nothing is cleaned. Paths

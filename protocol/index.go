@@ -41,7 +41,7 @@ const (
 )
 
 // Size returns how many bytes i takes uncompressed at most, whatever From and
-// To are: a batch whose Size stays within [MaxIndex] can be sent.
+// To are. A batch is sent if that is within [MaxIndex]; see [Room].
 func (i *Index) Size() int {
 	n := indexRoom + 5 + contextSize(i.Context)
 	for k := range i.Entries {
@@ -70,6 +70,27 @@ func (e Entry) Size() int {
 	return n
 }
 
+// Room is what is left of an [Index] while its sender fills it.
+type Room struct{ bytes, entries, writes int }
+
+// NewRoom returns the room of an empty batch with context c.
+func NewRoom(c folder.Context) Room {
+	empty := Index{Context: c}
+	return Room{MaxIndex - empty.Size(), MaxEntries, MaxWrites}
+}
+
+// Take reports whether e still fits; if so, its room is taken. A batch whose
+// entries were all taken is within every limit of size. An entry that an empty
+// batch has no room for cannot be sent at all.
+func (r *Room) Take(e Entry) bool {
+	left := Room{r.bytes - e.Size(), r.entries - 1, r.writes - len(e.Register.Sibs)}
+	if left.bytes < 0 || left.entries < 0 || left.writes < 0 {
+		return false
+	}
+	*r = left
+	return true
+}
+
 func contextSize(c folder.Context) int { return maxVarint + len(c)*dotRoom }
 
 func (*Index) kind() kind { return kindIndex }
@@ -85,12 +106,14 @@ func (i *Index) check() error {
 	if err != nil {
 		return err
 	}
+	writes := 0
 	for k := range i.Entries {
 		if err := i.checkEntry(k); err != nil {
 			return err
 		}
+		writes += len(i.Entries[k].Register.Sibs)
 	}
-	return nil
+	return inRange("writes in all registers", writes, 0, MaxWrites)
 }
 
 func (i *Index) checkSpan() error {
@@ -182,9 +205,12 @@ func (i *Index) decode(d *decoder) {
 		return
 	}
 	i.Entries = make([]Entry, 0, n)
-	for range n {
+	for writes := 0; len(i.Entries) < n; {
 		d.array(3)
 		e := Entry{Path: folder.Path(d.bin(folder.MaxPath)), Register: d.register(), Have: d.bool()}
+		if writes += len(e.Register.Sibs); writes > MaxWrites {
+			d.fail(inRange("writes in all registers", writes, 0, MaxWrites))
+		}
 		if d.err != nil {
 			return
 		}

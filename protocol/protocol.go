@@ -23,11 +23,12 @@ const (
 
 // Limits of what a message holds.
 const (
-	MaxName    = 64   // bytes of a node's name
-	MaxVersion = 64   // bytes of a program version
-	MaxFolder  = 4096 // bytes of the sender's own path
-	MaxEntries = 2000 // entries of an Index
-	MaxItems   = 1024 // items of a Request
+	MaxName    = 64             // bytes of a node's name
+	MaxVersion = 64             // bytes of a program version
+	MaxFolder  = 4096           // bytes of the sender's own path
+	MaxEntries = 2000           // entries of an Index
+	MaxWrites  = 8 * MaxEntries // siblings in all registers of an Index: small when encoded, 200 bytes each when decoded
+	MaxItems   = 1024           // items of a Request
 	MaxSize    = 1 << 62
 )
 
