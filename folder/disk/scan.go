@@ -1,0 +1,149 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"syscall"
+
+	"qsync/folder"
+)
+
+// What a [Problem] may wrap besides the errors of the system and [folder.ErrPath].
+var (
+	// ErrChanging: the entry was written to or replaced each time it was read.
+	// Worth another look soon; a hint will come if it is watched.
+	ErrChanging = errors.New("changing while read")
+	// ErrSpecial: neither file, directory nor symlink.
+	ErrSpecial = errors.New("not synced: fifo, socket or device")
+	// ErrMount: the directory belongs to another file system than the root.
+	ErrMount = errors.New("not synced: another file system is mounted here")
+)
+
+// ErrRootGone is returned by [Root.Scan] when the path of the root no longer
+// leads to the directory that was opened. Nothing of that scan is to be
+// believed: a missing root is not a folder whose entries were all deleted.
+var ErrRootGone = errors.New("the root is gone or is not the directory it was")
+
+// Known is an entry of the index: what the disk held when last looked at.
+type Known struct {
+	Path  folder.Path
+	Local folder.Local
+}
+
+// Found is a difference between index and disk. After is what the disk holds
+// now, its Value complete but for Base, Origin and Ext, its Dot zero and
+// Implicit false; of kind Absent when the entry vanished. Before is what was
+// known, of kind Absent when nothing was. Content may be the same in both: then
+// only metadata or the [folder.Stat] is new.
+type Found struct {
+	Path          folder.Path
+	Before, After folder.Local
+}
+
+// Problem is a path about which nothing could be found out. What is known at
+// or below it stays as it is: not changed, not vanished.
+type Problem struct {
+	Path folder.Path // need not be canonical; "" is the root
+	Err  error
+}
+
+// ScanOptions says what to scan, against what, and who is told.
+type ScanOptions struct {
+	// Under limits the scan to one entry and what is below; "" is everything.
+	Under folder.Path
+	// Shallow looks at Under itself alone; below it only if it was no
+	// directory before, or another one.
+	Shallow bool
+	// Verify hashes every file, whatever its stat says.
+	Verify bool
+	// Known yields the index entries at or below Under whose kind is not
+	// Absent, in the order of [folder.Path.Compare]. Its error ends the scan.
+	Known iter.Seq2[Known, error]
+	// Ignore holds the patterns that apply at the root; .syncignore files that
+	// the scan comes by are layered on it. May be nil.
+	Ignore *folder.Ignore
+	// Touched reports that a directory's new modification time is our own
+	// doing and no change. May be nil.
+	Touched func(folder.Path) bool
+	// Watch is told of every directory before it is listed, so that nothing
+	// can appear between the look and the watch. May be nil.
+	Watch *Watcher
+	// Found receives the differences in path order. Its error ends the scan.
+	Found func(Found) error
+	// Problem receives what could not be looked at, in path order among the
+	// differences. May be nil.
+	Problem func(Problem)
+	// Progress is told now and then how many entries were seen and how many
+	// bytes were hashed. May be nil.
+	Progress func(entries, bytes int64)
+}
+
+// ScanStats counts what a scan did.
+type ScanStats struct {
+	Entries  int64 // looked at with lstat
+	Hashed   int64 // files read
+	Bytes    int64 // of those
+	Found    int64
+	Problems int64
+	Racy     int64 // found racy: they need another look, 2 s later at most
+}
+
+// Scan compares the tree with the index and reports what differs. It only
+// reads. Walk and index are merged in path order, so memory grows with the
+// widest directory, not with the tree; an entry that did not change costs one
+// lstat. Files are hashed by GOMAXPROCS goroutines that end with the call; all
+// callbacks come from the caller's own goroutine.
+//
+// A path that cannot be looked at is a [Problem] and the rest goes on. The
+// error wraps [ErrRootGone], ctx's, that of Known or that of Found.
+func (r *Root) Scan(ctx context.Context, o ScanOptions) (ScanStats, error) {
+	if o.Under != "" {
+		if _, err := folder.ParsePath(string(o.Under)); err != nil {
+			return ScanStats{}, fmt.Errorf("scan: %w", err)
+		}
+	}
+	in, err := r.intact()
+	if err != nil {
+		return ScanStats{}, fmt.Errorf("scan: %w", err)
+	}
+	s := newScanner(ctx, &o, in)
+	err = s.run(r)
+	if cerr := s.close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		// A root that went away during the walk looks like mass deletion.
+		_, err = r.intact()
+	}
+	if err != nil {
+		return s.stats, fmt.Errorf("scan: %w", err)
+	}
+	return s.stats, nil
+}
+
+// intact checks that the root's path still leads to the open directory.
+func (r *Root) intact() (info, error) {
+	held, err := r.dir.stat("")
+	if err != nil {
+		return info{}, fmt.Errorf("%w: %w", ErrRootGone, err)
+	}
+	d, err := openDir(r.Path())
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNotDir) || errors.Is(err, syscall.ENOTDIR) {
+		return info{}, fmt.Errorf("%w: %w", ErrRootGone, err)
+	}
+	if err != nil {
+		return info{}, err
+	}
+	defer d.Close()
+	now, err := d.stat("")
+	if err != nil {
+		return info{}, err
+	}
+	if now.Kind != folder.Dir || now.Inode != held.Inode || now.Dev != held.Dev {
+		return info{}, ErrRootGone
+	}
+	return held, nil
+}

@@ -1,0 +1,183 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"qsync/folder"
+	"qsync/folder/chunk"
+)
+
+// unchanged reports that an entry is as it was, as far as a stat can tell. Any
+// change moves the ctime, so where there is one it speaks for a symlink, whose
+// time on disk need not be the one it should have.
+func unchanged(in info, l *folder.Local) bool {
+	v := &l.Value
+	if in.Kind != v.Kind || l.Stat.Racy || in.Inode != l.Stat.Inode || in.CTime != l.Stat.CTime {
+		return false
+	}
+	if in.Kind == folder.Symlink {
+		return in.CTime != 0 || in.MTime == v.MTime
+	}
+	return in.Mode == v.Mode && in.MTime == v.MTime && in.Size == v.Size
+}
+
+// clockSkew is how far ahead of our clock that of a file server may run.
+const clockSkew = time.Minute
+
+// racy reports that a write after now could leave the very same stat (F32): the
+// last one is no older than a tick of the file system's clock. Stamps that are
+// all multiples of 10 ms are taken for those of a coarse clock. A stamp far
+// ahead of now is not one that the next write would get.
+func racy(in info, now int64) bool {
+	tick := fineTick
+	if in.MTime%int64(fineTick) == 0 && in.CTime%int64(fineTick) == 0 {
+		tick = coarseTick
+	}
+	near := func(t int64) bool { return t >= now-int64(tick) && t <= now+int64(clockSkew) }
+	return near(in.MTime) || near(in.CTime)
+}
+
+// Reading is tried this often, with a pause before each further try.
+const (
+	readTries = 4
+	readPause = 10 * time.Millisecond
+)
+
+// worker reads files; its buffer and hash state live from one to the next.
+type worker struct {
+	q   *queue
+	buf []byte
+	h   *chunk.Hasher
+}
+
+func (w *worker) run() {
+	defer w.q.wg.Done()
+	for it := range w.q.jobs {
+		it.err = w.look(it)
+		it.lv.release()
+		close(it.done)
+	}
+}
+
+// look finds out what it holds; its error becomes a Problem.
+func (w *worker) look(it *item) error {
+	for try := range readTries {
+		if err := w.q.sleep(try); err != nil {
+			return err
+		}
+		now := time.Now().UnixNano()
+		v, before, err := w.read(it)
+		if err == nil {
+			var after info
+			if after, err = it.lv.d.stat(it.name); err == nil && after != before {
+				err = ErrChanging
+			}
+		}
+		switch {
+		case err == nil:
+			it.found.After = folder.Local{Value: v, Stat: folder.Stat{
+				Inode: before.Inode, CTime: before.CTime, Racy: racy(before, now)}}
+			b := it.found.Before
+			it.same = folder.SameOnDisk(b.Value, v) && b.Stat == it.found.After.Stat
+			return nil
+		case errors.Is(err, ErrChanging):
+			continue
+		}
+		return w.replaced(it, err)
+	}
+	return ErrChanging
+}
+
+// replaced tells why an entry that was just there could not be read.
+func (w *worker) replaced(it *item, err error) error {
+	in, serr := it.lv.d.stat(it.name)
+	switch {
+	case errors.Is(serr, fs.ErrNotExist):
+		it.same = it.found.Before.Value.Kind == folder.Absent
+		return nil
+	case serr == nil && in.Kind != it.kind:
+		return ErrChanging
+	}
+	return err
+}
+
+// read returns what the entry holds and its stat from before it was read.
+func (w *worker) read(it *item) (folder.Value, info, error) {
+	d := it.lv.d
+	if it.kind == folder.Symlink {
+		in, err := d.stat(it.name)
+		if err != nil {
+			return folder.Value{}, in, err
+		}
+		if in.Kind != folder.Symlink {
+			return folder.Value{}, in, ErrChanging
+		}
+		target, err := d.readlink(it.name)
+		return folder.Value{Kind: folder.Symlink, MTime: in.MTime, Target: target}, in, err
+	}
+	f, in, err := d.open(it.name)
+	if err != nil {
+		return folder.Value{}, in, err
+	}
+	defer f.Close()
+	v := folder.Value{Kind: folder.File, Mode: in.Mode, MTime: in.MTime, Size: in.Size}
+	v.Digest, err = w.hash(f, in.Size)
+	return v, in, err
+}
+
+// Buffers fit the file, between these sizes.
+const (
+	minBuf = 16 << 10
+	maxBuf = 256 << 10
+)
+
+// hash reads all of f. A file that does not end where its stat said is being
+// written to, and read no further.
+func (w *worker) hash(f *os.File, size int64) (folder.Digest, error) {
+	if want := int(min(max(size+1, minBuf), maxBuf)); len(w.buf) < want {
+		w.buf = make([]byte, want)
+	}
+	if w.h == nil {
+		w.h = chunk.New()
+	}
+	w.h.Reset()
+	w.q.files.Add(1)
+	total := int64(0)
+	for {
+		n, err := f.Read(w.buf)
+		w.h.Write(w.buf[:n])
+		w.q.bytes.Add(int64(n))
+		total += int64(n)
+		switch {
+		case err == io.EOF && total == size:
+			return w.h.Sum(), nil
+		case err == io.EOF || total > size:
+			return folder.Digest{}, ErrChanging
+		case err != nil:
+			return folder.Digest{}, err
+		}
+		if err := w.q.ctx.Err(); err != nil {
+			return folder.Digest{}, err
+		}
+	}
+}
+
+// sleep waits before try number n, the longer the later.
+func (q *queue) sleep(n int) error {
+	if n == 0 {
+		return q.ctx.Err()
+	}
+	t := time.NewTimer(readPause << (2 * (n - 1)))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-q.ctx.Done():
+		return context.Cause(q.ctx)
+	}
+}
