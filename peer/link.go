@@ -50,10 +50,12 @@ type Stream interface {
 	io.Writer
 
 	// Close ends the send side, without losing data already written, and
-	// releases the receive side. It must not run beside a Write.
+	// releases the receive side: what the peer writes later is dropped. It must
+	// not run beside a Write. That the peer wants no more is no error.
 	Close() error
 
 	// Reset abandons both directions at once. Data on the way may be lost.
+	// After Close it does nothing, so it can be deferred.
 	Reset()
 
 	// SetDeadline bounds reads and writes, those under way too. An operation

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -125,18 +126,25 @@ func take[T any](ctx context.Context, l *memLink, queue <-chan T) (v T, err erro
 	}
 }
 
-type memStream struct{ in, out *memPipe }
+type memStream struct {
+	in, out *memPipe
+	closed  atomic.Bool
+}
 
 func (s *memStream) Read(b []byte) (int, error)  { return s.in.read(b) }
 func (s *memStream) Write(b []byte) (int, error) { return s.out.write(b) }
 
 func (s *memStream) Close() error {
+	s.closed.Store(true)
 	err := s.out.finish()
 	s.in.abandon(readerGone)
 	return err
 }
 
 func (s *memStream) Reset() {
+	if s.closed.Load() {
+		return
+	}
 	s.out.abandon(writerGone)
 	s.in.abandon(readerGone)
 }
@@ -283,9 +291,8 @@ func (p *memPipe) finish() error {
 func (p *memPipe) abandon(by pipeState) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	// A reader that has seen the end, or a writer that was told to stop, has
-	// nothing left to abandon.
-	if p.state == writerGone || p.state == readerGone || (by == readerGone && p.state == finished && len(p.buf) == 0) {
+	// Where everything written was read too, nothing is left to abandon.
+	if p.state == writerGone || p.state == readerGone || (p.state == finished && len(p.buf) == 0) {
 		return
 	}
 	p.state, p.buf = by, nil
