@@ -92,13 +92,13 @@ func TestBombs(t *testing.T) {
 		"entries not there":        {plainIndex(indexHead("\xdc\x07\xd0")), small},
 		"path of 2^32-1 bytes":     {plainIndex(indexHead("\x91\x93\xc6\xff\xff\xff\xff")), small},
 		"siblings not there":       {plainIndex(indexHead("\x91\x93\xc4\x01x\xc4\x02\x00\x40\xc3")), small},
-		"deep nesting":             {plainIndex(deep), 3 * MaxIndex},
-		"deep nesting, packed":     {pack(t, deep), 3 * MaxIndex},
+		"deep nesting":             {plainIndex(deep), 4 * MaxIndex},
+		"deep nesting, packed":     {pack(t, deep), 4 * MaxIndex},
 		"deep entries":             {plainIndex(indexHead("\xdc\x07\xd0" + strings.Repeat("\x91", 18000))), 300 << 10},
 		"zstd of 16 MiB stated":    {pack(t, make([]byte, 16<<20)), 64 << 10},
 		"zstd of 64 MiB unstated":  {frame(kindIndex, append([]byte{packed}, streamed(t, 64<<20)...)), 64 << 10},
-		"zstd that lies below":     {frame(kindIndex, append([]byte{packed}, lying(t, 16<<20, 1<<20)...)), 3 * MaxIndex},
-		"zstd that lies above":     {frame(kindIndex, append([]byte{packed}, lying(t, 100<<10, 1<<20)...)), 3 * MaxIndex},
+		"zstd that lies below":     {frame(kindIndex, append([]byte{packed}, lying(t, 16<<20, 1<<20)...)), 4 * MaxIndex},
+		"zstd that lies above":     {frame(kindIndex, append([]byte{packed}, lying(t, 100<<10, 1<<20)...)), 4 * MaxIndex},
 	}
 	for k := kindHello; k < kinds; k++ {
 		bombs["length 2^32-1, "+k.String()] = struct {

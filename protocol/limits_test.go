@@ -198,6 +198,20 @@ func TestBatchTooLarge(t *testing.T) {
 	}
 }
 
+// As many items as may be, with longer paths than a Request has room for.
+func TestRequestTooLarge(t *testing.T) {
+	m := &Request{Items: manyItems(MaxItems)}
+	for i := range m.Items {
+		m.Items[i].Path = longPath(100)
+	}
+	if err := Write(io.Discard, m); err == nil {
+		t.Error("sent")
+	}
+	if _, err := read(raw(m)); !errors.Is(err, ErrProtocol) {
+		t.Errorf("received: %v", err)
+	}
+}
+
 // Each stream refuses what belongs on another.
 func TestUses(t *testing.T) {
 	for _, m := range golden {

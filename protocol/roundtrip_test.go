@@ -82,6 +82,25 @@ func TestPackedIndex(t *testing.T) {
 	}
 }
 
+// A Reader and a Writer go from stream to stream, also after an error.
+func TestReset(t *testing.T) {
+	r, w := NewReader(strings.NewReader("no frame at all"), Control), NewWriter(nil)
+	for name, m := range golden {
+		if _, err := r.Next(); err == nil {
+			t.Fatalf("before %s: no error", name)
+		}
+		var b bytes.Buffer
+		w.Reset(&b)
+		if err := w.Write(m); err != nil {
+			t.Fatal(err)
+		}
+		r.Reset(&b, frames)
+		if got, err := r.Next(); err != nil || !reflect.DeepEqual(got, m) {
+			t.Fatalf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
 // What we call msgpack is what others call msgpack.
 func TestOrdinaryMsgpack(t *testing.T) {
 	fields := map[kind]int{kindHello: 8, kindResume: 2, kindProgress: 5, kindIndex: 9, kindRequest: 1, kindResponse: 3, kindAbort: 1}
