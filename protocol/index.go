@@ -81,8 +81,12 @@ func NewRoom(c folder.Context) Room {
 
 // Take reports whether e still fits; if so, its room is taken. A batch whose
 // entries were all taken is within every limit of size. An entry that an empty
-// batch has no room for cannot be sent at all.
+// batch has no room for, because its register is too large, cannot be sent at
+// all.
 func (r *Room) Take(e Entry) bool {
+	if len(e.Register.Ctx) > folder.MaxContext || len(e.Register.Sibs) > folder.MaxSiblings {
+		return false
+	}
 	left := Room{r.bytes - e.Size(), r.entries - 1, r.writes - len(e.Register.Sibs)}
 	if left.bytes < 0 || left.entries < 0 || left.writes < 0 {
 		return false

@@ -165,9 +165,14 @@ func TestRoom(t *testing.T) {
 			t.Errorf("%s: a full batch of %d entries, %d bytes", name, len(m.Entries), n)
 		}
 	}
-	room := NewRoom(nil)
-	if room.Take(Entry{Path: "x", Register: folder.Register{Sibs: []folder.Sibling{{Value: folder.Value{Ext: strings.Repeat("e", MaxIndex)}}}}}) {
-		t.Error("room for an entry larger than a batch")
+	for i, r := range []folder.Register{
+		{Sibs: []folder.Sibling{{Value: folder.Value{Ext: strings.Repeat("e", MaxIndex)}}}},
+		{Ctx: manyReplicas(folder.MaxContext + 1)},
+		siblings(folder.MaxSiblings + 1),
+	} {
+		if room := NewRoom(nil); room.Take(Entry{Path: "x", Register: r}) {
+			t.Errorf("room for register %d, which no batch can carry", i)
+		}
 	}
 }
 
