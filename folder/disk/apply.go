@@ -35,19 +35,29 @@ func (s slot) base() string { return s.path.Base() }
 // at calls f with the slot of p, for a change there. A parent that its owner
 // may not write to is opened up for f and closed again.
 func (r *Root) at(op string, p folder.Path, f func(slot) error) error {
+	return r.atAll(op, func(s []slot) error { return f(s[0]) }, p)
+}
+
+// atAll is at for several paths.
+func (r *Root) atAll(op string, f func([]slot) error, paths ...folder.Path) error {
 	if r.readOnly {
-		return fmt.Errorf("%s %q: %w", op, p, ErrReadOnly)
+		return fmt.Errorf("%s %q: %w", op, paths, ErrReadOnly)
 	}
-	d, err := r.parent(p)
-	if err == nil {
-		defer d.Close()
-		s := slot{d, p}
-		if err = f(s); errors.Is(err, fs.ErrPermission) {
-			err = r.forced(d, err, func() error { return f(s) })
+	var slots []slot
+	for _, p := range paths {
+		d, err := r.parent(p)
+		if err != nil {
+			return fmt.Errorf("%s %q: %w", op, p, err)
 		}
+		defer d.Close()
+		slots = append(slots, slot{d, p})
+	}
+	err := f(slots)
+	if errors.Is(err, fs.ErrPermission) {
+		err = r.forced(slots, err, func() error { return f(slots) })
 	}
 	if err != nil {
-		return fmt.Errorf("%s %q: %w", op, p, err)
+		return fmt.Errorf("%s %q: %w", op, paths, err)
 	}
 	return nil
 }
@@ -60,16 +70,24 @@ func (r *Root) parent(p folder.Path) (*dir, error) {
 	return d, err
 }
 
-// forced calls f with d writable, or returns refused if that was not the reason.
-func (r *Root) forced(d *dir, refused error, f func() error) (err error) {
+// forced calls f with the slots' directories writable, or returns refused if
+// they are already.
+func (r *Root) forced(slots []slot, refused error, f func() error) (err error) {
 	const own = 0o700
 	r.force.Lock() // else one caller would close what another has opened
 	defer r.force.Unlock()
-	i, err := d.stat("")
-	if err != nil || i.Mode&own == own || d.chmodNoFollow("", i.Mode|own) != nil {
+	opened := false
+	for _, s := range slots {
+		i, e := s.dir.stat("")
+		if e != nil || i.Mode&own == own || s.dir.chmodNoFollow("", i.Mode|own) != nil {
+			continue
+		}
+		opened = true
+		defer func() { err = errors.Join(err, s.dir.chmodNoFollow("", i.Mode)) }()
+	}
+	if !opened {
 		return refused
 	}
-	defer func() { err = errors.Join(err, d.chmodNoFollow("", i.Mode)) }()
 	return f()
 }
 
@@ -119,7 +137,9 @@ func same(a, b info) bool {
 // is a directory with entries, [ErrReadOnly]. After an error s can be put again.
 //
 // Where the file system cannot exchange two names, a write that replaces the
-// file by renaming in the instant between the last look and ours is lost.
+// file by renaming in the instant between the last look and ours is lost. In a
+// directory that is another file system than the root's nothing can be put: the
+// system's error says so (EXDEV).
 func (r *Root) Put(p folder.Path, s *Staged, before folder.Local) (Placed, error) {
 	var out Placed
 	err := r.at("put", p, func(at slot) (err error) {

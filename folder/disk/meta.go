@@ -115,38 +115,39 @@ func (r *Root) removeFile(w *work, at slot, before folder.Local) error {
 // taken, [ErrNoParent] when the parent of either is missing, [ErrReadOnly].
 func (r *Root) Rename(from, to folder.Path, before folder.Local) (Placed, error) {
 	var out Placed
-	err := r.at("rename", from, func(src slot) error {
-		return r.at("rename to", to, func(dst slot) (err error) {
-			was, err := src.look(before)
-			if err != nil {
-				return err
-			}
-			err = r.noReplace(src.dir, src.base(), dst.dir, dst.base())
-			if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("%w: %w", ErrChanged, err)
-			}
-			if err != nil {
-				return err
-			}
-			out.Local = folder.Local{Value: before.Value, Stat: folder.Stat{Inode: was.Inode}}
-			i, err := dst.dir.stat(dst.base())
-			if was.Kind == folder.Dir {
-				was.MTime, was.Size = i.MTime, i.Size // its entries may come and go
-			}
-			if err == nil && same(i, was) {
-				out.Local.Stat.CTime = i.CTime
-				return nil
-			}
-			// Changed in between: back to where its owner knows it. If that
-			// fails it is at to, whole, and a scan finds it there.
-			_ = r.noReplace(dst.dir, dst.base(), src.dir, src.base())
-			return ErrChanged
-		})
-	})
+	err := r.atAll("rename", func(s []slot) (err error) {
+		out.Local, err = r.move(s[0], s[1], before)
+		return err
+	}, from, to)
 	if err != nil {
 		return Placed{}, err
 	}
 	return out, nil
+}
+
+func (r *Root) move(src, dst slot, before folder.Local) (folder.Local, error) {
+	was, err := src.look(before)
+	if err != nil {
+		return folder.Local{}, err
+	}
+	err = r.noReplace(src.dir, src.base(), dst.dir, dst.base())
+	if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: %w", ErrChanged, err)
+	}
+	if err != nil {
+		return folder.Local{}, err
+	}
+	i, err := dst.dir.stat(dst.base())
+	if was.Kind == folder.Dir {
+		was.MTime, was.Size = i.MTime, i.Size // its entries may come and go
+	}
+	if err != nil || !same(i, was) {
+		// Changed in between: back to where its owner knows it. If that fails
+		// it is at dst, whole, and a scan finds it there.
+		_ = r.noReplace(dst.dir, dst.base(), src.dir, src.base())
+		return folder.Local{}, ErrChanged
+	}
+	return folder.Local{Value: before.Value, Stat: folder.Stat{Inode: i.Inode, CTime: i.CTime}}, nil
 }
 
 // OpenFile opens the file at p for reading if it is what want says, else the

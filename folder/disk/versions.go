@@ -103,16 +103,25 @@ func versionName(base string, at time.Time, n int) string {
 	if n > 1 {
 		tag += "-" + strconv.Itoa(n)
 	}
-	if len(stem)+len(tag)+len(ext) <= folder.MaxName {
+	// Whether and where to cut depends on the name alone: all its versions must
+	// look like its versions.
+	if len(base) <= folder.MaxName-longestTag {
 		return stem + tag + ext
 	}
-	sum := sha256.Sum256([]byte(base))
-	tag = "~" + hex.EncodeToString(sum[:6]) + tag
-	if len(tag)+len(ext) >= folder.MaxName/2 {
+	if len(ext) > longestExt {
 		ext = ""
 	}
-	return strings.ToValidUTF8(stem[:min(len(stem), folder.MaxName/2-len(tag))], "") + tag + ext
+	sum := sha256.Sum256([]byte(base))
+	return strings.ToValidUTF8(stem[:min(len(stem), cutStem)], "") + "~" + hex.EncodeToString(sum[:6]) + tag + ext
 }
+
+// How long names of versions are put together: the parts of the longest add up
+// to less than folder.MaxName, with 13 bytes of hash.
+const (
+	longestTag = 1 + len(stampFormat) + 6 // up to -99999
+	longestExt = 64
+	cutStem    = 128
+)
 
 func splitExt(base string) (stem, ext string) {
 	if i := strings.LastIndexByte(base, '.'); i > 0 {

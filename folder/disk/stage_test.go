@@ -1,0 +1,187 @@
+package disk
+
+import (
+	"bytes"
+	"errors"
+	"math/rand"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"qsync/folder"
+)
+
+func TestFinishChecksContent(t *testing.T) {
+	good := fileValue("content")
+	wrongSize, wrongDigest := good, good
+	wrongSize.Size++
+	wrongDigest.Digest[7] ^= 1
+	for name, v := range map[string]folder.Value{"size": wrongSize, "digest": wrongDigest} {
+		r := openRoot(t)
+		s, have, err := r.StagePart(good.Digest, good.Size)
+		if err != nil || have != 0 {
+			t.Fatal(have, err)
+		}
+		s.Write([]byte("content"))
+		if err := s.Finish(v); !errors.Is(err, ErrContent) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := r.Put("a", s, folder.Local{}); err == nil {
+			t.Errorf("%s: put what is wrong", name)
+		}
+		wantClean(t, r)
+	}
+}
+
+func TestStagePartResumes(t *testing.T) {
+	r := openRoot(t)
+	content := strings.Repeat("0123456789", 1000)
+	v := fileValue(content)
+	s, have, err := r.StagePart(v.Digest, v.Size)
+	if err != nil || have != 0 {
+		t.Fatal(have, err)
+	}
+	s.Write([]byte(content[:4321]))
+	other, have, err := r.StagePart(v.Digest, v.Size)
+	if err != nil || have != 0 {
+		t.Fatalf("second writer of one part: %d, %v", have, err)
+	}
+	other.Discard()
+	s.Park()
+
+	s, have, err = r.StagePart(v.Digest, v.Size)
+	if err != nil || have != 4321 {
+		t.Fatalf("resumed at %d, %v", have, err)
+	}
+	s.Write([]byte(content[have:]))
+	if err := s.Finish(v); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Put("a", s, folder.Local{}); err != nil {
+		t.Fatal(err)
+	}
+	wantFile(t, filepath.Join(r.path, "a"), content)
+	wantClean(t, r)
+}
+
+func TestStagePartDamaged(t *testing.T) {
+	r := openRoot(t)
+	content := "0123456789"
+	v := fileValue(content)
+	for name, left := range map[string]string{"bit rot": "01x3", "too long": content + content} {
+		s, _, err := r.StagePart(v.Digest, v.Size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Write([]byte(left))
+		s.Park()
+		s, have, err := r.StagePart(v.Digest, v.Size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Write([]byte(content[have:]))
+		err = s.Finish(v)
+		if wrong := name == "bit rot"; errors.Is(err, ErrContent) != wrong {
+			t.Errorf("%s, resumed at %d: %v", name, have, err)
+		}
+		s.Discard()
+		wantClean(t, r)
+	}
+}
+
+// TestHoles writes content with long and short runs of zeros in pieces of any
+// size and expects the same bytes back.
+func TestHoles(t *testing.T) {
+	r := openRoot(t)
+	rapid.Check(t, func(t *rapid.T) {
+		var content []byte
+		for range rapid.IntRange(0, 6).Draw(t, "runs") {
+			n := rapid.SampledFrom([]int{1, 4095, 4096, 65535, 65536, 70000, 150000}).Draw(t, "run")
+			fill := rapid.SampledFrom([]byte{0, 0, 'x'}).Draw(t, "fill")
+			content = append(content, bytes.Repeat([]byte{fill}, n)...)
+		}
+		s, err := r.Stage()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Discard()
+		for rest := content; len(rest) > 0; {
+			n := min(len(rest), rapid.SampledFrom([]int{1000, 4096, 5000, 65536, 200000}).Draw(t, "piece"))
+			if _, err := s.Write(rest[:n]); err != nil {
+				t.Fatal(err)
+			}
+			rest = rest[n:]
+		}
+		if err := s.Finish(fileValue(string(content))); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, len(content)+1)
+		n, _ := s.f.ReadAt(got, 0)
+		if !bytes.Equal(got[:n], content) {
+			t.Fatalf("%d bytes came back of %d, or others", n, len(content))
+		}
+	})
+}
+
+func TestStagedMisuse(t *testing.T) {
+	r := openRoot(t)
+	s := stage(t, r, "content")
+	if _, err := s.Write([]byte("more")); err == nil {
+		t.Error("written after Finish")
+	}
+	if err := s.Finish(fileValue("content")); err == nil {
+		t.Error("finished twice")
+	}
+	if err := s.Sync(); err != nil {
+		t.Error(err)
+	}
+	s.Discard()
+	s.Discard()
+	s.Park()
+	if err := s.Sync(); err == nil {
+		t.Error("synced after Discard")
+	}
+	unfinished, err := r.Stage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Put("a", unfinished, folder.Local{}); err == nil {
+		t.Error("put an unfinished file")
+	}
+	unfinished.Park()
+	wantClean(t, r)
+}
+
+func BenchmarkCopyFrom(b *testing.B) {
+	dir := b.TempDir()
+	r, err := Open(dir, false)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Close()
+	content := make([]byte, 64<<20)
+	rand.New(rand.NewSource(1)).Read(content)
+	path := filepath.Join(dir, "src")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	b.SetBytes(int64(len(content)))
+	for b.Loop() {
+		s, err := r.Stage()
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := s.CopyFrom(f); err != nil {
+			b.Fatal(err)
+		}
+		s.Discard()
+	}
+}
