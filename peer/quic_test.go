@@ -604,7 +604,33 @@ func TestStatelessReset(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Error("the restart was not noticed")
 	}
-	join(t, a, c, k)
+	l, _ := join(t, a, c, k)
+	l.Close(CodeShutdown, "")
+}
+
+// TestDualStack moves data over both families of one socket each.
+func TestDualStack(t *testing.T) {
+	_, k := testKeys(t, 1)
+	listen := func() net.PacketConn {
+		c, err := ListenUDP(":0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	a, b := start(t, listen()), start(t, listen(), k)
+	port := b.addr.(*net.UDPAddr).Port
+	hosts := []net.IP{net.IPv4(127, 0, 0, 1)}
+	if c, err := net.ListenPacket("udp6", "[::1]:0"); err == nil {
+		c.Close()
+		hosts = append(hosts, net.IPv6loopback)
+	}
+	for _, ip := range hosts {
+		b.addr = &net.UDPAddr{IP: ip, Port: port}
+		dialed, accepted := join(t, a, b, k)
+		checkBulk(t, dialed, accepted)
+		dialed.Close(CodeShutdown, "")
+	}
 }
 
 // TestShutdown: peers are told when a node stops, and run waits for accept.
@@ -653,4 +679,28 @@ func TestSource(t *testing.T) {
 			t.Errorf("%s and %s: %v, %v", c.a, c.b, source(x), source(y))
 		}
 	}
+}
+
+// BenchmarkBulk measures one stream between two sockets of this machine.
+func BenchmarkBulk(b *testing.B) {
+	_, k := testKeys(b, 1)
+	from, to := start(b, udp(b)), start(b, udp(b), k)
+	dialed, accepted := join(b, from, to, k)
+	defer dialed.Close(CodeShutdown, "")
+	here, there := openBoth(b, dialed, accepted)
+	block := make([]byte, 1<<20)
+	b.SetBytes(int64(len(block)))
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if _, err := io.CopyN(io.Discard, there, int64(b.N)*int64(len(block))); err != nil {
+			b.Error(err)
+		}
+	})
+	b.ResetTimer()
+	for range b.N {
+		if _, err := here.Write(block); err != nil {
+			b.Fatal(err)
+		}
+	}
+	wg.Wait()
 }
