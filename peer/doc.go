@@ -1,0 +1,44 @@
+// Package peer is a running node: folders, the links to other nodes, and the
+// loop that makes the disk look like the map.
+//
+// # The life of a change
+//
+//  1. Somebody saves docs/a.txt. The watcher hints at the path; hints are
+//     gathered for at most 20 ms and are never believed.
+//  2. The scanner looks at the path (and at its directory, whose modification
+//     time moved), hashes what differs from the map, and commits: a new write
+//     in the register, a new journal position.
+//  3. The commit wakes every session's sender. It reads the journal behind the
+//     position it has sent, and sends. Catching up after a month and following
+//     live are this one loop.
+//  4. The other node checks and merges the batch and moves its cursor in the
+//     same transaction, then wakes its syncer and reports the cursor back.
+//  5. The syncer reads the wanted paths in the order of a walk. Directories are
+//     made, content that is here under another name is copied, everything else
+//     is asked for by digest: many small files in one request, large ones by
+//     range, resumed where a cut left them.
+//  6. What arrives is staged beside the tree, verified, made durable together
+//     with its batch, swapped in under guard, made durable again, and only then
+//     committed to the map. A path whose disk changed meanwhile goes back to 2.
+//  7. Removals come last, when the peers have told all they know, so that what
+//     was renamed is found by its digest before its old name goes, and so that
+//     the brake can count before anything is touched.
+//
+// # Goroutines
+//
+// All live in the errgroup of [Node.Run]: per folder a scanner, a syncer, a
+// keeper of small chores and one dialer a remote; per session a reader and a
+// writer of the control stream, a sender and a receiver of the index, and the
+// answers to requests. Run returns when all have ended.
+//
+// # Who decides
+//
+// Modes are local law: a sending folder has no syncer and its root is opened
+// without write intent; a receiving folder commits without announcing. What a
+// peer says of its own mode is information. One-way sources that meet end their
+// session.
+//
+// A link stands for one folder and one peer. Two links between the same nodes
+// collapse into the one whose dialer has the smaller node ID, unless the peer
+// has restarted: then the newer one stays.
+package peer

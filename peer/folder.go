@@ -1,0 +1,395 @@
+package peer
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"qsync/certs"
+	"qsync/folder"
+	"qsync/folder/disk"
+	"qsync/store"
+)
+
+// Folder is one replica of one folder, run by a [Node].
+type Folder struct {
+	node  *Node
+	cfg   FolderConfig
+	keys  certs.Keys
+	root  *disk.Root
+	store *store.Store
+	twin  *Folder // the other directory of a pair on this machine
+	leads bool    // of a pair: the one that makes the link
+	bare  bool    // nothing of ours is written into the root
+	temp  string  // a dry run's throw-away state
+
+	mode    atomic.Uint32
+	modeSet chan struct{} // closed when the mode is known
+	modeOne sync.Once
+
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	group  *errgroup.Group
+	ended  chan struct{} // closed when run has returned
+
+	rescans chan chan error // asks the scanner for a full pass; the answer comes when it is committed
+	look    lookQueue       // paths the scanner should look at
+	wake    chan struct{}   // wakes the syncer
+	scanned chan struct{}   // closed when the first whole scan is committed
+	merging chan struct{}   // one token: who may merge a peer's batch (see store.Accept)
+
+	touched touchedDirs
+	parked  parking
+	counts  counters
+	rates   rateMeter
+	planned chan struct{} // closed when a dry run has reported everything
+
+	mu       sync.Mutex
+	err      error
+	state    string
+	sessions map[store.NodeID]*session
+	problems map[folder.Path]string
+	conflict map[folder.Path]bool
+	watcher  Watcher
+	refusal  error            // why a peer was sent away, for people
+	wrong    map[string]error // remotes that refuse our ID, or cannot be reached
+	met      bool             // a peer was connected since the start
+	change   chan struct{}    // closed and renewed whenever something of the above, or the store, changed
+	synced   bool             // as last told
+	ignored  store.Want       // wanted paths that are ignored here
+	bad      map[store.NodeID][]time.Time
+}
+
+func openFolder(n *Node, fc FolderConfig) (f *Folder, err error) {
+	keys, err := certs.Derive(fc.ID)
+	if err != nil {
+		return nil, fmt.Errorf("peer: %w", err)
+	}
+	f = &Folder{
+		node: n, cfg: fc, keys: keys,
+		bare:     fc.Mode == Send || fc.Plan != nil,
+		modeSet:  make(chan struct{}),
+		ended:    make(chan struct{}),
+		rescans:  make(chan chan error),
+		wake:     make(chan struct{}, 1),
+		scanned:  make(chan struct{}),
+		planned:  make(chan struct{}),
+		merging:  make(chan struct{}, 1),
+		state:    "idle",
+		sessions: make(map[store.NodeID]*session),
+		problems: make(map[folder.Path]string),
+		conflict: make(map[folder.Path]bool),
+		wrong:    make(map[string]error),
+		change:   make(chan struct{}),
+		bad:      make(map[store.NodeID][]time.Time),
+	}
+	f.ctx, f.cancel = context.WithCancelCause(context.Background())
+	if err := f.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("peer: %w", err), f.close())
+	}
+	return f, nil
+}
+
+func (f *Folder) open() error {
+	root, err := disk.Open(f.cfg.Dir, f.bare)
+	if err != nil {
+		return err
+	}
+	f.root = root
+	if !f.bare {
+		root.SetVersions(f.cfg.Versions)
+		var busy *disk.BusyError
+		if err := root.Lock(f.node.cfg.Name); errors.As(err, &busy) {
+			return fmt.Errorf("%w: %w", ErrBusy, err)
+		} else if err != nil {
+			return err
+		}
+	}
+	if err := f.openStore(); err != nil {
+		return err
+	}
+	if err := f.checkRoot(true); err != nil {
+		return err
+	}
+	if !f.bare {
+		if err := root.PrepareReserved(); err != nil {
+			return err
+		}
+	}
+	mode := f.cfg.Mode
+	if mode == ModeAuto {
+		mode = Mode(f.store.Mode())
+	}
+	return f.setMode(mode)
+}
+
+func (f *Folder) openStore() error {
+	state := f.cfg.State
+	if f.cfg.Plan != nil {
+		var err error
+		if f.temp, err = os.MkdirTemp("", "qsync-plan-"); err != nil {
+			return err
+		}
+		state = f.temp
+		if err := copyFile(filepath.Join(f.cfg.State, "map.db"), filepath.Join(state, "map.db")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		return err
+	}
+	age := f.cfg.TombstoneAge
+	if age == 0 {
+		age = 30 * 24 * time.Hour
+	}
+	st, err := store.Open(filepath.Join(state, "map.db"), store.Options{Machine: f.node.cfg.Machine, TombstoneAge: max(age, 0)})
+	if errors.Is(err, store.ErrBusy) {
+		return fmt.Errorf("%w: %w", ErrBusy, err)
+	}
+	if err != nil {
+		return err
+	}
+	f.store = st
+	if note := st.Note(); note != "" {
+		f.node.cfg.Log.Warn(note, "folder", f.cfg.Dir)
+	}
+	return nil
+}
+
+// copyFile copies a folder map for a dry run. A torn copy is found by the
+// store's own check and then starts from nothing, which is only slower.
+func copyFile(from, to string) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, b, 0o600)
+}
+
+// checkRoot verifies that the root is the directory that was synced before: by
+// the marker in it, or, where nothing may be written into it, by its inode. An
+// unmounted disk leaves an empty directory that must not read as "all deleted".
+func (f *Folder) checkRoot(first bool) error {
+	if f.cfg.Plan != nil {
+		return nil
+	}
+	known := f.store.Root()
+	here, err := f.rootIdentity()
+	if err != nil {
+		return err
+	}
+	if known == "" && first {
+		if here == "" || !f.bare {
+			if here, err = f.mark(); err != nil {
+				return err
+			}
+		}
+		return f.store.SetRoot(here)
+	}
+	switch {
+	case here == known:
+		return nil
+	case here == "":
+		return fmt.Errorf("%w: its marker .qsync/marker is missing; is the disk mounted? If it really is the right folder, run qsync forget and share or join it again", ErrRoot)
+	}
+	return fmt.Errorf("%w: another directory has taken its place; if that is meant, run qsync forget and share or join it again", ErrRoot)
+}
+
+func (f *Folder) rootIdentity() (string, error) {
+	if f.bare {
+		id, err := f.root.ID()
+		if err != nil {
+			return "", fmt.Errorf("%w: %w", ErrRoot, err)
+		}
+		return fmt.Sprintf("inode %d on %x", id.Inode, id.FSID), nil
+	}
+	m, err := f.root.Marker()
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrRoot, err)
+	}
+	return "marker " + m.Share + " " + m.Root, nil
+}
+
+// mark gives the root a marker of its own. A map that knows nothing yet has
+// nothing to lose to a wrong root, so an old marker is simply replaced.
+func (f *Folder) mark() (string, error) {
+	id, err := certs.NewSyncID() // just 32 random bytes here
+	if err != nil {
+		return "", err
+	}
+	m := disk.Marker{Share: f.Tag(), Root: hex.EncodeToString(id[:16])}
+	if err := f.root.WriteMarker(m); err != nil {
+		return "", err
+	}
+	return "marker " + m.Share + " " + m.Root, nil
+}
+
+// Tag is a short public name of the folder; it tells nothing about the sync ID.
+func (f *Folder) Tag() string { return f.keys.ShareID().String()[:12] }
+
+// Dir returns the folder's absolute path.
+func (f *Folder) Dir() string { return f.root.Path() }
+
+// Mode returns the folder's mode, ModeAuto until its first peer was met.
+func (f *Folder) Mode() Mode { return Mode(f.mode.Load()) }
+
+func (f *Folder) setMode(m Mode) error {
+	if m == ModeAuto {
+		return nil
+	}
+	if err := f.store.SetMode(uint8(m), m.announces()); err != nil {
+		return err
+	}
+	f.mode.Store(uint32(m))
+	f.modeOne.Do(func() { close(f.modeSet) })
+	return nil
+}
+
+// run works until ctx or the folder's own context ends.
+func (f *Folder) run(ctx context.Context) {
+	defer close(f.ended)
+	stop := context.AfterFunc(ctx, func() { f.cancel(context.Cause(ctx)) })
+	defer stop()
+	group, gctx := errgroup.WithContext(f.ctx)
+	f.mu.Lock()
+	f.group = group
+	f.mu.Unlock()
+	spawn := func(what string, fn func(context.Context) error) {
+		group.Go(func() error {
+			if err := fn(gctx); err != nil && gctx.Err() == nil {
+				f.stop(fmt.Errorf("%s: %w", what, err))
+			}
+			return nil
+		})
+	}
+	spawn("scan", f.scanLoop)
+	spawn("sync", f.syncLoop)
+	spawn("keep", f.keepLoop)
+	for _, r := range f.cfg.Remotes {
+		spawn("dial", func(ctx context.Context) error { return f.dialLoop(ctx, r) })
+	}
+	if f.leads {
+		spawn("pair", f.pairLoop)
+	}
+	group.Go(func() error {
+		<-gctx.Done()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.group = nil // from here on no session can join
+		return nil
+	})
+	group.Wait()
+	if err := f.close(); err != nil {
+		f.node.cfg.Log.Error("closing the folder map", "folder", f.cfg.Dir, "error", err)
+	}
+}
+
+// close releases what open took; it is safe on a half-opened folder.
+func (f *Folder) close() error {
+	var errs []error
+	if f.store != nil {
+		errs = append(errs, f.store.Close())
+	}
+	if f.root != nil {
+		errs = append(errs, f.root.Close())
+	}
+	if f.temp != "" {
+		errs = append(errs, os.RemoveAll(f.temp))
+	}
+	return errors.Join(errs...)
+}
+
+// stop ends the folder's work for good, for the reason err.
+func (f *Folder) stop(err error) {
+	f.mu.Lock()
+	first := f.err == nil && err != nil
+	if first {
+		f.err = err
+	}
+	f.mu.Unlock()
+	f.changed()
+	if first {
+		f.node.cfg.Log.Error("folder stopped", "folder", f.cfg.Dir, "error", err)
+		f.event(Event{Event: "stopped", Text: err.Error()})
+	}
+	f.cancel(errors.Join(err, context.Canceled))
+}
+
+// Stopped is closed when the folder will do nothing more.
+func (f *Folder) Stopped() <-chan struct{} { return f.ctx.Done() }
+
+// Err says why the folder stopped; nil while it runs or when it was told to.
+func (f *Folder) Err() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+// changed wakes all who wait for the folder's state.
+func (f *Folder) changed() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.change)
+	f.change = make(chan struct{})
+}
+
+func (f *Folder) changes() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.change
+}
+
+func (f *Folder) setState(s string) {
+	f.mu.Lock()
+	same := f.state == s
+	f.state = s
+	f.mu.Unlock()
+	if !same {
+		f.changed()
+	}
+}
+
+func (f *Folder) wakeSyncer() {
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+// keepLoop does the chores: it saves what peers confirmed, drops tombstones
+// that nobody needs any more and tells when the folder has come into sync.
+func (f *Folder) keepLoop(ctx context.Context) error {
+	save := time.NewTicker(time.Minute)
+	defer save.Stop()
+	collect := time.NewTicker(time.Hour)
+	defer collect.Stop()
+	for {
+		change := f.changes()
+		f.tellSynced()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-change:
+		case <-save.C:
+			if err := f.store.SavePeers(); err != nil {
+				return err
+			}
+		case <-collect.C:
+			if _, err := f.store.Collect(); err != nil {
+				return err
+			}
+		}
+	}
+}

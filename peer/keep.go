@@ -1,0 +1,121 @@
+package peer
+
+import (
+	"fmt"
+	"io/fs"
+
+	"qsync/folder"
+	"qsync/store"
+)
+
+// keepLosers makes a conflict copy of what the disk holds at rec's path, if
+// that is a write which loses there: first durably under the other name, then
+// retired. Who does not hold the losing content leaves it to those who do; all
+// of them make the same copy. It returns the changes for the map.
+func (f *Folder) keepLosers(rec *store.Record, res folder.Resolution) ([]store.Change, error) {
+	if f.Mode() != TwoWay || len(res.Losers) == 0 {
+		return nil, nil
+	}
+	return f.keep(rec, res.Losers)
+}
+
+// keepForDir does the same where a directory must stand because something
+// below lives: then every other write at the path loses.
+func (f *Folder) keepForDir(rec *store.Record, res folder.Resolution) ([]store.Change, error) {
+	if f.Mode() != TwoWay || res.Winner.Dot.IsZero() {
+		return nil, nil
+	}
+	losers := res.Losers
+	if res.Value.Kind != folder.Dir {
+		losers = append(losers, res.Winner)
+	}
+	return f.keep(rec, losers)
+}
+
+func (f *Folder) keep(rec *store.Record, losers []folder.Sibling) ([]store.Change, error) {
+	var loser folder.Sibling
+	var retire []folder.Dot
+	for _, l := range losers {
+		if !folder.SameContent(l.Value, rec.Local.Value) {
+			continue
+		}
+		retire = append(retire, l.Dot)
+		if loser.Dot.IsZero() || l.Value.MTime > loser.Value.MTime {
+			loser = l // of equal contents the youngest names the copy, on every machine
+		}
+	}
+	if len(retire) == 0 {
+		return nil, nil
+	}
+	copied, name, err := f.conflictCopy(rec, loser.Value)
+	if err != nil {
+		return nil, fmt.Errorf("keeping a conflict copy: %w", err)
+	}
+	f.counts.conflicts.Add(1)
+	f.mu.Lock()
+	f.conflict[name] = true
+	f.mu.Unlock()
+	f.event(Event{Event: "conflict", Path: string(name), Text: "changed on two sides: " + string(rec.Path)})
+	return append(copied, store.Change{Path: rec.Path, Before: rec.Local, After: rec.Local, Applied: true, Retire: retire}), nil
+}
+
+// conflictCopy puts a copy of the file at rec's path under the conflict name of
+// v, or finds that it is there.
+func (f *Folder) conflictCopy(rec *store.Record, v folder.Value) ([]store.Change, folder.Path, error) {
+	v.Base, v.Origin = folder.Base{}, ""
+	for width := folder.HashWidth; ; width += folder.HashWidth {
+		name := folder.ConflictName(rec.Path, v, width)
+		there, err := f.store.Record(name)
+		if err != nil {
+			return nil, "", err
+		}
+		if folder.SameContent(there.Local.Value, v) {
+			return nil, name, nil
+		}
+		taken := there.Local.Value.Kind != folder.Absent ||
+			there.Register.Live() && !folder.SameContent(there.Register.Resolve().Value, v)
+		if taken && width < 64 {
+			continue
+		}
+		if taken {
+			return nil, "", fs.ErrExist
+		}
+		after, err := f.copyTo(rec, name, v)
+		if err != nil {
+			return nil, "", err
+		}
+		return []store.Change{{Path: name, Before: there.Local, After: after}}, name, nil
+	}
+}
+
+func (f *Folder) copyTo(rec *store.Record, name folder.Path, v folder.Value) (folder.Local, error) {
+	f.touched.add(name.Dir())
+	if v.Kind == folder.Symlink {
+		p, err := f.root.Symlink(name, v, folder.Local{})
+		return p.Local, err
+	}
+	from, err := f.root.OpenFile(rec.Path, rec.Local)
+	if err != nil {
+		return folder.Local{}, err
+	}
+	defer from.Close()
+	s, err := f.root.Stage()
+	if err != nil {
+		return folder.Local{}, err
+	}
+	defer s.Discard() // nothing once it is placed
+	if err := s.CopyFrom(from); err != nil {
+		return folder.Local{}, err
+	}
+	if err := s.Finish(v); err != nil {
+		return folder.Local{}, err
+	}
+	if err := s.Sync(); err != nil {
+		return folder.Local{}, err
+	}
+	p, err := f.root.Put(name, s, folder.Local{})
+	if err != nil {
+		return folder.Local{}, err
+	}
+	return p.Local, f.root.SyncDir(name.Dir())
+}

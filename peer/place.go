@@ -1,0 +1,269 @@
+package peer
+
+import (
+	"sync/atomic"
+	"time"
+
+	"qsync/folder"
+	"qsync/folder/disk"
+	"qsync/store"
+)
+
+// Bounds of a batch that is made durable together.
+const (
+	placeFiles = 1000
+	placeBytes = 64 << 20
+	placeIdle  = 100 * time.Millisecond // an unfinished batch waits no longer
+	fewFiles   = 8                      // up to here each is flushed by itself, beyond the whole file system is
+)
+
+// placer puts staged files in place and tells the map, in the order that makes
+// every power cut harmless: content durable, swap, directory durable, map.
+//
+// One flush of the file system serves two batches: it makes the content of the
+// next durable and the directories of the one before.
+type placer struct {
+	f      *Folder
+	ops    chan placeOp
+	ended  chan struct{}
+	placed atomic.Int64
+
+	staged  []stagedFile
+	bytes   int64
+	pending []store.Change // on disk, not yet durable there
+	dirs    map[folder.Path]bool
+	all     bool // what is pending needs a flush of everything
+}
+
+type placeOp struct {
+	file    *stagedFile
+	changes []store.Change
+	extra   folder.Path // a file that was moved aside: look at it
+	meta    bool
+	flush   chan error
+}
+
+type stagedFile struct {
+	want   want
+	staged *disk.Staged
+}
+
+func newPlacer(f *Folder) *placer {
+	p := &placer{f: f, ops: make(chan placeOp, 256), ended: make(chan struct{}), dirs: make(map[folder.Path]bool)}
+	f.group.Go(func() error { p.run(); return nil })
+	return p
+}
+
+// put takes over a staged and verified file.
+func (p *placer) put(w want, s *disk.Staged) { p.ops <- placeOp{file: &stagedFile{w, s}} }
+
+// add takes changes that are on disk already.
+func (p *placer) add(c []store.Change, displaced folder.Path) error {
+	p.ops <- placeOp{changes: c, extra: displaced}
+	return nil
+}
+
+// meta notes that metadata was set, which only a flush of everything secures.
+func (p *placer) meta() { p.ops <- placeOp{meta: true} }
+
+// finish returns when all that was handed over is durable and in the map.
+func (p *placer) finish() error {
+	done := make(chan error)
+	p.ops <- placeOp{flush: done}
+	return <-done
+}
+
+// close ends the placer; nothing may be handed over any more.
+func (p *placer) close() {
+	close(p.ops)
+	<-p.ended
+}
+
+func (p *placer) run() {
+	defer close(p.ended)
+	idle := time.NewTimer(placeIdle)
+	defer idle.Stop()
+	var sticky error
+	keep := func(err error) {
+		if sticky == nil {
+			sticky = err
+		}
+	}
+	for {
+		select {
+		case op, ok := <-p.ops:
+			if !ok {
+				p.discard()
+				return
+			}
+			if op.flush != nil {
+				keep(p.flush())
+				keep(p.commit(false))
+				op.flush <- sticky
+				sticky = nil
+				continue
+			}
+			keep(p.take(op))
+			if len(p.staged) == 1 {
+				idle.Reset(placeIdle)
+			}
+		case <-idle.C:
+			keep(p.flush())
+		}
+	}
+}
+
+func (p *placer) take(op placeOp) error {
+	p.all = p.all || op.meta
+	if op.extra != "" {
+		p.f.look.add(op.extra, false)
+	}
+	for _, c := range op.changes {
+		p.pending = append(p.pending, c)
+		p.dirs[c.Path.Dir()] = true
+	}
+	if op.file != nil {
+		p.staged = append(p.staged, *op.file)
+		p.bytes += op.file.want.res.Value.Size
+	}
+	if len(p.staged) >= placeFiles || p.bytes >= placeBytes {
+		return p.flush()
+	}
+	if len(p.pending) >= 2*placeFiles {
+		return p.commit(false)
+	}
+	return nil
+}
+
+// flush makes what is staged durable and swaps it in.
+func (p *placer) flush() error {
+	staged := p.staged
+	p.staged, p.bytes = nil, 0
+	if len(staged) == 0 {
+		return nil
+	}
+	bulk := len(staged) > fewFiles
+	if bulk {
+		if err := p.f.root.SyncAll(); err != nil {
+			bulk = false // this platform or file system has no such flush
+		} else if err := p.commit(true); err != nil {
+			return err
+		}
+	}
+	for _, s := range staged {
+		if !bulk {
+			// A failed flush may have thrown the data away and will not fail
+			// again: the staged file is worthless now (FSYNC, ATC 2020).
+			if err := s.staged.Sync(); err != nil {
+				s.staged.Discard()
+				if err := p.f.pathFailed(s.want.rec.Path, err); err != nil {
+					return err
+				}
+				continue
+			}
+		}
+		if err := p.swap(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// swap puts one durable file in place.
+func (p *placer) swap(s stagedFile) error {
+	f, rec := p.f, &s.want.rec
+	kept, err := f.keepLosers(rec, s.want.res)
+	if err != nil {
+		s.staged.Discard()
+		return f.pathFailed(rec.Path, err)
+	}
+	f.touched.add(rec.Path.Dir())
+	placed, err := f.root.Put(rec.Path, s.staged, rec.Local)
+	if err != nil {
+		s.staged.Discard()
+		return f.pathFailed(rec.Path, err)
+	}
+	if placed.Displaced != "" {
+		f.look.add(placed.Displaced, false)
+	}
+	after := placed.Local
+	after.Value, after.Dot = s.want.res.Value, s.want.res.Winner.Dot
+	f.tally(rec.Local, after)
+	p.placed.Add(1)
+	p.pending = append(append(p.pending, kept...), store.Change{Path: rec.Path, Before: rec.Local, After: after, Applied: true})
+	p.dirs[rec.Path.Dir()] = true
+	return nil
+}
+
+// commit tells the map what is on disk, durable already or made so first.
+func (p *placer) commit(durable bool) error {
+	changes, dirs := p.pending, p.dirs
+	if len(changes) == 0 {
+		return nil
+	}
+	p.pending, p.dirs = nil, make(map[folder.Path]bool)
+	if !durable {
+		if err := p.secure(dirs, p.all); err != nil {
+			for _, c := range changes {
+				p.f.parked.park(c.Path, plain(err))
+				p.f.look.add(c.Path, false)
+			}
+			return nil
+		}
+	}
+	p.all = false
+	for i := range changes {
+		c := &changes[i]
+		if c.After.Value.Kind == folder.Absent {
+			continue
+		}
+		if st, ok := p.f.root.Restat(c.Path, c.After); ok {
+			c.After.Stat = st
+		} else {
+			p.f.look.add(c.Path, false) // changed by somebody since
+		}
+	}
+	out, err := p.f.store.Commit(changes, p.f.Mode().announces())
+	if err != nil {
+		return err
+	}
+	for _, stale := range out.Stale {
+		p.f.look.add(stale, false)
+	}
+	for _, c := range changes {
+		p.f.parked.free(c.Path)
+	}
+	p.f.changed()
+	return nil
+}
+
+// secure makes directory entries durable.
+func (p *placer) secure(dirs map[folder.Path]bool, all bool) error {
+	if all || len(dirs) > fewFiles {
+		if err := p.f.root.SyncAll(); err == nil {
+			return nil
+		}
+	}
+	for d := range dirs {
+		if err := p.f.root.SyncDir(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *placer) discard() {
+	for _, s := range p.staged {
+		s.staged.Discard()
+	}
+}
+
+// tally counts what was done to the disk, for the totals of the run.
+func (f *Folder) tally(before, after folder.Local) {
+	if before.Value.Kind == folder.Absent {
+		f.counts.added.Add(1)
+	} else {
+		f.counts.modified.Add(1)
+	}
+	f.counts.bytes.Add(after.Value.Size)
+}

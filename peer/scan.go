@@ -1,0 +1,341 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"qsync/folder"
+	"qsync/folder/disk"
+	"qsync/store"
+)
+
+// Bounds of the scanner's batches: so many entries, or so long, whichever
+// comes first, go into one transaction.
+const (
+	scanBatch = 2000
+	scanDelay = 200 * time.Millisecond
+	hintDelay = 10 * time.Millisecond // for a burst of hints to come together
+)
+
+// scanLoop looks at everything first, then at what hints point to, and at
+// everything again now and then.
+func (f *Folder) scanLoop(ctx context.Context) error {
+	select {
+	case <-f.modeSet:
+	case <-ctx.Done():
+		return nil
+	}
+	watch, err := f.watch(ctx)
+	if err != nil {
+		return err
+	}
+	var hints <-chan disk.Hint
+	if watch != nil {
+		hints = watch.Hints()
+	}
+	if err := f.scanAll(ctx); err != nil {
+		return err
+	}
+	every := f.interval()
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case h := <-hints:
+			f.hint(h)
+			continue
+		case <-f.look.signal():
+			err = f.scanHints(ctx, hints)
+		case <-tick.C:
+			if f.cfg.Once {
+				continue
+			}
+			err = f.scanAll(ctx)
+		case done := <-f.rescans:
+			err = f.scanAll(ctx)
+			done <- err
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// interval is how often everything is looked at.
+func (f *Folder) interval() time.Duration {
+	switch {
+	case f.cfg.Every > 0:
+		return f.cfg.Every
+	case f.cfg.Rescan > 0:
+		return f.cfg.Rescan
+	}
+	return time.Hour
+}
+
+// watch starts the watcher, unless this folder works by the clock alone.
+func (f *Folder) watch(ctx context.Context) (Watcher, error) {
+	if f.cfg.Once || f.cfg.Every > 0 || f.cfg.Plan != nil {
+		return nil, nil
+	}
+	if f.cfg.Watch != nil {
+		return f.cfg.Watch(), nil
+	}
+	w, err := disk.NewWatcher(f.root)
+	if err != nil {
+		f.node.cfg.Log.Warn("cannot watch the folder; it is looked at now and then instead", "folder", f.cfg.Dir, "error", err)
+		f.cfg.Rescan = 10 * time.Second
+		return nil, nil
+	}
+	f.mu.Lock()
+	f.watcher = w
+	f.mu.Unlock()
+	f.group.Go(func() error {
+		if err := w.Run(ctx); err != nil && ctx.Err() == nil {
+			f.node.cfg.Log.Warn("watching ended", "folder", f.cfg.Dir, "error", err)
+		}
+		return nil
+	})
+	return w, nil
+}
+
+func (f *Folder) hint(h disk.Hint) {
+	if h.Lost {
+		f.look.addAll()
+		return
+	}
+	f.look.add(h.Path, h.Deep)
+}
+
+// scanHints looks at what has been hinted at, after a moment in which the rest
+// of a burst can arrive.
+func (f *Folder) scanHints(ctx context.Context, hints <-chan disk.Hint) error {
+	timer := time.NewTimer(hintDelay)
+	defer timer.Stop()
+	for waiting := true; waiting; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case h := <-hints:
+			f.hint(h)
+		case <-timer.C:
+			waiting = false
+		}
+	}
+	looks, all := f.look.take()
+	if all {
+		// What our own applying stirs up can overflow any queue: wait it out.
+		if f.syncing() {
+			time.AfterFunc(2*time.Second, f.look.addAll)
+			return nil
+		}
+		return f.scanAll(ctx)
+	}
+	s := f.newScan(ctx, false)
+	seen := make(map[folder.Path]bool)
+	for _, l := range looks {
+		if seen[l.path] {
+			continue
+		}
+		seen[l.path] = true
+		if err := s.one(l.path, !l.deep); err != nil {
+			return err
+		}
+		// An entry that came or went has moved its directory's time.
+		if d := l.path.Dir(); d != "" && !seen[d] {
+			seen[d] = true
+			if err := s.one(d, true); err != nil {
+				return err
+			}
+		}
+	}
+	return s.finish()
+}
+
+func (f *Folder) syncing() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.state == "syncing"
+}
+
+// scanAll looks at every entry.
+func (f *Folder) scanAll(ctx context.Context) error {
+	if err := f.checkRoot(false); err != nil {
+		return err
+	}
+	f.setState("scanning")
+	defer func() {
+		f.setState("idle")
+		f.wakeSyncer()
+	}()
+	s := f.newScan(ctx, true)
+	if err := s.one("", false); err != nil {
+		return err
+	}
+	if err := s.finish(); err != nil {
+		return err
+	}
+	if !isClosed(f.scanned) {
+		close(f.scanned) // the scanner alone does this
+	}
+	f.changed()
+	return nil
+}
+
+// scan is one pass over all or some of the tree.
+type scan struct {
+	f       *Folder
+	ctx     context.Context
+	whole   bool
+	batch   []store.Change
+	since   time.Time
+	gone    []store.Change // vanished entries, held back until they are counted
+	initial bool
+}
+
+func (f *Folder) newScan(ctx context.Context, whole bool) *scan {
+	return &scan{f: f, ctx: ctx, whole: whole, since: time.Now(), initial: f.store.Fresh()}
+}
+
+func (s *scan) one(under folder.Path, shallow bool) error {
+	f := s.f
+	if s.whole {
+		f.clearProblems()
+	}
+	_, err := f.root.Scan(s.ctx, disk.ScanOptions{
+		Under:   under,
+		Shallow: shallow,
+		Known:   f.known(under, shallow),
+		Ignore:  f.ignore(),
+		Touched: f.touched.has,
+		Watch:   f.diskWatcher(),
+		Found:   s.found,
+		Problem: func(p disk.Problem) { f.problem(p.Path, p.Err) },
+	})
+	if errors.Is(err, disk.ErrRootGone) {
+		return fmt.Errorf("%w: %w", ErrRoot, err)
+	}
+	return err
+}
+
+func (f *Folder) diskWatcher() *disk.Watcher {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w, _ := f.watcher.(*disk.Watcher)
+	return w
+}
+
+func (f *Folder) ignore() *folder.Ignore { return folder.NewIgnore(f.cfg.Exclude) }
+
+// known yields what the map says is on disk at and below under.
+func (f *Folder) known(under folder.Path, shallow bool) iter.Seq2[disk.Known, error] {
+	return func(yield func(disk.Known, error) bool) {
+		if shallow {
+			// What is below matters only if the entry is gone or has been
+			// replaced; it is read only if it is asked for.
+			r, err := f.store.Record(under)
+			if err == nil && r.Local.Value.Kind == folder.Absent {
+				return
+			}
+			if !yield(disk.Known{Path: under, Local: r.Local}, err) || err != nil {
+				return
+			}
+		}
+		for r, err := range f.store.Records(under) {
+			if err == nil && (r.Local.Value.Kind == folder.Absent || shallow && r.Path == under) {
+				continue
+			}
+			if !yield(disk.Known{Path: r.Path, Local: r.Local}, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (s *scan) found(x disk.Found) error {
+	c := store.Change{Path: x.Path, Before: x.Before, After: x.After}
+	if x.After.Value.Kind == folder.Absent {
+		s.gone = append(s.gone, c)
+		return s.brake()
+	}
+	if !s.initial && x.Before.Value.Kind == folder.Absent {
+		c.After.Value.Origin = s.f.origin(x)
+	}
+	s.batch = append(s.batch, c)
+	if len(s.batch) >= scanBatch || time.Since(s.since) > scanDelay {
+		return s.flush(&s.batch)
+	}
+	return nil
+}
+
+// origin is the path from which a new file seems to have been renamed.
+func (f *Folder) origin(x disk.Found) folder.Path {
+	v := x.After.Value
+	if v.Kind != folder.File || v.Size == 0 {
+		return ""
+	}
+	held, err := f.store.Holding(v.Digest, 4)
+	if err != nil {
+		return ""
+	}
+	for _, r := range held {
+		if r.Path == x.Path {
+			continue
+		}
+		if _, here := f.root.Restat(r.Path, r.Local); !here {
+			return r.Path
+		}
+	}
+	return ""
+}
+
+// brake stops the folder when a pass finds too much of it gone: more likely a
+// disk that is not there than a person who meant it.
+func (s *scan) brake() error {
+	total := s.f.store.Totals().Entries()
+	if !s.f.Mode().announces() || !s.f.cfg.MaxDelete.Stops(int64(len(s.gone)), total) {
+		return nil
+	}
+	return fmt.Errorf("%w: more than %d of %d entries have vanished from %s; nothing was passed on. If that is meant, run again with --max-delete 100%%",
+		ErrBrake, len(s.gone)-1, total, s.f.cfg.Dir)
+}
+
+// finish commits what is left, the vanished entries last: by then a rename has
+// been seen as the new entry that it is too.
+func (s *scan) finish() error {
+	if err := s.flush(&s.batch); err != nil {
+		return err
+	}
+	for len(s.gone) > 0 {
+		n := min(len(s.gone), scanBatch)
+		part := s.gone[:n]
+		s.gone = s.gone[n:]
+		if err := s.flush(&part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *scan) flush(batch *[]store.Change) error {
+	if len(*batch) == 0 {
+		return nil
+	}
+	out, err := s.f.store.Commit(*batch, s.f.Mode().announces())
+	if err != nil {
+		return err
+	}
+	*batch = (*batch)[:0]
+	s.since = time.Now()
+	for _, p := range out.Stale {
+		s.f.look.add(p, false)
+	}
+	s.f.counts.announced.Add(int64(out.Issued))
+	s.f.wakeSyncer()
+	s.f.changed()
+	return nil
+}

@@ -1,0 +1,488 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"qsync/certs"
+	"qsync/protocol"
+	"qsync/store"
+)
+
+// Waits of a session.
+const (
+	helloWait    = 15 * time.Second // for the first messages of the peer
+	progressWait = 5 * time.Millisecond
+	retryWait    = time.Second // before a register that cannot be told yet is tried again
+)
+
+// capObserver, a capability bit of the handshake, says that the dialer only
+// looks: it is told the index, leaves no trace and sends nothing.
+const capObserver = 1 << 0
+
+// session is the conversation with one peer about one folder.
+type session struct {
+	f        *Folder
+	link     Link
+	control  Stream
+	peer     certs.Ident
+	id       store.NodeID
+	dialer   bool // we dialled
+	observer bool // the peer only looks
+	reader   *protocol.Reader
+	writer   *protocol.Writer
+
+	hello  *protocol.Hello // the peer's
+	resume *protocol.Resume
+	epoch  uint64 // ours, as this session knows it
+	ended  chan struct{}
+	waits  sync.WaitGroup
+
+	mu          sync.Mutex
+	caught      bool // the peer's whole journal has been merged in this session
+	peerScanned bool // and it speaks of a whole scan
+	heard       protocol.Progress
+	slow        time.Time // the peer had no time or room for us: leave it alone until then
+}
+
+// run speaks with the peer until the link ends, ctx does or something is wrong.
+func (s *session) run(ctx context.Context) error {
+	defer close(s.ended)
+	group, ctx := errgroup.WithContext(ctx)
+	stop := context.AfterFunc(ctx, func() { s.link.Close(CodeShutdown, "") })
+	defer stop()
+	group.Go(func() error {
+		select {
+		case <-ctx.Done():
+		case <-s.link.Done():
+			return s.link.Err()
+		}
+		return nil
+	})
+	group.Go(func() error { return s.talk(ctx, group) })
+	err := group.Wait()
+	s.waits.Wait()
+	switch {
+	case errors.Is(err, protocol.ErrProtocol), errors.Is(err, store.ErrForged):
+		s.link.Close(CodeProtocol, "")
+	default:
+		s.link.Close(CodeShutdown, "")
+	}
+	return err
+}
+
+// talk greets and then starts the four conversations of a session.
+func (s *session) talk(ctx context.Context, group *errgroup.Group) error {
+	if err := s.greet(); err != nil {
+		return err
+	}
+	group.Go(func() error { return s.hear(ctx) })
+	group.Go(func() error { return s.answer(ctx) })
+	if s.f.cfg.Plan == nil || s.f.twin != nil {
+		group.Go(func() error { return s.tell(ctx) })
+	}
+	if s.observer {
+		return nil
+	}
+	group.Go(func() error { return s.report(ctx) })
+	return s.merge(ctx)
+}
+
+// greet exchanges Hello and Resume, and settles what must be settled before
+// anything else is said.
+func (s *session) greet() error {
+	f := s.f
+	s.control.SetDeadline(time.Now().Add(helloWait))
+	id := f.store.Identity()
+	s.epoch = id.Epoch
+	mode := protocol.Mode(f.Mode())
+	if f.Mode() == ModeAuto {
+		mode = protocol.TwoWay
+	}
+	err := s.writer.Write(&protocol.Hello{
+		Mode: mode, Name: certs.CleanName(f.node.cfg.Name), Folder: f.Dir(), Version: f.node.cfg.Version,
+		Replica: id.Replica, Epoch: id.Epoch, Seq: id.Seq, Context: id.Context,
+	})
+	if err != nil {
+		return err
+	}
+	m, err := s.reader.Next()
+	if err != nil {
+		return err
+	}
+	hello, ok := m.(*protocol.Hello)
+	if !ok {
+		return fmt.Errorf("%w: no hello", protocol.ErrProtocol)
+	}
+	s.hello = hello
+	if err := s.judge(); err != nil {
+		return err
+	}
+	if hello.Context.Counter(id.Replica) > id.Context.Counter(id.Replica) {
+		return f.rolledBack()
+	}
+	return s.greetResume()
+}
+
+func (s *session) greetResume() error {
+	f := s.f
+	resume := &protocol.Resume{}
+	if !s.observer {
+		p, err := f.store.Greet(store.Peer{
+			ID: s.id, Replica: s.hello.Replica, Epoch: s.hello.Epoch,
+			Name: s.hello.Name, Address: s.link.Remote(), Mode: uint8(s.hello.Mode),
+		})
+		if err != nil {
+			return err
+		}
+		resume.Epoch, resume.Cursor = p.Epoch, p.Cursor
+	}
+	if err := s.writer.Write(resume); err != nil {
+		return err
+	}
+	m, err := s.reader.Next()
+	if err != nil {
+		return err
+	}
+	r, ok := m.(*protocol.Resume)
+	if !ok {
+		return fmt.Errorf("%w: no resume", protocol.ErrProtocol)
+	}
+	if r.Epoch == s.epoch && r.Cursor > f.store.Identity().Seq {
+		return f.rolledBack() // the peer has read further than we have written
+	}
+	if r.Epoch != s.epoch {
+		r.Epoch, r.Cursor = s.epoch, 0
+	}
+	s.resume = r
+	s.control.SetDeadline(time.Time{})
+	return nil
+}
+
+// judge decides by the peer's Hello whether the two belong together.
+func (s *session) judge() error {
+	f := s.f
+	if want := f.cfg.Expect; want != "" && want != "-" && !samePath(want, s.hello.Folder) {
+		err := fmt.Errorf("%w: %s was to be synced with %s, but the peer %q shares %s", ErrPath, f.Dir(), want, s.hello.Name, s.hello.Folder)
+		f.stop(err)
+		return err
+	}
+	peer := Mode(s.hello.Mode)
+	if f.Mode() == ModeAuto {
+		mode := TwoWay
+		if peer == Send {
+			mode = Receive
+		}
+		if err := f.setMode(mode); err != nil {
+			return err
+		}
+		f.node.cfg.Log.Info("mode settled by the first peer", "folder", f.Dir(), "mode", mode.String(), "peer", s.hello.Name)
+		f.changed()
+	}
+	if f.Mode() == Send && peer == Send && !s.observer && f.cfg.Plan == nil {
+		err := fmt.Errorf("%w: %s here and %s on %q; use qsync join on the receiving side, or -b on both", ErrSources, f.Dir(), s.hello.Folder, s.hello.Name)
+		f.note(err)
+		return err
+	}
+	return nil
+}
+
+// samePath compares a path as a person typed it for the other machine with the
+// absolute one which that machine shares. A relative one matches as its end.
+func samePath(typed, shared string) bool {
+	typed, shared = filepath.ToSlash(filepath.Clean(typed)), filepath.ToSlash(filepath.Clean(shared))
+	if typed == shared {
+		return true
+	}
+	return !filepath.IsAbs(typed) && strings.HasSuffix(shared, "/"+strings.TrimPrefix(typed, "./"))
+}
+
+// hear reads the control stream.
+func (s *session) hear(ctx context.Context) error {
+	for {
+		m, err := s.reader.Next()
+		if err != nil {
+			return s.streamEnd(ctx, err)
+		}
+		p, ok := m.(*protocol.Progress)
+		if !ok {
+			return fmt.Errorf("%w: a second greeting", protocol.ErrProtocol)
+		}
+		if s.observer || p.Epoch != s.epoch {
+			continue
+		}
+		if p.Cursor > s.f.store.Identity().Seq {
+			return fmt.Errorf("%w: progress beyond the journal", protocol.ErrProtocol)
+		}
+		s.mu.Lock()
+		s.heard = *p
+		s.mu.Unlock()
+		s.f.store.Confirm(s.id, p.Epoch, p.Cursor, store.Want{Entries: int64(p.WantEntries), Bytes: int64(p.WantBytes)})
+		s.f.changed()
+	}
+}
+
+// streamEnd makes the end of a stream that should not end an error.
+func (s *session) streamEnd(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// report tells the peer how far we are whenever that changes.
+func (s *session) report(ctx context.Context) error {
+	var last protocol.Progress
+	for first := true; ; first = false {
+		change := s.f.changes()
+		now := s.ours()
+		if first || now != last {
+			if err := s.writer.Write(&now); err != nil {
+				return s.streamEnd(ctx, err)
+			}
+			last = now
+			// Nobody needs every step: give the next one a moment to gather.
+			if !sleep(ctx, progressWait) {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-change:
+		}
+	}
+}
+
+// ours is our progress in the peer's journal. The cursor is read before the
+// want: the other way round a batch merged in between would be reported as
+// merged and nothing wanted.
+func (s *session) ours() protocol.Progress {
+	p := s.f.store.Peer(s.id)
+	out := protocol.Progress{Epoch: p.Epoch, Cursor: p.Cursor, Scanned: isClosed(s.f.scanned)}
+	if s.f.Mode().applies() {
+		w := s.f.want()
+		out.WantEntries, out.WantBytes = uint64(w.Entries), uint64(w.Bytes)
+	}
+	return out
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// tell sends the index: what the journal holds behind the peer's cursor, then
+// whatever comes.
+func (s *session) tell(ctx context.Context) error {
+	out, err := s.link.OpenUni(ctx)
+	if err != nil {
+		return s.streamEnd(ctx, err)
+	}
+	w := protocol.NewWriter(out)
+	after, toldScan, first := s.resume.Cursor, false, true
+	for {
+		b, snapshot, err := s.f.store.Since(s.id, after, batchLimits)
+		if snapshot {
+			after, err = s.tellSnapshot(ctx, w)
+			if err != nil {
+				return s.streamEnd(ctx, err)
+			}
+			continue
+		}
+		if errors.Is(err, store.ErrWait) {
+			if !sleep(ctx, retryWait) {
+				return nil
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		scanned := isClosed(s.f.scanned)
+		if first || b.Upto > after || scanned && !toldScan {
+			if err := w.Write(indexOf(b, scanned)); err != nil {
+				return s.streamEnd(ctx, err)
+			}
+			first, toldScan = false, scanned && b.Complete
+		}
+		after = b.Upto
+		if b.Complete {
+			if !s.awaitMore(ctx, after, toldScan) {
+				return nil
+			}
+		}
+	}
+}
+
+// awaitMore waits until the journal goes on, or the first scan is done and the
+// peer does not know it yet.
+func (s *session) awaitMore(ctx context.Context, after uint64, toldScan bool) bool {
+	if toldScan {
+		return s.f.store.Wait(ctx, after) == nil
+	}
+	wctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan struct{})
+	s.waits.Add(1)
+	go func() {
+		defer s.waits.Done()
+		defer close(done)
+		s.f.store.Wait(wctx, after)
+	}()
+	select {
+	case <-done:
+	case <-s.f.scanned:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
+}
+
+func (s *session) tellSnapshot(ctx context.Context, w *protocol.Writer) (uint64, error) {
+	start := s.f.store.Identity().Seq
+	b := store.Batch{}
+	for from, more := b.To, true; more; from, more = b.To, b.To != "" {
+		var err error
+		for {
+			b, err = s.f.store.Snapshot(from, start, batchLimits)
+			if !errors.Is(err, store.ErrWait) {
+				break
+			}
+			if !sleep(ctx, retryWait) {
+				return 0, ctx.Err()
+			}
+		}
+		if err != nil {
+			return 0, err
+		}
+		if err := w.Write(indexOf(b, isClosed(s.f.scanned))); err != nil {
+			return 0, err
+		}
+	}
+	return start, nil
+}
+
+// batchLimits keep an Index within the protocol's bounds.
+var batchLimits = store.Limits{
+	Entries: protocol.MaxEntries,
+	Bytes:   protocol.MaxIndex / 2, // leaves room for the folder context
+	Size: func(e store.Entry) int {
+		return protocol.Entry{Path: e.Path, Register: e.Register}.Size()
+	},
+}
+
+func indexOf(b store.Batch, scanned bool) *protocol.Index {
+	i := &protocol.Index{
+		Snapshot: b.Snapshot, After: b.After, Upto: b.Upto, From: b.From, To: b.To,
+		Complete: b.Complete, Scanned: scanned, Context: b.Context,
+		Entries: make([]protocol.Entry, len(b.Entries)),
+	}
+	for k, e := range b.Entries {
+		i.Entries[k] = protocol.Entry(e)
+	}
+	return i
+}
+
+func batchOf(i *protocol.Index) store.Batch {
+	b := store.Batch{
+		Snapshot: i.Snapshot, After: i.After, Upto: i.Upto, From: i.From, To: i.To,
+		Complete: i.Complete, Context: i.Context,
+		Entries: make([]store.Entry, len(i.Entries)),
+	}
+	for k, e := range i.Entries {
+		b.Entries[k] = store.Entry(e)
+	}
+	return b
+}
+
+// merge reads the peer's index into the registers.
+func (s *session) merge(ctx context.Context) error {
+	in, err := s.link.AcceptUni(ctx)
+	if err != nil {
+		return s.streamEnd(ctx, err)
+	}
+	defer in.Cancel()
+	r := protocol.NewReader(in, protocol.Indexes)
+	holding := false // the merge token, over a whole snapshot
+	defer func() {
+		if holding {
+			<-s.f.merging
+		}
+	}()
+	for {
+		m, err := r.Next()
+		if err != nil {
+			return s.streamEnd(ctx, err)
+		}
+		i := m.(*protocol.Index)
+		if !holding {
+			select {
+			case s.f.merging <- struct{}{}:
+				holding = true
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		snapshot, err := s.accept(i)
+		if !snapshot {
+			<-s.f.merging
+			holding = false
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// accept merges one batch and reports whether the peer is in the middle of a
+// snapshot.
+func (s *session) accept(i *protocol.Index) (snapshot bool, err error) {
+	f := s.f
+	n, err := f.store.Accept(s.id, batchOf(i))
+	switch {
+	case errors.Is(err, store.ErrRollback):
+		return false, f.rolledBack()
+	case err != nil:
+		return false, err
+	}
+	for _, e := range i.Entries {
+		if e.Have {
+			f.parked.free(e.Path)
+		}
+	}
+	s.mu.Lock()
+	s.caught = s.caught || i.Complete
+	s.peerScanned = s.peerScanned || i.Complete && i.Scanned
+	s.mu.Unlock()
+	if n > 0 || i.Complete {
+		f.wakeSyncer()
+	}
+	f.changed()
+	return f.store.Peer(s.id).Snapshot, nil
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}

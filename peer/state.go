@@ -1,0 +1,208 @@
+package peer
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"qsync/folder"
+	"qsync/folder/disk"
+)
+
+func randomRun() uint64 {
+	var b [8]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		panic(err) // documented never to happen
+	}
+	return binary.BigEndian.Uint64(b[:])
+}
+
+// Watcher tells when to look at the disk. [disk.Watcher] is one.
+type Watcher interface {
+	Hints() <-chan disk.Hint
+}
+
+// maxLook is how many single paths the scanner is asked to look at before it
+// looks at everything.
+const maxLook = 4096
+
+// lookQueue gathers the paths that may have changed.
+type lookQueue struct {
+	mu    sync.Mutex
+	paths map[folder.Path]bool // true: and everything below
+	all   bool
+	ready chan struct{} // one token when there is something
+	once  sync.Once
+}
+
+func (q *lookQueue) signal() chan struct{} {
+	q.once.Do(func() { q.ready = make(chan struct{}, 1) })
+	return q.ready
+}
+
+func (q *lookQueue) add(p folder.Path, deep bool) {
+	q.mu.Lock()
+	if q.paths == nil {
+		q.paths = make(map[folder.Path]bool)
+	}
+	if len(q.paths) >= maxLook {
+		q.all = true
+	} else {
+		q.paths[p] = q.paths[p] || deep
+	}
+	q.mu.Unlock()
+	select {
+	case q.signal() <- struct{}{}:
+	default:
+	}
+}
+
+func (q *lookQueue) addAll() {
+	q.mu.Lock()
+	q.all = true
+	q.mu.Unlock()
+	select {
+	case q.signal() <- struct{}{}:
+	default:
+	}
+}
+
+// look is one thing to look at.
+type look struct {
+	path folder.Path
+	deep bool
+}
+
+func (q *lookQueue) take() (looks []look, all bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	all = q.all
+	for _, p := range slices.SortedFunc(maps.Keys(q.paths), folder.Path.Compare) {
+		looks = append(looks, look{p, q.paths[p]})
+	}
+	clear(q.paths)
+	q.all = false
+	return looks, all
+}
+
+// touchedDirs are directories whose modification time our own work has moved
+// and will set right again; meanwhile it is no user's change.
+type touchedDirs struct {
+	mu sync.Mutex
+	m  map[folder.Path]int
+}
+
+func (t *touchedDirs) add(p folder.Path) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.m == nil {
+		t.m = make(map[folder.Path]int)
+	}
+	t.m[p]++
+}
+
+func (t *touchedDirs) has(p folder.Path) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.m[p] > 0
+}
+
+// all returns the touched directories, deepest first.
+func (t *touchedDirs) all() []folder.Path {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(t.m), func(a, b folder.Path) int { return b.Compare(a) })
+}
+
+func (t *touchedDirs) drop(p folder.Path) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.m, p)
+}
+
+// parking holds wanted paths that could not be had; each is tried again after a
+// while, or at once when a reason to hope turns up.
+type parking struct {
+	mu sync.Mutex
+	m  map[folder.Path]parkedPath
+}
+
+type parkedPath struct {
+	until time.Time
+	tries int
+	why   string // for people; "" if it is only a matter of time
+}
+
+// Delays of a parked path: short at first, for what is about to arrive.
+const (
+	parkMin = 200 * time.Millisecond
+	parkMax = time.Minute
+)
+
+func (k *parking) park(p folder.Path, why string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.m == nil {
+		k.m = make(map[folder.Path]parkedPath)
+	}
+	e := k.m[p]
+	e.until = time.Now().Add(min(parkMin<<min(e.tries, 20), parkMax))
+	e.tries++
+	e.why = why
+	k.m[p] = e
+}
+
+func (k *parking) parked(p folder.Path) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	e, ok := k.m[p]
+	return ok && time.Now().Before(e.until)
+}
+
+func (k *parking) free(p folder.Path) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.m, p)
+}
+
+// hope lets every path that waits for a source be tried at once.
+func (k *parking) hope() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for p, e := range k.m {
+		e.until = time.Time{}
+		k.m[p] = e
+	}
+}
+
+// next is when the first parked path is due; false if none is parked.
+func (k *parking) next() (time.Time, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var t time.Time
+	for _, e := range k.m {
+		if t.IsZero() || e.until.Before(t) {
+			t = e.until
+		}
+	}
+	return t, len(k.m) > 0
+}
+
+// counters are the run's figures.
+type counters struct {
+	added, modified, deleted, bytes atomic.Int64
+	sent, announced, conflicts      atomic.Int64
+	received                        atomic.Int64
+	current                         atomic.Pointer[string]
+}
+
+func (c *counters) totals() Totals {
+	return Totals{
+		Added: c.added.Load(), Modified: c.modified.Load(), Deleted: c.deleted.Load(), Bytes: c.bytes.Load(),
+		Sent: c.sent.Load(), Announced: c.announced.Load(), Conflicts: c.conflicts.Load(),
+	}
+}

@@ -1,0 +1,315 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"qsync/folder"
+	"qsync/store"
+)
+
+// maxListed bounds the lists of a status; what is beyond is counted.
+const maxListed = 1000
+
+// queueCount is how many journal rows a status counts for one peer at most.
+const queueCount = 1 << 20
+
+func (f *Folder) event(e Event) {
+	if f.node.cfg.Events == nil {
+		return
+	}
+	e.Time, e.Folder = time.Now(), f.Dir()
+	f.node.cfg.Events(e)
+}
+
+// note logs something that ends a session but not the folder.
+func (f *Folder) note(err error) {
+	f.mu.Lock()
+	f.refusal = err
+	f.mu.Unlock()
+	f.node.cfg.Log.Warn("not syncing with this peer", "folder", f.Dir(), "reason", err)
+	f.changed()
+}
+
+// problem records that an entry cannot be synced for now.
+func (f *Folder) problem(p folder.Path, err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	f.mu.Lock()
+	_, known := f.problems[p]
+	if known || len(f.problems) < maxListed {
+		f.problems[p] = plain(err)
+	}
+	f.mu.Unlock()
+	if !known {
+		f.event(Event{Event: "problem", Path: string(p), Text: plain(err)})
+		f.changed()
+	}
+}
+
+func (f *Folder) clearProblems() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.problems)
+}
+
+// plain is an error in words for people: without the layers it came through.
+func plain(err error) string {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	var no syscall.Errno
+	if errors.As(err, &no) {
+		return no.Error()
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "peer: "), "disk: ")
+}
+
+// Problems lists the entries that cannot be synced for now, sorted by path.
+func (f *Folder) Problems() []Problem {
+	all := make(map[folder.Path]string)
+	f.mu.Lock()
+	maps.Copy(all, f.problems)
+	f.mu.Unlock()
+	f.parked.mu.Lock()
+	for p, e := range f.parked.m {
+		if e.why != "" && len(all) < maxListed {
+			all[p] = e.why
+		}
+	}
+	f.parked.mu.Unlock()
+	out := []Problem{}
+	for _, p := range slices.SortedFunc(maps.Keys(all), folder.Path.Compare) {
+		out = append(out, Problem{string(p), all[p]})
+	}
+	return out
+}
+
+// Status describes the folder as it is now.
+func (f *Folder) Status() FolderStatus {
+	t := f.store.Totals()
+	w := store.Want{}
+	if f.Mode().applies() {
+		w = f.want()
+	}
+	s := FolderStatus{
+		Path: f.Dir(), Tag: f.Tag(), Mode: f.Mode().String(),
+		Entries:   EntryCounts{t.Files, t.Dirs, t.Symlinks, t.Bytes},
+		Want:      Amount(w),
+		Problems:  f.Problems(),
+		Conflicts: []string{},
+		Peers:     f.peerStatus(),
+		Totals:    f.counts.totals(),
+		Note:      f.store.Note(),
+	}
+	s.Totals.Problems = int64(len(s.Problems))
+	f.mu.Lock()
+	s.State = f.state
+	switch {
+	case f.err != nil:
+		s.State, s.Reason = "stopped", f.err.Error()
+	case f.Mode() == ModeAuto:
+		s.Reason = "waiting for the first peer, which decides between two-way and receive"
+	case f.refusal != nil:
+		s.Reason = f.refusal.Error()
+	}
+	for _, p := range slices.SortedFunc(maps.Keys(f.conflict), folder.Path.Compare) {
+		s.Conflicts = append(s.Conflicts, string(p))
+	}
+	if s.State == "idle" && w.Entries > 0 && s.Reason == "" {
+		s.Reason = f.whyWaiting()
+	}
+	if f.watcher != nil && s.Note == "" {
+		if l, ok := f.watcher.(interface{ Limited() string }); ok {
+			s.Note = l.Limited()
+		}
+	}
+	f.mu.Unlock()
+	s.Rate = f.rates.measure(f.counts.received.Load(), f.counts.sent.Load())
+	if p := f.counts.current.Load(); p != nil && s.State == "syncing" {
+		s.Current = *p
+	}
+	if s.Rate.In > 0 && w.Bytes > 0 {
+		eta := max(w.Bytes/s.Rate.In, 1)
+		s.ETA = &eta
+	}
+	return s
+}
+
+// whyWaiting says why wanted entries are not being fetched; f.mu is held.
+func (f *Folder) whyWaiting() string {
+	if len(f.sessions) > 0 {
+		return "waiting for a connected peer to have the content"
+	}
+	for r, err := range f.wrong {
+		if err != nil {
+			return "no peer is connected; " + r + " cannot be reached: " + plain(err)
+		}
+	}
+	return "no peer is connected; start qsync on the other device"
+}
+
+func (f *Folder) peerStatus() []PeerStatus {
+	out := []PeerStatus{}
+	ours := f.store.Want()
+	for _, p := range f.store.Peers() {
+		f.mu.Lock()
+		s := f.sessions[p.ID]
+		f.mu.Unlock()
+		ps := PeerStatus{
+			Name: p.Name, Node: fmt.Sprintf("%x", p.ID[:]), Address: p.Address,
+			Connected: s != nil, LastSeen: p.LastSeen.UTC(),
+		}
+		q, err := f.store.Queued(p.ID, queueCount)
+		if err != nil {
+			continue
+		}
+		ps.Queued = Amount{q.Entries + p.Want.Entries, q.Bytes + p.Want.Bytes}
+		applied := !f.Mode().applies() || ours.Entries == 0 || f.want().Entries == 0
+		ps.InSync = s != nil && s.missing() == "" && applied
+		out = append(out, ps)
+	}
+	return out
+}
+
+// Missing says in a sentence what keeps the folder from being in sync with at
+// least so many connected peers; "" if nothing does.
+func (f *Folder) Missing(peers int) string {
+	if f.cfg.Plan != nil && f.twin == nil && peers == 0 {
+		peers = 1
+	}
+	if !isClosed(f.scanned) {
+		return "the first look at " + f.Dir() + " is not finished"
+	}
+	f.mu.Lock()
+	var sessions []*session
+	for _, s := range f.sessions {
+		sessions = append(sessions, s)
+	}
+	refusal := f.refusal
+	f.mu.Unlock()
+	if len(sessions) < peers {
+		if refusal != nil {
+			return refusal.Error()
+		}
+		return fmt.Sprintf("%d of %d peers connected", len(sessions), peers)
+	}
+	for _, s := range sessions {
+		if m := s.missing(); m != "" {
+			return m
+		}
+	}
+	if f.cfg.Plan != nil {
+		if !isClosed(f.planned) {
+			return "the plan is not finished"
+		}
+		return ""
+	}
+	if f.Mode().applies() {
+		if w := f.want(); w.Entries > 0 {
+			return fmt.Sprintf("%d entries (%d bytes) still to be fetched or applied here", w.Entries, w.Bytes)
+		}
+	}
+	return ""
+}
+
+// missing says what this session still has to bring over, "" if nothing.
+func (s *session) missing() string {
+	seq := s.f.store.Identity().Seq
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := s.peer.Name
+	switch {
+	case !s.caught:
+		return "the index of " + name + " is still arriving"
+	case !s.peerScanned:
+		return name + " is still looking at its files"
+	case s.f.cfg.Plan != nil:
+		return ""
+	case s.heard.Epoch != s.epoch || s.heard.Cursor < seq:
+		return name + " has not confirmed the latest changes"
+	case s.heard.WantEntries > 0:
+		return fmt.Sprintf("%s still has %d entries (%d bytes) to fetch or apply", name, s.heard.WantEntries, s.heard.WantBytes)
+	}
+	return ""
+}
+
+// Rescan looks at the whole folder afresh and returns when what it found is in
+// the map.
+func (f *Folder) Rescan(ctx context.Context) error {
+	select {
+	case <-f.scanned:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-f.ctx.Done():
+		return f.endReason()
+	}
+	done := make(chan error, 1)
+	select {
+	case f.rescans <- done:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-f.ctx.Done():
+		return f.endReason()
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Wait looks at the disk afresh, then blocks until nothing is wanted here and
+// nothing is queued for any connected peer, of which there must be at least so
+// many. It returns the folder's own error when that stops, or ctx's.
+func (f *Folder) Wait(ctx context.Context, peers int) error {
+	first := isClosed(f.scanned)
+	if first {
+		if err := f.Rescan(ctx); err != nil {
+			return err
+		}
+	}
+	for {
+		change := f.changes()
+		if f.Missing(peers) == "" {
+			return f.Err()
+		}
+		select {
+		case <-change:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-f.ctx.Done():
+			return f.endReason()
+		}
+	}
+}
+
+// endReason is why the folder does nothing more.
+func (f *Folder) endReason() error {
+	if err := f.Err(); err != nil {
+		return err
+	}
+	return context.Canceled
+}
+
+// tellSynced tells once whenever the folder comes into sync with a peer.
+func (f *Folder) tellSynced() {
+	now := f.Missing(1) == ""
+	f.mu.Lock()
+	was := f.synced
+	f.synced = now
+	f.mu.Unlock()
+	if now && !was {
+		f.event(Event{Event: "synced"})
+	}
+}
