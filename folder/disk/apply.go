@@ -229,11 +229,7 @@ func (r *Root) Restat(p folder.Path, l folder.Local) (folder.Stat, bool) {
 	if err != nil {
 		return folder.Stat{}, false
 	}
-	tick := fineTick
-	if i.CTime%int64(fineTick) == 0 && i.MTime%int64(fineTick) == 0 {
-		tick = coarseTick
-	}
-	recent := i.Kind == folder.File && max(i.CTime, i.MTime) >= now-int64(tick)
+	recent := i.Kind == folder.File && racy(i, now)
 	return folder.Stat{Inode: i.Inode, CTime: i.CTime, Racy: l.Stat.Racy || recent}, true
 }
 

@@ -151,14 +151,7 @@ func TestWriterRacesSwap(t *testing.T) {
 		s.Discard()
 	}
 	<-saved
-	have := map[string]bool{}
-	for _, dir := range []string{"", ".qsync/versions"} {
-		for _, name := range names(t, r.full(dir)) {
-			if b, err := os.ReadFile(r.full(filepath.Join(dir, name))); err == nil {
-				have[string(b)] = true
-			}
-		}
-	}
+	have := contents(t, r.full(""), r.full(".qsync/versions"))
 	for _, text := range took {
 		if !have[text] {
 			t.Errorf("lost %q", text)
@@ -168,6 +161,20 @@ func TestWriterRacesSwap(t *testing.T) {
 		t.Error("nothing was replaced, so nothing was tested")
 	}
 	t.Logf("%d replaced, %d kept beside", len(took), beside)
+}
+
+// contents returns what the files in some directories hold.
+func contents(t *testing.T, dirs ...string) map[string]bool {
+	t.Helper()
+	have := map[string]bool{}
+	for _, dir := range dirs {
+		for _, name := range names(t, dir) {
+			if b, err := os.ReadFile(filepath.Join(dir, name)); err == nil {
+				have[string(b)] = true
+			}
+		}
+	}
+	return have
 }
 
 // wantUser checks that path holds one of the user's saves.
