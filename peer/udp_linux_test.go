@@ -60,10 +60,22 @@ func TestReceiveOffload(t *testing.T) {
 		want = append(want, single)
 	}
 
+	got, reads := readAll(t, g, len(want), from.LocalAddr())
+	for i := range want {
+		if !bytes.Equal(got[i], want[i]) {
+			t.Errorf("datagram %d has %d bytes instead of %d", i, len(got[i]), len(want[i]))
+		}
+	}
+	if reads >= len(want) {
+		t.Error("nothing was coalesced")
+	}
+}
+
+// readAll reads at least n datagrams, checking what comes with each.
+func readAll(t *testing.T, g *groConn, n int, from net.Addr) (got [][]byte, reads int) {
+	t.Helper()
 	ms := make([]ipv4.Message, 8)
-	var got [][]byte
-	reads := 0
-	for ; len(got) < len(want); reads++ {
+	for ; len(got) < n; reads++ {
 		for i := range ms {
 			ms[i] = ipv4.Message{Buffers: [][]byte{make([]byte, 1452)}, OOB: make([]byte, 128)}
 		}
@@ -73,20 +85,13 @@ func TestReceiveOffload(t *testing.T) {
 		}
 		for _, m := range ms[:n] {
 			h, body, rest, err := unix.ParseOneSocketControlMessage(m.OOB[:m.NN])
-			if err != nil || h.Type != unix.IP_TOS || len(body) != 1 || len(rest) != 0 || m.Addr.String() != from.LocalAddr().String() {
+			if err != nil || h.Type != unix.IP_TOS || len(body) != 1 || len(rest) != 0 || m.Addr.String() != from.String() {
 				t.Fatalf("control messages %x from %v, %v", m.OOB[:m.NN], m.Addr, err)
 			}
 			got = append(got, m.Buffers[0][:m.N])
 		}
 	}
-	for i := range want {
-		if !bytes.Equal(got[i], want[i]) {
-			t.Errorf("datagram %d has %d bytes instead of %d", i, len(got[i]), len(want[i]))
-		}
-	}
-	if reads >= len(want) {
-		t.Error("nothing was coalesced")
-	}
+	return got, reads
 }
 
 func TestSegmentSize(t *testing.T) {
