@@ -187,12 +187,18 @@ func (p *placer) swap(s stagedFile) error {
 		f.look.add(placed.Displaced, false)
 	}
 	after := placed.Local
-	after.Value, after.Dot = s.want.res.Value, s.want.res.Winner.Dot
+	after.Value, after.Dot = asPlaced(s.want.res.Value, placed), s.want.res.Winner.Dot
 	f.tally(rec.Local, after)
 	p.placed.Add(1)
 	p.pending = append(append(p.pending, kept...), store.Change{Path: rec.Path, Before: rec.Local, After: after, Applied: true})
 	p.dirs[rec.Path.Dir()] = true
 	return nil
+}
+
+// asPlaced is the value v with the mode and time that the disk could keep of it.
+func asPlaced(v folder.Value, p disk.Placed) folder.Value {
+	v.Mode, v.MTime = p.Local.Value.Mode, p.Local.Value.MTime
+	return v
 }
 
 // commit tells the map what is on disk, durable already or made so first.

@@ -159,7 +159,7 @@ func (r *round) settleDirs() error {
 			continue
 		}
 		after := placed.Local
-		after.Dot, after.Value, after.Implicit = res.Winner.Dot, res.Value, false
+		after.Dot, after.Value, after.Implicit = res.Winner.Dot, asPlaced(res.Value, placed), false
 		if after == rec.Local {
 			continue
 		}

@@ -294,7 +294,7 @@ func (r *round) special(rec *store.Record, res folder.Resolution) error {
 		f.touched.add(rec.Path)
 		r.made[rec.Path] = true
 	} else {
-		after.Value = res.Value
+		after.Value = asPlaced(res.Value, p)
 	}
 	r.did++
 	f.tally(rec.Local, after)
@@ -308,7 +308,7 @@ func (r *round) metadata(rec *store.Record, res folder.Resolution) error {
 		return r.failed(rec.Path, err)
 	}
 	after := p.Local
-	after.Dot, after.Value = res.Winner.Dot, res.Value
+	after.Dot, after.Value = res.Winner.Dot, asPlaced(res.Value, p)
 	r.did++
 	r.f.counts.modified.Add(1)
 	r.place.meta()

@@ -32,6 +32,12 @@ func (r Record) Wanted() (bool, int64) {
 	if folder.SameOnDisk(r.Local.Value, res.Value) {
 		return false, 0
 	}
+	// A file system that cannot keep the mode or the time exactly has done what
+	// it can once this very write was put there.
+	kept := r.Local.Dot == res.Winner.Dot && res.Value.Mode == res.Winner.Value.Mode
+	if kept && folder.SameContent(r.Local.Value, res.Value) {
+		return false, 0
+	}
 	if folder.SameContent(r.Local.Value, res.Value) {
 		return true, 0
 	}
