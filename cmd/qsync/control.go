@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"qsync/peer"
+)
+
+// controlled is what the control socket needs of a running folder.
+type controlled interface {
+	Status() peer.FolderStatus
+	Wait(ctx context.Context, peers int) error
+	Rescan(ctx context.Context) error
+	Missing(peers int) string
+}
+
+// control answers the requests of other processes about a node.
+type control struct {
+	status  func() peer.Status
+	folders func() []controlled
+	log     *slog.Logger
+}
+
+// waitRequest asks to wait for a folder, or with an empty path for all.
+type waitRequest struct {
+	Folder  string        `json:"folder"`
+	Peers   int           `json:"peers"`
+	Timeout time.Duration `json:"timeout"` // nanoseconds; at most a day
+}
+
+// waitAnswer tells how the waiting ended.
+type waitAnswer struct {
+	Code    int    `json:"code"`    // the exit code that says so
+	Missing string `json:"missing"` // one sentence, "" when all is in sync
+}
+
+// rescanRequest asks to look at a folder's disk, or with an empty path at all.
+type rescanRequest struct {
+	Folder string `json:"folder"`
+}
+
+const maxWait = 24 * time.Hour
+
+// serve answers on l until ctx ends, and then ends what is being waited for.
+func (c *control) serve(ctx context.Context, l net.Listener) {
+	srv := &http.Server{
+		Handler:           c.handler(),
+		ReadHeaderTimeout: 5 * time.Second,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ErrorLog:          slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
+	}
+	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
+	defer stop()
+	if err := srv.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		c.log.Warn("the control socket ended; 'qsync status' cannot see this node", "error", err)
+	}
+}
+
+func (c *control) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, c.status()) })
+	mux.HandleFunc("POST /v1/wait", c.wait)
+	mux.HandleFunc("POST /v1/rescan", c.rescan)
+	return mux
+}
+
+func (c *control) wait(w http.ResponseWriter, r *http.Request) {
+	var q waitRequest
+	folders, ok := c.read(w, r, &q, &q.Folder)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), min(max(q.Timeout, 0), maxWait))
+	defer cancel()
+	a := waitAnswer{}
+	for _, f := range folders {
+		err := f.Wait(ctx, q.Peers)
+		if err == nil {
+			continue
+		}
+		a = waitAnswer{Code: exitCode(err), Missing: explain(err)}
+		if ctx.Err() != nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
+			a = waitAnswer{Code: exitCode(errTimeout), Missing: f.Missing(q.Peers)}
+		}
+		break
+	}
+	answer(w, a)
+}
+
+func (c *control) rescan(w http.ResponseWriter, r *http.Request) {
+	var q rescanRequest
+	folders, ok := c.read(w, r, &q, &q.Folder)
+	if !ok {
+		return
+	}
+	for _, f := range folders {
+		if err := f.Rescan(r.Context()); err != nil {
+			http.Error(w, explain(err), http.StatusInternalServerError)
+			return
+		}
+	}
+	answer(w, waitAnswer{})
+}
+
+// read decodes a request and finds the folders it is about: the one at path,
+// or all for "".
+func (c *control) read(w http.ResponseWriter, r *http.Request, q any, path *string) ([]controlled, bool) {
+	if err := json.NewDecoder(io.LimitReader(r.Body, 64<<10)).Decode(q); err != nil {
+		http.Error(w, "malformed request", http.StatusBadRequest)
+		return nil, false
+	}
+	var found []controlled
+	for _, f := range c.folders() {
+		if *path == "" || sameDir(f.Status().Path, *path) {
+			found = append(found, f)
+		}
+	}
+	if len(found) == 0 && *path != "" {
+		http.Error(w, "no such folder here", http.StatusNotFound)
+		return nil, false
+	}
+	return found, true
+}
+
+func answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // whoever asked may be gone
+}

@@ -1,0 +1,35 @@
+// Command qsync keeps directories equal, on one machine and across a network.
+//
+// It is the wiring of the rooms below it and what people read: the command
+// line (grammar.go, parse.go, help.go), the home where a node keeps its state
+// (home.go, registry.go), one run of a node from flags to totals (session.go,
+// sync.go, share.go), the control socket by which other commands ask a running
+// node (socket.go, control.go, ask.go), and the printing of all of it.
+//
+// # The home
+//
+// The home is --home, else $QSYNC_HOME, else $XDG_STATE_HOME/qsync or
+// ~/.local/state/qsync (on Windows and macOS: qsync in the user's directory
+// for configuration). Directories have mode 0700 and files 0600.
+//
+//	device                     who this node is: device key and QUIC reset key, with the
+//	                           machine-id and inode it was made on; a copy of the file
+//	                           elsewhere is not that device, and gets a new one
+//	folders/<tag>/folder.json  a folder that is remembered: its sync ID, directory, mode, …
+//	folders/<tag>/map.db       what the node knows of it (package store)
+//	control.sock               the control socket; of a second process control-<pid>.sock
+//
+// A tag is 12 hexadecimal digits of the share ID, which does not reveal the
+// sync ID, and 8 of the SHA-256 of the directory's resolved path. Every file is
+// written beside its place, flushed and renamed, so a reader sees it whole.
+//
+// # The control socket
+//
+// HTTP over a Unix socket that only its owner can open:
+//
+//	GET  /v1/status                              a peer.Status
+//	POST /v1/wait    {"folder","peers","timeout"}  see waitRequest
+//	POST /v1/rescan  {"folder"}                   looks at the disk afresh
+//
+// An answer other than 200 carries one line of text.
+package main

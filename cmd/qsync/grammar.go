@@ -1,0 +1,112 @@
+package main
+
+// grammar is the whole command line, as kong reads it. Help is written by hand
+// (help.go) from the same tags.
+type grammar struct {
+	globals
+
+	Sync    syncCmd    `cmd:"" name:"SRC DST" default:"withargs" help:"Keep DST like SRC, or with -b both alike."`
+	Share   shareCmd   `cmd:"" help:"Give DIR a sync ID, print it, and serve DIR until Ctrl-C."`
+	Join    joinCmd    `cmd:"" help:"Become a peer of the folder that ID names, with DIR as the local copy."`
+	Status  statusCmd  `cmd:"" help:"Show what the running nodes do."`
+	Wait    waitCmd    `cmd:"" help:"Wait until everything is in sync."`
+	ID      idCmd      `cmd:"" name:"id" help:"Make, show and check sync IDs."`
+	Folders foldersCmd `cmd:"" help:"List the folders that this home knows."`
+	Forget  forgetCmd  `cmd:"" help:"Stop knowing DIR; its files stay as they are."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// globals are the flags of every command.
+type globals struct {
+	Home       string `placeholder:"DIR" help:"Where this node keeps its state."`
+	JSON       bool   `name:"json" help:"One JSON object a line on standard output instead of text."`
+	LogLevel   string `enum:"debug,info,warn,error," default:"" placeholder:"LEVEL" help:"Log debug, info, warn (default) or error."`
+	LogFile    string `placeholder:"FILE" help:"Log to FILE instead of standard error."`
+	Verbose    int    `short:"v" type:"counter" help:"Log more (-v info, -vv debug)."`
+	Quiet      bool   `short:"q" help:"Say only what went wrong."`
+	NoColor    bool   `help:"No colours (NO_COLOR does the same)."`
+	NoProgress bool   `help:"No progress line."`
+}
+
+// syncFlags are the flags of every command that syncs.
+type syncFlags struct {
+	Listen      string     `placeholder:"ADDR:PORT" help:"UDP address to listen on (default :2121, or a free port)."`
+	NoDiscovery bool       `help:"No search for peers nearby; this build has none yet."`
+	Mode        string     `enum:"two-way,send,receive," default:"" placeholder:"MODE" help:"two-way, send or receive."`
+	Exclude     []string   `sep:"none" placeholder:"PATTERN" help:"Leave out what matches (gitignore syntax; repeatable)."`
+	Name        string     `placeholder:"NAME" help:"How peers see this node (default the host name)."`
+	Versions    *count     `placeholder:"N" help:"Older versions kept of what sync replaces or deletes (default 5, 0 none)."`
+	MaxDelete   brakeValue `placeholder:"N|P%" help:"Stop before more than this would go (default 100 entries and 50%; 100% lifts it)."`
+	Remote      remoteList `sep:"," placeholder:"HOST[:PORT]" help:"A peer's name or address (repeatable; port 2121)."`
+	IDFile      string     `name:"id-file" placeholder:"FILE" help:"Read the sync ID from FILE."`
+}
+
+type syncCmd struct {
+	Src string `arg:"" name:"SRC" help:"The directory that is read."`
+	Dst string `arg:"" name:"DST" help:"The directory that becomes like it; with --remote the peer's path, or -."`
+	syncFlags
+	Bidirectional bool     `short:"b" help:"Both ways (also spelled -bd)."`
+	ForceID       *string  `name:"force-id" placeholder:"ID" help:"The sync ID to use; every user of this machine can see it."`
+	LoopTime      *seconds `placeholder:"SECONDS" help:"A full pass at this interval instead of at once on every change."`
+	Once          bool     `help:"One pass, then exit; the exit code says how it went."`
+	DryRun        bool     `short:"n" help:"Print what --once would do and touch nothing."`
+	Timeout       *seconds `placeholder:"30s" help:"With --once: how long to try to reach the peers."`
+}
+
+type shareCmd struct {
+	Dir string `arg:"" name:"DIR" help:"The directory to share."`
+	syncFlags
+	QR bool `name:"qr" help:"Print the QR code though standard output is no terminal."`
+}
+
+type joinCmd struct {
+	Args []string `arg:"" name:"ID DIR" help:"The sync ID (- reads it from standard input) and the directory."`
+	syncFlags
+	QR bool `name:"qr" help:"Print the QR code though standard output is no terminal."`
+}
+
+type statusCmd struct {
+	Dir   string `arg:"" optional:"" name:"DIR" help:"Only this folder."`
+	Watch bool   `help:"Again every second until Ctrl-C."`
+}
+
+type waitCmd struct {
+	Dir     string   `arg:"" optional:"" name:"DIR" help:"Only this folder."`
+	Timeout *seconds `placeholder:"60s" help:"Give up after this long (default 60s)."`
+	Peers   count    `placeholder:"N" help:"And until at least N peers are connected."`
+}
+
+type idCmd struct {
+	New   idNewCmd   `cmd:"" help:"Print a new sync ID."`
+	Show  idShowCmd  `cmd:"" help:"Print the sync ID of DIR, 64 digits."`
+	Words idWordsCmd `cmd:"" help:"Print the sync ID of DIR as 24 words."`
+	QR    idQRCmd    `cmd:"" name:"qr" help:"Print the sync ID of DIR as a QR code."`
+	Check idCheckCmd `cmd:"" help:"Say whether ID is a sync ID, and what is wrong with it."`
+}
+
+type idNewCmd struct{}
+
+type idShowCmd struct {
+	Dir string `arg:"" name:"DIR" help:"A folder of this home."`
+}
+
+type idWordsCmd struct {
+	Dir string `arg:"" name:"DIR" help:"A folder of this home."`
+}
+
+type idQRCmd struct {
+	Dir string `arg:"" name:"DIR" help:"A folder of this home."`
+}
+
+type idCheckCmd struct {
+	ID     []string `arg:"" optional:"" name:"ID" help:"The ID, or - for standard input."`
+	IDFile string   `name:"id-file" placeholder:"FILE" help:"Read the sync ID from FILE."`
+}
+
+type foldersCmd struct{}
+
+type forgetCmd struct {
+	Dir string `arg:"" name:"DIR" help:"The directory."`
+}
+
+type versionCmd struct{}

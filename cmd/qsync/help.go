@@ -1,0 +1,187 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+)
+
+const mainHelp = `qsync keeps directories equal, on one machine and across a network.
+
+  qsync photos /mnt/backup/photos          make the copy like photos, and keep it so
+  qsync -b work /media/stick/work          both ways
+  qsync share docs                         print a sync ID and serve docs
+  qsync join - docs --remote laptop        on the other device; paste the ID
+  qsync photos - --remote nas --id-file F  one way, to the peer that has the ID in F
+
+Commands
+  SRC DST           keep DST like SRC; on another machine with --remote HOST
+  share DIR         give DIR a sync ID, print it, and serve DIR until Ctrl-C
+  join ID DIR       become a peer; ID is - to read it from standard input
+  status [DIR]      what the running nodes do; --watch again every second
+  wait [DIR]        until all is in sync; exit code 5 after --timeout
+  id                new, show DIR, words DIR, qr DIR, check ID
+  folders           what this home knows; forget DIR takes one out
+  version           of this program
+
+Flags of SRC DST: -b both ways, --once one pass, -n dry run, --remote HOST[:PORT],
+--loop-time SECONDS. Everywhere: --home DIR, --json, -v, -q. All flags of a
+command: 'qsync help COMMAND', and of SRC DST: 'qsync help sync'. Each can be set
+by a variable: QSYNC_HOME, QSYNC_LISTEN; the sync ID by QSYNC_ID.
+`
+
+// examples open the help of a command.
+var examples = map[string]string{
+	"sync": `  qsync photos /mnt/backup/photos --once     one pass, and an exit code
+  qsync -n photos /mnt/backup/photos         what would it do?
+  qsync -b work - --remote nas --id-file F   with whatever path nas has
+  qsync A B -bd --remote HOST --force-id ID  as with the Python qsync`,
+	"share": `  qsync share docs
+  qsync share docs --mode send --listen 192.168.0.10:2121`,
+	"join": `  qsync join - docs --remote laptop      asks for the ID
+  qsync join - docs --remote laptop <id.txt
+  QSYNC_ID=… qsync join docs --remote laptop
+  An ID in an argument is visible to every user of this machine.`,
+	"status":  "  qsync status\n  qsync status --watch\n  qsync status docs --json",
+	"wait":    "  qsync wait docs --peers 1 --timeout 10m",
+	"id":      "  qsync id new\n  qsync id show docs      64 digits\n  qsync id words docs     24 words\n  qsync id qr docs\n  qsync id check -        the ID is read from standard input",
+	"folders": "  qsync folders --json",
+	"forget":  "  qsync forget docs",
+	"version": "  qsync version",
+}
+
+// helpWanted reports whether the arguments ask for help, and about what: a
+// command, "" for all of it.
+func helpWanted(args []string) (topic string, ok bool) {
+	if len(args) == 0 {
+		return "", true
+	}
+	if args[0] == "help" && len(args) <= 2 {
+		if len(args) == 1 {
+			return "", true
+		}
+		return args[1], true
+	}
+	for _, a := range args {
+		if a == "--" {
+			return "", false
+		}
+		if a == "-h" || a == "--help" {
+			return topicOf(args), true
+		}
+	}
+	return "", false
+}
+
+func topicOf(args []string) string {
+	for _, a := range args {
+		if strings.HasPrefix(a, "-") {
+			continue
+		}
+		if _, ok := examples[a]; ok {
+			return a
+		}
+		return "sync"
+	}
+	return ""
+}
+
+// help prints the help of a topic.
+func (p *program) help(topic string) error {
+	text := mainHelp
+	if topic != "" {
+		var ok bool
+		if text, ok = commandHelp(topic); !ok {
+			return usagef("there is no command %s%s; see 'qsync help'", quote(topic), didYouMean(topic))
+		}
+	}
+	_, err := io.WriteString(p.out, text)
+	return err
+}
+
+func commandHelp(topic string) (string, bool) {
+	t := reflect.TypeFor[grammar]()
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if _, isCommand := f.Tag.Lookup("cmd"); !isCommand || strings.ToLower(f.Name) != topic {
+			continue
+		}
+		var b strings.Builder
+		name := topic + " "
+		if topic == "sync" {
+			name = ""
+		}
+		fmt.Fprintf(&b, "qsync %s%s\n%s\n\n%s\n\n", name, arguments(f.Type), f.Tag.Get("help"), examples[topic])
+		for _, row := range append(flagRows(f.Type), flagRows(reflect.TypeFor[globals]())...) {
+			lines := wrap(row[1], 52)
+			fmt.Fprintf(&b, "%-27s %s\n", row[0], lines[0])
+			for _, l := range lines[1:] {
+				fmt.Fprintf(&b, "%-27s %s\n", "", l)
+			}
+		}
+		return b.String(), true
+	}
+	return "", false
+}
+
+// arguments are the placeholders of a command's arguments.
+func arguments(t reflect.Type) string {
+	var names []string
+	for i := range t.NumField() {
+		tag := t.Field(i).Tag
+		if _, ok := tag.Lookup("cmd"); ok {
+			names = append(names, strings.ToLower(t.Field(i).Name)+"|")
+		}
+		if _, ok := tag.Lookup("arg"); !ok {
+			continue
+		}
+		name := tag.Get("name")
+		if _, optional := tag.Lookup("optional"); optional {
+			name = "[" + name + "]"
+		}
+		names = append(names, name)
+	}
+	return strings.TrimRight(strings.ReplaceAll(strings.Join(append(names, "[flags]"), " "), "| ", "|"), "|")
+}
+
+// flagRows are a command's flags and what they do.
+func flagRows(t reflect.Type) (rows [][2]string) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if f.Anonymous {
+			rows = append(rows, flagRows(f.Type)...)
+			continue
+		}
+		_, isArg := f.Tag.Lookup("arg")
+		_, isCommand := f.Tag.Lookup("cmd")
+		if isArg || isCommand {
+			continue
+		}
+		name := f.Tag.Get("name")
+		if name == "" {
+			name = dashed(f.Name)
+		}
+		text := "--" + name
+		if value := f.Tag.Get("placeholder"); value != "" {
+			text += " " + value
+		}
+		if short := f.Tag.Get("short"); short != "" {
+			text = "-" + short + ", " + text
+		}
+		rows = append(rows, [2]string{text, f.Tag.Get("help")})
+	}
+	return rows
+}
+
+// dashed is the flag that kong makes of a field: NoProgress, no-progress.
+func dashed(field string) string {
+	var b strings.Builder
+	for i, r := range field {
+		if i > 0 && r >= 'A' && r <= 'Z' {
+			b.WriteByte('-')
+		}
+		b.WriteRune(r)
+	}
+	return strings.ToLower(b.String())
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// quote returns a name for people: as it is where that is safe and plain, else
+// in double quotes with control bytes, invalid UTF-8, bidi overrides and other
+// invisible characters escaped (security.md 1.7, F55).
+func quote(name string) string {
+	plain := name != "" && utf8.ValidString(name) && !strings.ContainsAny(name, `"\`) &&
+		name[0] != ' ' && name[len(name)-1] != ' '
+	for _, r := range name {
+		plain = plain && strconv.IsPrint(r)
+	}
+	if plain {
+		return name
+	}
+	return strconv.Quote(name)
+}
+
+// clean escapes in a whole message what [quote] escapes in a name, and leaves
+// the rest alone. Messages of the system carry names unquoted.
+func clean(text string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		r, n := utf8.DecodeRuneInString(text[i:])
+		switch {
+		case r == utf8.RuneError && n == 1:
+			fmt.Fprintf(&b, `\x%02x`, text[i])
+		case strconv.IsPrint(r):
+			b.WriteString(text[i : i+n])
+		default:
+			q := strconv.QuoteRune(r)
+			b.WriteString(q[1 : len(q)-1])
+		}
+		i += n
+	}
+	return b.String()
+}
+
+// columns is how wide text is on a terminal, approximately: East Asian wide
+// characters count two, combining ones none.
+func columns(text string) int {
+	n := 0
+	for _, r := range text {
+		n += runeColumns(r)
+	}
+	return n
+}
+
+func runeColumns(r rune) int {
+	switch {
+	case unicode.In(r, unicode.Mn, unicode.Me):
+		return 0
+	case r >= 0x1100 && (r <= 0x115f || (r >= 0x2e80 && r <= 0xa4cf) || (r >= 0xac00 && r <= 0xd7a3) ||
+		(r >= 0xf900 && r <= 0xfaff) || (r >= 0xfe30 && r <= 0xfe6f) || (r >= 0xff00 && r <= 0xff60) ||
+		(r >= 0xffe0 && r <= 0xffe6) || (r >= 0x1f300 && r <= 0x1faff) || (r >= 0x20000 && r <= 0x3fffd)):
+		return 2
+	}
+	return 1
+}
+
+// shorten cuts the middle out of text that is wider than width columns. Both
+// ends of a path tell more than its middle.
+func shorten(text string, width int) string {
+	if columns(text) <= width {
+		return text
+	}
+	if width < 3 {
+		return strings.Repeat("…", max(width, 0))
+	}
+	runes := []rune(text)
+	head, tail := 0, len(runes)
+	for used := 1; head < tail; {
+		next, step := runes[tail-1], -1
+		if head < len(runes)-tail {
+			next, step = runes[head], 1
+		}
+		if used += runeColumns(next); used > width {
+			break
+		}
+		if step > 0 {
+			head++
+		} else {
+			tail--
+		}
+	}
+	return string(runes[:head]) + "…" + string(runes[tail:])
+}
+
+// wrap breaks a sentence into lines of at most width columns, at spaces.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		word = shorten(word, width)
+		switch {
+		case line == "":
+			line = word
+		case columns(line)+1+columns(word) <= width:
+			line += " " + word
+		default:
+			lines, line = append(lines, line), word
+		}
+	}
+	if line != "" {
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// size is a number of bytes for people, in binary units.
+func size(n int64) string {
+	if n < 1024 {
+		return fmt.Sprintf("%d B", n)
+	}
+	f, unit := float64(n)/1024, "KiB"
+	for _, u := range []string{"MiB", "GiB", "TiB", "PiB"} {
+		if f < 1024 {
+			break
+		}
+		f, unit = f/1024, u
+	}
+	return fmt.Sprintf("%.1f %s", f, unit)
+}
+
+// plural is "1 file", "2 files".
+func plural(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

@@ -1,0 +1,264 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"qsync/peer"
+)
+
+// How often a run tells how it goes.
+const (
+	drawEvery  = 250 * time.Millisecond // the progress line, while something moves
+	lookEvery  = time.Second            // otherwise, and in JSON
+	plainEvery = 10 * time.Second       // lines that stay
+)
+
+// reporter tells people and scripts how a run goes.
+type reporter struct {
+	p      *program
+	pair   bool
+	meter  meter
+	spoken time.Time // the last plain progress line
+
+	mu       sync.Mutex
+	queue    []peer.Event
+	dropped  int
+	more     chan struct{} // one token when queue has something
+	problems map[string]string
+	totals   *peer.Totals // of the end, once it is known
+}
+
+func newReporter(p *program) *reporter {
+	return &reporter{p: p, more: make(chan struct{}, 1), problems: map[string]string{}}
+}
+
+// maxEvents bounds the events that wait for a slow reader of standard output.
+const maxEvents = 100_000
+
+// event takes an event from the node, which must not wait for whoever reads it.
+func (r *reporter) event(e peer.Event) {
+	r.mu.Lock()
+	if len(r.queue) < maxEvents {
+		r.queue = append(r.queue, e)
+	} else {
+		r.dropped++
+	}
+	r.mu.Unlock()
+	select {
+	case r.more <- struct{}{}:
+	default:
+	}
+}
+
+// start tells events and progress until the returned function is called.
+func (r *reporter) start(s *session) (stop func()) {
+	r.pair = len(s.folders) == 2
+	quit, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		every := lookEvery
+		timer := time.NewTimer(0)
+		defer timer.Stop()
+		for {
+			select {
+			case <-quit:
+				r.drain()
+				return
+			case <-r.more:
+				r.drain()
+			case <-timer.C:
+				every = r.look(s)
+				timer.Reset(every)
+			}
+		}
+	}()
+	return func() {
+		close(quit)
+		select {
+		case <-ended:
+		case <-time.After(time.Second): // nobody reads standard output
+		}
+		r.p.ui.progress("")
+	}
+}
+
+func (r *reporter) drain() {
+	r.mu.Lock()
+	events, dropped := r.queue, r.dropped
+	r.queue, r.dropped = nil, 0
+	r.mu.Unlock()
+	for _, e := range events {
+		r.tell(e)
+	}
+	if dropped > 0 {
+		r.p.ui.printf("%d events were left out: whoever reads them is too slow", dropped)
+	}
+}
+
+// tell prints one event.
+func (r *reporter) tell(e peer.Event) {
+	if e.Event == "problem" {
+		r.mu.Lock()
+		r.problems[e.Path] = e.Text
+		r.mu.Unlock()
+	}
+	if r.p.flags.JSON {
+		_ = r.p.printJSON(e) // a closed standard output ends the process by itself
+		return
+	}
+	ui := r.p.ui
+	switch e.Event {
+	case "peer_connected":
+		if !r.pair {
+			ui.say("connected  %s%s", quote(e.Peer), inBrackets(e.Text))
+		}
+	case "peer_lost":
+		if !r.pair {
+			ui.say("lost       %s%s; trying again", quote(e.Peer), inBrackets(e.Text))
+		}
+	case "conflict":
+		ui.say("conflict   %s: both versions are kept", quote(e.Path))
+	case "problem":
+		ui.printf("problem    %s: %s", quote(e.Path), e.Text)
+	case "paused":
+		ui.say("paused     %s", e.Text)
+	case "synced":
+		if !ui.terminal && !r.pair {
+			ui.say("in sync    %s", quote(e.Folder))
+		}
+	}
+}
+
+func inBrackets(text string) string {
+	if text == "" {
+		return ""
+	}
+	return " (" + text + ")"
+}
+
+type progressJSON struct {
+	Event   string      `json:"event"`
+	Time    time.Time   `json:"time"`
+	Percent int         `json:"percent"`
+	Left    peer.Amount `json:"left"`
+	Rate    int64       `json:"rate"`
+	ETA     *int64      `json:"eta_s"`
+	Path    string      `json:"path,omitempty"`
+}
+
+// look reads the meter once and returns when to look again.
+func (r *reporter) look(s *session) time.Duration {
+	st := s.node.Status()
+	s.settleModes(st)
+	if r.p.ui.quiet && !r.p.flags.JSON {
+		return lookEvery
+	}
+	now := r.meter.read(st.Folders, r.pair)
+	switch {
+	case r.p.flags.JSON:
+		if now.Busy && !r.p.flags.NoProgress {
+			_ = r.p.printJSON(progressJSON{"progress", time.Now().UTC(), now.percent(), now.Left, now.Rate, now.ETA, now.Current})
+		}
+	case r.p.flags.NoProgress:
+	case r.p.ui.terminal:
+		r.p.ui.progress(now.line(r.p.ui.width() - 1))
+		if now.Busy {
+			return drawEvery
+		}
+	case now.Busy && (now.Began || time.Since(r.spoken) >= plainEvery):
+		r.p.ui.printf("%s", strings.TrimSpace(now.line(200)))
+		r.spoken = time.Now()
+	}
+	return lookEvery
+}
+
+// settleModes remembers what a folder that was joined turned out to be.
+func (s *session) settleModes(st peer.Status) {
+	for _, m := range s.folders {
+		if m.entry.Mode != peer.ModeAuto.String() || s.dry {
+			continue
+		}
+		mode := m.Mode()
+		if mode == peer.ModeAuto {
+			continue
+		}
+		m.entry.Mode = mode.String()
+		s.p.ui.say("mode       %s: %s", mode, modeText(mode))
+		if err := s.home.save(m.entry); err != nil {
+			s.log.Warn("cannot remember the mode of a folder", "error", err)
+		}
+	}
+}
+
+func modeText(m peer.Mode) string {
+	if m == peer.Receive {
+		return "the peer is a one-way source, so this side follows it"
+	}
+	return "changes on either side reach the other"
+}
+
+type totalsJSON struct {
+	Event string    `json:"event"`
+	Time  time.Time `json:"time"`
+	peer.Totals
+}
+
+// end prints what the run did. before and after are the node's states around
+// its end; what is still wrong is known before, what was done only after.
+func (r *reporter) end(before, after peer.Status) {
+	t := peer.Totals{}
+	for _, f := range after.Folders {
+		t.Added += f.Totals.Added
+		t.Modified += f.Totals.Modified
+		t.Deleted += f.Totals.Deleted
+		t.Bytes += f.Totals.Bytes
+		t.Sent += f.Totals.Sent
+		t.Announced += f.Totals.Announced
+		t.Conflicts += f.Totals.Conflicts
+	}
+	for _, f := range before.Folders {
+		t.Problems += int64(len(f.Problems))
+	}
+	r.totals = &t
+	r.nameProblems(before)
+	if r.p.flags.JSON {
+		_ = r.p.printJSON(totalsJSON{"totals", time.Now().UTC(), t})
+		return
+	}
+	text := fmt.Sprintf("%d added, %d modified, %d deleted, %s, %s, %s", t.Added, t.Modified, t.Deleted,
+		size(t.Bytes), plural(t.Conflicts, "conflict", "conflicts"), plural(t.Problems, "problem", "problems"))
+	if !r.pair && (t.Announced > 0 || t.Sent > 0) {
+		text += fmt.Sprintf("; %s told to peers, %s sent", plural(t.Announced, "change", "changes"), size(t.Sent))
+	}
+	r.p.ui.say("total      %s", text)
+}
+
+// nameProblems names what no event has named.
+func (r *reporter) nameProblems(st peer.Status) {
+	r.mu.Lock()
+	told := maps.Clone(r.problems)
+	r.mu.Unlock()
+	for _, f := range st.Folders {
+		for _, q := range slices.Clone(f.Problems) {
+			if _, ok := told[q.Path]; !ok && !r.p.flags.JSON {
+				r.p.ui.printf("problem    %s: %s", quote(q.Path), q.Problem)
+			}
+		}
+	}
+}
+
+// outcome is what the exit code of a pass that came to its end is made of.
+func (r *reporter) outcome() error {
+	switch {
+	case r.totals.Problems > 0:
+		return outcome(errPartial)
+	case r.totals.Conflicts > 0:
+		return outcome(errConflicts)
+	}
+	return nil
+}

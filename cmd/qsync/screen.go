@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+
+	"golang.org/x/term"
+)
+
+// screen is standard error: lines for people, and at most one progress line
+// below them, which is redrawn and never scrolls. It is safe for concurrent use.
+type screen struct {
+	mu       sync.Mutex
+	w        io.Writer
+	terminal bool // w is a terminal and may get ANSI sequences
+	quiet    bool
+	width    func() int
+	line     string // the progress line as it stands
+}
+
+func newScreen(w io.Writer) *screen {
+	s := &screen{w: w, width: func() int { return 80 }}
+	if fd, ok := terminalOf(w); ok {
+		s.width = func() int {
+			if n, _, err := term.GetSize(fd); err == nil && n > 0 {
+				return n
+			}
+			return 80
+		}
+	}
+	return s
+}
+
+// configure takes what the flags and the environment say about looks.
+func (s *screen) configure(g *globals, vars map[string]string) {
+	_, isTerminal := terminalOf(s.w)
+	s.terminal = isTerminal && plainTerminal(g, vars)
+	s.quiet = g.Quiet
+}
+
+// plainTerminal reports whether ANSI sequences are wanted where they work.
+func plainTerminal(g *globals, vars map[string]string) bool {
+	return !g.NoColor && vars["NO_COLOR"] == "" && vars["TERM"] != "dumb"
+}
+
+// terminalOf returns the descriptor of w if it is a terminal.
+func terminalOf(w any) (int, bool) {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0, false
+	}
+	return int(f.Fd()), true
+}
+
+// printf prints one line, whatever the flags say.
+func (s *screen) printf(format string, a ...any) {
+	s.raw(clean(fmt.Sprintf(format, a...)) + "\n")
+}
+
+// say prints one line unless the user asked for quiet.
+func (s *screen) say(format string, a ...any) {
+	if !s.quiet {
+		s.printf(format, a...)
+	}
+}
+
+// raw prints text that may hold lines of its own.
+func (s *screen) raw(text string) { _, _ = s.Write([]byte(text)) }
+
+// Write lets the log share the screen with the progress line.
+func (s *screen) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.erase()
+	n, err := s.w.Write(b)
+	s.draw()
+	return n, err
+}
+
+// progress replaces the progress line; "" takes it away. Where there is no
+// terminal it does nothing.
+func (s *screen) progress(line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.terminal || line == s.line {
+		return
+	}
+	s.erase()
+	s.line = line
+	s.draw()
+}
+
+func (s *screen) erase() {
+	if s.line != "" {
+		_, _ = io.WriteString(s.w, "\r\x1b[K")
+	}
+}
+
+func (s *screen) draw() {
+	if s.line != "" {
+		_, _ = io.WriteString(s.w, strings.TrimRight(s.line, " "))
+	}
+}

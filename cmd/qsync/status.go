@@ -1,0 +1,260 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"qsync/peer"
+)
+
+// statusWidth is how wide the text form is at most.
+const statusWidth = 80
+
+// Run shows what the running nodes of the home do.
+func (c *statusCmd) Run(p *program) error {
+	h, err := p.existingHome()
+	if err != nil {
+		return err
+	}
+	dir := ""
+	if c.Dir != "" {
+		if dir, err = filepath.Abs(c.Dir); err != nil {
+			return failf("cannot tell where the directory is: %v", err)
+		}
+	}
+	if !c.Watch {
+		return p.showStatus(h, dir)
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	_, isTerminal := terminalOf(p.out)
+	redraw := isTerminal && !p.flags.JSON && plainTerminal(p.flags, p.vars)
+	for tick := time.NewTicker(time.Second); ; {
+		if redraw {
+			if err := p.print("\x1b[H\x1b[2J"); err != nil {
+				return err
+			}
+		}
+		if err := p.showStatus(h, dir); err != nil {
+			return err
+		}
+		select {
+		case sig := <-signals:
+			tick.Stop()
+			return signalled(sig)
+		case <-tick.C:
+			if !redraw && !p.flags.JSON {
+				if err := p.print("\n"); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
+type statusJSON struct {
+	Nodes []peer.Status `json:"nodes"`
+}
+
+func (p *program) showStatus(h home, dir string) error {
+	all := statusJSON{Nodes: []peer.Status{}}
+	for _, n := range h.ask(askTime) {
+		st := n.Status
+		if dir != "" {
+			var only []peer.FolderStatus
+			for _, f := range st.Folders {
+				if sameDir(f.Path, dir) {
+					only = append(only, f)
+				}
+			}
+			if len(only) == 0 {
+				continue
+			}
+			st.Folders = only
+		}
+		all.Nodes = append(all.Nodes, st)
+	}
+	if p.flags.JSON {
+		return p.printJSON(all)
+	}
+	if len(all.Nodes) == 0 {
+		what := "no qsync is running on this home"
+		if dir != "" {
+			what = "no running qsync of this home has this folder"
+		}
+		return p.print(what + ": start one with 'qsync share DIR' or\n'qsync join - DIR', or name its home with --home\n")
+	}
+	var b strings.Builder
+	for _, n := range all.Nodes {
+		b.WriteString(nodeText(n, p.now()))
+	}
+	return p.print(b.String())
+}
+
+// page is text of at most statusWidth columns.
+type page struct{ strings.Builder }
+
+// row prints a label and what belongs to it, wrapped below itself.
+func (t *page) row(indent int, label, text string) {
+	room := statusWidth - indent - 10
+	for i, line := range wrap(text, room) {
+		if i > 0 {
+			label = ""
+		}
+		fmt.Fprintf(t, "%*s%-9s %s\n", indent, "", label, line)
+	}
+}
+
+// name prints a label and a name, which is shortened and never wrapped.
+func (t *page) name(indent int, label, name, rest string) {
+	room := statusWidth - indent - 10 - columns(rest)
+	fmt.Fprintf(t, "%*s%-9s %s%s\n", indent, "", label, shorten(quote(name), max(room, 20)), rest)
+}
+
+func nodeText(n peer.Status, now time.Time) string {
+	t := &page{}
+	t.name(0, "node", n.Name, fmt.Sprintf("  (process %d, up %s)", n.PID, span(time.Duration(n.Uptime)*time.Second)))
+	if len(n.Listen) > 0 {
+		t.row(0, "listening", strings.Join(n.Listen, " "))
+	}
+	for _, f := range n.Folders {
+		folderText(t, f, now)
+	}
+	if len(n.Folders) == 0 {
+		t.row(0, "folders", "none")
+	}
+	return t.String()
+}
+
+// maxListed is how many problems or conflicts of a folder are shown; --json has all.
+const maxListed = 10
+
+func folderText(t *page, f peer.FolderStatus, now time.Time) {
+	t.name(0, "folder", f.Path, "")
+	t.row(2, f.State, stateText(f))
+	if f.Reason != "" {
+		t.row(2, "reason", clean(f.Reason))
+	}
+	if f.Note != "" {
+		t.row(2, "note", clean(f.Note))
+	}
+	t.row(2, "holds", strings.Join([]string{plural(f.Entries.Files, "file", "files"), plural(f.Entries.Dirs, "directory", "directories"),
+		plural(f.Entries.Symlinks, "symlink", "symlinks"), size(f.Entries.Bytes)}, ", "))
+	if f.Want != (peer.Amount{}) {
+		text := amount(f.Want) + " still to come"
+		if f.ETA != nil {
+			text += ", about " + span(time.Duration(*f.ETA)*time.Second)
+		}
+		if !anyConnected(f) {
+			text += "; no peer is connected that could have it"
+		}
+		t.row(2, "wants", text)
+	}
+	for _, p := range f.Peers {
+		t.name(2, "peer", p.Name, "")
+		t.row(4, "", peerText(p, now))
+	}
+	if len(f.Peers) == 0 {
+		t.row(2, "peers", "none yet: on the other device 'qsync join - DIR --remote' and this machine's name or address")
+	}
+	for i, q := range f.Problems {
+		if i == maxListed {
+			t.row(2, "", fmt.Sprintf("… and %d more: 'qsync status --json'", len(f.Problems)-i))
+			break
+		}
+		t.name(2, "problem", q.Path, "")
+		t.row(4, "", clean(q.Problem)+remedy(q.Problem))
+	}
+	for i, c := range f.Conflicts {
+		if i == maxListed {
+			t.row(2, "", fmt.Sprintf("… and %d more: 'qsync status --json'", len(f.Conflicts)-i))
+			break
+		}
+		t.name(2, "conflict", c, "")
+	}
+	if len(f.Conflicts) > 0 {
+		t.row(4, "", "compare each with the file of the plain name, keep what you want, delete the rest")
+	}
+}
+
+func stateText(f peer.FolderStatus) string {
+	text := f.Mode
+	connected, synced := 0, 0
+	for _, p := range f.Peers {
+		if p.Connected {
+			connected++
+		}
+		if p.InSync {
+			synced++
+		}
+	}
+	if len(f.Peers) > 0 {
+		text += fmt.Sprintf(", %d of %s connected, %d in sync", connected, plural(int64(len(f.Peers)), "peer", "peers"), synced)
+	}
+	if f.Rate.In > 0 || f.Rate.Out > 0 {
+		text += fmt.Sprintf(", %s/s in, %s/s out", size(f.Rate.In), size(f.Rate.Out))
+	}
+	return text
+}
+
+func anyConnected(f peer.FolderStatus) bool {
+	for _, p := range f.Peers {
+		if p.Connected {
+			return true
+		}
+	}
+	return false
+}
+
+// peerText says how a peer is, and when it is not in sync why.
+func peerText(p peer.PeerStatus, now time.Time) string {
+	text := "connected"
+	if p.Address != "" {
+		text += " at " + clean(p.Address)
+	}
+	if !p.Connected {
+		text = "away"
+		if !p.LastSeen.IsZero() {
+			text += fmt.Sprintf(" for %s", span(now.Sub(p.LastSeen)))
+		}
+	}
+	switch {
+	case p.InSync:
+		text += ", in sync"
+	case p.Queued == (peer.Amount{}):
+		text += ", nothing queued for it"
+	case p.Connected:
+		text += fmt.Sprintf(", %s on the way to it", amount(p.Queued))
+	default:
+		text += fmt.Sprintf(", %s queued; they go when it is back (is qsync running there, and UDP 2121 open?)", amount(p.Queued))
+	}
+	return text
+}
+
+func amount(a peer.Amount) string {
+	text := plural(a.Entries, "entry", "entries")
+	if a.Bytes > 0 {
+		text += " (" + size(a.Bytes) + ")"
+	}
+	return text
+}
+
+// remedy is what to do about a problem that has a usual cause.
+func remedy(problem string) string {
+	problem = strings.ToLower(problem)
+	switch {
+	case strings.Contains(problem, "permission denied") || strings.Contains(problem, "not permitted"):
+		return "; give qsync's user the right to it, or exclude it"
+	case strings.Contains(problem, "no space") || strings.Contains(problem, "quota"):
+		return "; make room, it then goes on by itself"
+	case strings.Contains(problem, "read-only"):
+		return "; make the disk writable again"
+	}
+	return ""
+}

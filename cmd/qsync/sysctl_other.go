@@ -1,0 +1,5 @@
+//go:build unix && !darwin && !freebsd
+
+package main
+
+func sysctl(string) string { return "" }
