@@ -178,8 +178,10 @@ func (p *placer) swap(s stagedFile) error {
 		return f.pathFailed(rec.Path, err)
 	}
 	f.touched.add(rec.Path.Dir())
+	f.placing.add(rec.Path)
 	placed, err := f.root.Put(rec.Path, s.staged, rec.Local)
 	if err != nil {
+		f.placing.drop(rec.Path)
 		s.staged.Discard()
 		return f.pathFailed(rec.Path, err)
 	}
@@ -208,6 +210,11 @@ func (p *placer) commit(durable bool) error {
 		return nil
 	}
 	p.pending, p.dirs = nil, make(map[folder.Path]bool)
+	defer func() {
+		for _, c := range changes {
+			p.f.placing.drop(c.Path)
+		}
+	}()
 	if !durable {
 		if err := p.secure(dirs, p.all); err != nil {
 			for _, c := range changes {

@@ -136,24 +136,46 @@ func (f *Folder) scanHints(ctx context.Context, hints <-chan disk.Hint) error {
 		return f.scanAll(ctx)
 	}
 	s := f.newScan(ctx, false)
-	seen := make(map[folder.Path]bool)
+	dirs := make(map[folder.Path]bool)
 	for _, l := range looks {
-		if seen[l.path] {
+		if f.placing.has(l.path) {
+			// Our own doing, on its way into the map; look when it is there.
+			time.AfterFunc(placeIdle, func() { f.look.add(l.path, l.deep) })
 			continue
 		}
-		seen[l.path] = true
-		if err := s.one(l.path, !l.deep); err != nil {
+		if err := s.glance(l); err != nil {
 			return err
 		}
 		// An entry that came or went has moved its directory's time.
-		if d := l.path.Dir(); d != "" && !seen[d] {
-			seen[d] = true
-			if err := s.one(d, true); err != nil {
-				return err
-			}
+		if d := l.path.Dir(); d != "" && !f.touched.has(d) {
+			dirs[d] = true
+		}
+	}
+	for d := range dirs {
+		if err := s.glance(look{path: d}); err != nil {
+			return err
 		}
 	}
 	return s.finish()
+}
+
+// glance looks at one path, and closer only if it is not what the map says.
+// Most hints are echoes of what sync itself has done.
+func (s *scan) glance(l look) error {
+	if !l.deep {
+		rec, err := s.f.store.Record(l.path)
+		if err != nil {
+			return err
+		}
+		// A directory's own time is compared by the scan alone, which knows
+		// whether we have moved it.
+		if k := rec.Local.Value.Kind; k == folder.File || k == folder.Symlink {
+			if st, same := s.f.root.Restat(l.path, rec.Local); same && !st.Racy {
+				return nil
+			}
+		}
+	}
+	return s.one(l.path, !l.deep)
 }
 
 func (f *Folder) syncing() bool {

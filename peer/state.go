@@ -124,6 +124,34 @@ func (t *touchedDirs) drop(p folder.Path) {
 	delete(t.m, p)
 }
 
+// pathSet is a set of paths for several goroutines.
+type pathSet struct {
+	mu sync.Mutex
+	m  map[folder.Path]struct{}
+}
+
+func (s *pathSet) add(p folder.Path) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.m == nil {
+		s.m = make(map[folder.Path]struct{})
+	}
+	s.m[p] = struct{}{}
+}
+
+func (s *pathSet) has(p folder.Path) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.m[p]
+	return ok
+}
+
+func (s *pathSet) drop(p folder.Path) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.m, p)
+}
+
 // parking holds wanted paths that could not be had; each is tried again after a
 // while, or at once when a reason to hope turns up.
 type parking struct {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"qsync/folder"
 	"qsync/folder/chunk"
@@ -147,8 +148,8 @@ func (s *Staged) CopyFrom(f *os.File) error {
 	if err != nil {
 		return fmt.Errorf("copy to staged file: %w", err)
 	}
-	buf := make([]byte, copyBuffer)
-	if cloneFile(s.f, f) == nil {
+	buf := make([]byte, min(copyBuffer, fi.Size()+1))
+	if s.clone(f) {
 		n, err := io.CopyBuffer(s.hash, onlyReader{io.NewSectionReader(s.f, 0, fi.Size())}, buf)
 		s.size, s.failed = n, err != nil
 		if err != nil {
@@ -172,6 +173,19 @@ func (s *Staged) CopyFrom(f *os.File) error {
 	return nil
 }
 
+// clone shares f's blocks if the file system can. One that said no is not asked
+// again: the question costs as much as copying a small file.
+func (s *Staged) clone(f *os.File) bool {
+	if s.r.noClone.Load() {
+		return false
+	}
+	err := cloneFile(s.f, f)
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EXDEV) || errors.Is(err, syscall.ENOTTY) {
+		s.r.noClone.Store(true)
+	}
+	return err == nil
+}
+
 // Finish ends the content and gives the file v's mode and modification time.
 // It returns [ErrContent], and the file is gone, if size or digest are not v's.
 func (s *Staged) Finish(v folder.Value) error {
@@ -182,7 +196,10 @@ func (s *Staged) Finish(v folder.Value) error {
 		s.Discard()
 		return fmt.Errorf("finish staged file: %w", ErrContent)
 	}
-	err := s.f.Truncate(s.size)
+	var err error
+	if s.zeros > 0 { // a hole at the end
+		err = s.f.Truncate(s.size)
+	}
 	if err == nil {
 		err = s.dir.setFileMeta(s.f, s.name, v.Mode, v.MTime)
 	}
