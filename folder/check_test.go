@@ -35,7 +35,7 @@ func (w *world) quiesce() {
 func (w *world) exchange(from, to int, cut bool) {
 	w.open(from, to)
 	for n := 0; ; n++ {
-		done := w.send(from, to, 1+w.r.IntN(4))
+		done := w.send(from, to, 1+w.r.IntN(w.batch))
 		k := len(w.flight) - 1
 		f := w.flight[k]
 		w.flight = w.flight[:k]
@@ -125,6 +125,13 @@ func (w *world) checkPath(first, r *replica, i int) {
 	if !sameDots(row.reg, first.rows[i].reg) {
 		w.fail("%s: %d knows %s, %d knows %s", w.paths[i], first.n, showRegister(first.rows[i].reg), r.n, showRegister(row.reg))
 		return
+	}
+	if !w.lost {
+		for _, s := range row.reg.Sibs {
+			if !SameContent(s.Value, r.disk[i]) {
+				w.fail("%s: no disk shows the live write %v", w.paths[i], s.Dot)
+			}
+		}
 	}
 	implicit := row.reg.Resolve().Winner.Value.Kind != Dir
 	if a, b := r.disk[i], first.disk[i]; !SameOnDisk(a, b) && !(a.Kind == Dir && b.Kind == Dir && implicit) {

@@ -72,4 +72,3 @@ func TestIgnoreTime(t *testing.T) {
 		}
 	}
 }
-

@@ -85,6 +85,7 @@ var mutants = []struct {
 			return res
 		}
 	}},
+	{"a merged mode is not announced", 20000, func(r *rules) { r.noMerge = true }},
 	{"losers get no conflict copy", 5000, func(r *rules) { r.noCopy = true }},
 	{"the loser is not retired", 5000, func(r *rules) { r.retire = func(reg Register, _ Dot) Register { return reg } }},
 	{"the loser is retired without a trace", 5000, func(r *rules) {

@@ -143,11 +143,13 @@ func (r Register) Delete(seen Local) Register {
 }
 
 // Retire returns r without the write d, which the context goes on covering: the
-// last step of keeping a conflict's loser under another name.
+// last step of keeping a conflict's loser under another name. What d subsumes
+// goes with it, else it would come to light as a write that no disk shows.
 func (r Register) Retire(d Dot) Register {
 	out := Register{Ctx: r.full()}
+	gone, _ := r.Has(d)
 	for _, s := range r.Sibs {
-		if s.Dot != d {
+		if s.Dot != d && !subsumes(gone.Value, s.Value) {
 			out.Sibs = append(out.Sibs, s)
 		}
 	}
@@ -165,6 +167,14 @@ type Resolution struct {
 	Winner Sibling   // zero when the path does not exist
 	Value  Value     // what the path shows: the winner's value, mode merged
 	Losers []Sibling // writes whose content needs a conflict copy
+
+	// Absorbed are writes that changed only the metadata of what another write
+	// replaced. They need no copy, but who replaces such content on its disk
+	// must [Register.Retire] them, as with a loser: once no disk shows them and
+	// the write that absorbs them is superseded by someone who never saw them,
+	// they would be back. If Value.Mode is then not the winner's, the merged
+	// mode is announced as an own write, a chmod of the winner.
+	Absorbed []Sibling
 }
 
 // Resolve decides what a path shows, the same on every replica. The winner is
@@ -186,7 +196,11 @@ func (r Register) Resolve() Resolution {
 	}
 	res.Value = res.Winner.Value
 	for _, s := range r.Sibs {
-		if !SameContent(s.Value, res.Winner.Value) && !r.subsumed(s) && s.Value.Kind != Dir {
+		switch {
+		case SameContent(s.Value, res.Winner.Value):
+		case r.subsumed(s):
+			res.Absorbed = append(res.Absorbed, s)
+		default:
 			res.Losers = append(res.Losers, s)
 		}
 	}

@@ -106,32 +106,29 @@ func (w *world) applyAll(r *replica) {
 	}
 }
 
-// wanted is what path i is to show on r, by which write, and the writes whose
-// content must be kept beside it.
-func (w *world) wanted(r *replica, i int) (Local, []Sibling) {
+// wanted is what path i is to show on r, with the writes whose content must be
+// kept beside it.
+func (w *world) wanted(r *replica, i int) (Local, Resolution) {
 	reg := r.rows[i].reg
 	res := w.rules.resolve(reg, r.id)
 	if res.Winner.Value.Kind == Dir || !w.hasLiveBelow(r, i) {
-		return Local{Value: res.Value, Dot: res.Winner.Dot}, res.Losers
+		return Local{Value: res.Value, Dot: res.Winner.Dot}, res
 	}
 	v := Value{Kind: Dir, Mode: 0o755}
 	if r.disk[i].Kind == Dir {
 		v = r.disk[i] // nobody's write says otherwise
 	}
-	if reg.Live() {
-		res.Losers = append(res.Losers, res.Winner)
-		for _, s := range reg.Sibs {
-			if s.Dot != res.Winner.Dot && SameContent(s.Value, res.Winner.Value) {
-				res.Losers = append(res.Losers, s)
-			}
+	for _, s := range reg.Sibs {
+		if SameContent(s.Value, res.Winner.Value) {
+			res.Losers = append(res.Losers, s)
 		}
 	}
-	return Local{Value: v}, res.Losers
+	return Local{Value: v, Implicit: true}, res
 }
 
 func (w *world) settle(r *replica, i int) {
 	row, par := &r.rows[i], w.parent[i]
-	want, losers := w.wanted(r, i)
+	want, res := w.wanted(r, i)
 	if want.Value.Kind != Absent && par >= 0 && r.disk[par].Kind != Dir {
 		if w.settle(r, par); r.disk[par].Kind != Dir {
 			return
@@ -154,12 +151,33 @@ func (w *world) settle(r *replica, i int) {
 			}
 		}
 	}
+	absorbed := w.retire(r, i, res.Absorbed, have) && !w.rules.noMerge
 	if !w.rules.noCopy {
-		w.keepLosers(r, i, losers)
+		w.keepLosers(r, i, res.Losers)
 	}
 	w.set(r, i, want.Value)
 	row.local = want
 	w.log(r, "applied", i)
+	if absorbed && want.Value.Kind == File {
+		row.local.Value = res.Winner.Value
+		w.scan(r, i)
+	}
+}
+
+// retire takes the writes of list out of the register that made what was on
+// r's disk.
+func (w *world) retire(r *replica, i int, list []Sibling, was Value) bool {
+	any := false
+	for _, s := range list {
+		if SameContent(s.Value, was) {
+			r.rows[i].reg = w.rules.retire(r.rows[i].reg, s.Dot).Trim(r.ctx)
+			any = true
+		}
+	}
+	if any {
+		w.journal(r, i, -1)
+	}
+	return any
 }
 
 // keepLosers makes the conflict copy that is r's to make: of the losing live
@@ -174,14 +192,8 @@ func (w *world) keepLosers(r *replica, i int, losers []Sibling) {
 	if at < 0 {
 		return
 	}
-	lost := losers[at].Value
-	w.keepCopy(r, i, lost)
-	for _, s := range losers {
-		if SameContent(s.Value, lost) {
-			r.rows[i].reg = w.rules.retire(r.rows[i].reg, s.Dot).Trim(r.ctx)
-		}
-	}
-	w.journal(r, i, -1)
+	w.keepCopy(r, i, losers[at].Value)
+	w.retire(r, i, losers, losers[at].Value)
 }
 
 // keepCopy creates the conflict copy of v beside path i, unless it is there.

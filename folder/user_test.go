@@ -67,6 +67,9 @@ func (w *world) userOp(r *replica) {
 	if n := len(w.paths); n > len(basePaths) && w.r.IntN(4) == 0 {
 		i = w.r.IntN(n)
 	}
+	for k := 0; k < len(w.order) && r.disk[i].Kind == Absent && w.r.IntN(2) == 0; k++ {
+		i = w.order[k] // rather something that is there
+	}
 	have := r.disk[i]
 	switch op := w.r.IntN(20); {
 	case op < 8:

@@ -31,6 +31,7 @@ type rules struct {
 	resolve func(r Register, self ReplicaID) Resolution
 	trim    func(r Register, own, sender Context) Register
 
+	noMerge       bool // a mode merged into the winner is not announced
 	noCopy        bool // losers are overwritten
 	keepID        bool // a lost index keeps its replica ID
 	adoptEarly    bool // F adopted with every batch
@@ -125,6 +126,7 @@ type world struct {
 	epochs   uint32
 	sessions int
 	contents int
+	batch    int  // most registers in one batch
 	collide  bool // all contents share the start of their hash
 	lost     bool // some index was lost
 	copies   int
@@ -165,6 +167,7 @@ func (w *world) reset(seed uint64) {
 	w.lost, w.failure = false, ""
 	w.collide = w.r.IntN(8) == 0
 	w.flight = w.flight[:0]
+	w.batch = 1 + w.r.IntN(4)
 
 	for i := range w.pool {
 		clear(w.pool[i].rows[:used])
