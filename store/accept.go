@@ -7,80 +7,94 @@ import (
 	"qsync/folder"
 )
 
-// NodeID names a peer: a hash of its device key.
-type NodeID [16]byte
-
-// Entry is what one replica tells another of a path.
-type Entry struct {
-	Path     folder.Path
-	Register folder.Register
-	Have     bool // the teller's disk holds the content
-}
-
-// Batch is a stretch of a replica's journal, or of its records in key order.
-type Batch struct {
-	Snapshot bool
-	After    uint64      // journal: the batch covers positions (After, Upto]
-	Upto     uint64      // snapshot: in the last batch the position to read on from
-	From, To folder.Path // snapshot: the batch covers keys (From, To], To "" is the end
-	Complete bool        // the head of the journal was reached in the same read as Context
-	Context  folder.Context
-	Entries  []Entry
-}
-
 // Accept merges a batch that peer sent into the registers and moves the cursor
 // into its journal, in one transaction. Batches of one peer come in order. It
 // returns how many registers changed. From the first batch of a snapshot until a
-// Complete one no other peer's batch may be accepted: what the gaps between its
-// paths say is not kept anywhere before the context is adopted. Errors to branch on: [ErrGap] (start over
-// from the cursor), [ErrRollback] (rotate, then start over), [ErrForged].
+// Complete one no other peer's batch should be accepted: what the gaps between
+// its paths say is not kept anywhere before the context is adopted, so one that
+// changes something breaks the snapshot off. Errors to branch on: [ErrGap] (start
+// over from the cursor), [ErrRollback] (rotate, then start over), [ErrForged].
 func (s *Store) Accept(peer NodeID, b Batch) (int, error) {
 	changed := 0
 	err := s.update(func(t *txn) error {
-		changed = 0
 		p := s.peers.of(peer)
-		reached := p.Cursor
-		if p.Snapshot {
-			reached = p.Reached
+		if err := b.check(); err != nil {
+			return err
 		}
-		if !b.Snapshot && b.After != reached {
-			return fmt.Errorf("%w: after %d, cursor %d", ErrGap, b.After, reached)
+		if err := p.follows(b); err != nil {
+			return err
 		}
 		if err := t.checkCounters(b); err != nil {
 			return err
 		}
-		n, err := t.merge(b, p.Number)
-		if err != nil {
+		var err error
+		if changed, err = t.merge(b, p.Number); err != nil {
 			return err
 		}
-		changed = n
-		p.Snapshot = p.Snapshot || b.Snapshot
-		if b.Complete {
-			t.adopt(&p, b.Context)
+		if changed > 0 {
+			if err := t.breakOff(peer); err != nil {
+				return err
+			}
 		}
-		if p.Snapshot {
-			p.Reached = b.Upto
-		} else {
-			p.Cursor = b.Upto
+		p.advance(b)
+		if b.Complete {
+			if err := t.adopt(&p, b); err != nil {
+				return err
+			}
 		}
 		return t.putPeer(p)
 	})
-	return changed, err
+	if err != nil {
+		return 0, err
+	}
+	return changed, nil
 }
 
-// adopt makes the context of peer p, all of whose journal has been merged, part
-// of the own. After a snapshot it may speak of paths that have no row in the
-// own journal, so whoever reads that journal must take a snapshot as well; only
-// news makes it so, which is why this ends.
-func (t *txn) adopt(p *Peer, f folder.Context) {
-	t.meta.Caught = true
-	news := !t.meta.Context.CoversAll(f)
-	t.meta.Context = t.meta.Context.Merge(f)
-	if p.Snapshot && news {
-		t.meta.Seq++
-		t.meta.Horizon = t.meta.Seq
+// breakOff ends the snapshots under way from anybody but peer: registers have
+// changed, perhaps in gaps that were passed already.
+func (t *txn) breakOff(peer NodeID) error {
+	for _, q := range t.store.peers.walking(peer) {
+		q.Snapshot, q.walking = false, false
+		if err := t.putPeer(q); err != nil {
+			return err
+		}
 	}
-	p.Snapshot = false
+	return nil
+}
+
+// adopt makes the context that came with the last batch of peer p, all of whose
+// journal has been merged, part of the own. After a snapshot it may speak of
+// paths that have no row in the own journal, so whoever reads that journal,
+// except p who knows them all, must take a snapshot as well; only news makes it
+// so, which is why this ends.
+func (t *txn) adopt(p *Peer, b Batch) error {
+	t.meta.Caught = true
+	news := !t.meta.Context.CoversAll(b.Context)
+	t.meta.Context = t.meta.Context.Merge(b.Context)
+	if len(t.meta.Context) > folder.MaxFolderContext {
+		return fmt.Errorf("%w: more than %d replicas", ErrForged, folder.MaxFolderContext)
+	}
+	if !p.Snapshot {
+		return nil
+	}
+	p.Snapshot, p.Cursor = false, b.Upto
+	if news {
+		if t.meta.NewsFrom != p.Number {
+			t.meta.Horizon = max(t.meta.Horizon, t.meta.News)
+		}
+		t.meta.Seq++
+		t.meta.News, t.meta.NewsFrom = t.meta.Seq, p.Number
+	}
+	return nil
+}
+
+// horizon is the position behind which the cursor of the peer called number
+// must stand, lest the journal hide something from it.
+func (m *meta) horizon(number uint64) uint64 {
+	if number != 0 && number == m.NewsFrom {
+		return m.Horizon
+	}
+	return max(m.Horizon, m.News)
 }
 
 // checkCounters refuses events of this replica that it never issued, and
@@ -134,23 +148,18 @@ func (t *txn) merge(b Batch, from uint64) (int, error) {
 	}
 	// Between two paths of a snapshot the sender has nothing: what it has heard
 	// of there (its context) it knows to be dead.
-	entries := b.Entries
-	mine, err := t.keysIn(b.From, b.To)
-	if err != nil {
-		return 0, err
-	}
-	for len(mine) > 0 || len(entries) > 0 {
+	mine := t.ownPaths(b.From, b.To)
+	for p, e := mine(), b.Entries; p != "" || len(e) > 0; {
 		var err error
-		switch {
-		case len(entries) == 0 || (len(mine) > 0 && mine[0].Compare(entries[0].Path) < 0):
-			err = one(Entry{Path: mine[0]}, true)
-			mine = mine[1:]
-		default:
-			if len(mine) > 0 && mine[0] == entries[0].Path {
-				mine = mine[1:]
+		if len(e) == 0 || (p != "" && p.Compare(e[0].Path) < 0) {
+			err = one(Entry{Path: p}, true)
+			p = mine()
+		} else {
+			if p == e[0].Path {
+				p = mine()
 			}
-			err = one(entries[0], false)
-			entries = entries[1:]
+			err = one(e[0], false)
+			e = e[1:]
 		}
 		if err != nil {
 			return 0, err
@@ -159,28 +168,44 @@ func (t *txn) merge(b Batch, from uint64) (int, error) {
 	return changed, nil
 }
 
-// keysIn lists the own paths in (from, to]. It holds them all, so a sender
-// keeps its batches small; one that does not only costs this transaction.
-func (t *txn) keysIn(from, to folder.Path) ([]folder.Path, error) {
-	var out []folder.Path
-	c := t.records.Cursor()
-	for k, _ := c.Seek(from.Key()); k != nil; k, _ = c.Next() {
-		p := folder.PathOfKey(k)
-		if p == from {
-			continue
+// ownPaths returns a function that yields the own paths in (from, to], then "".
+// It reads them in pages: they may be all there are, and a cursor does not
+// survive the changes that are made on the way.
+func (t *txn) ownPaths(from, to folder.Path) func() folder.Path {
+	var ahead []folder.Path
+	more := true
+	return func() folder.Path {
+		if len(ahead) == 0 && more {
+			more = false
+			c := t.records.Cursor()
+			for k, _ := c.Seek(from.Key()); k != nil; k, _ = c.Next() {
+				p := folder.PathOfKey(k)
+				if p == from {
+					continue
+				}
+				if to != "" && p.Compare(to) > 0 {
+					break
+				}
+				if len(ahead) == page {
+					more = true
+					break
+				}
+				ahead = append(ahead, p)
+			}
 		}
-		if to != "" && p.Compare(to) > 0 {
-			break
+		if len(ahead) == 0 {
+			return ""
 		}
-		out = append(out, p)
+		from, ahead = ahead[0], ahead[1:]
+		return from
 	}
-	return out, nil
 }
 
 // join merges a peer's register of a path into the own and reports whether it
 // changed. In a gap of a snapshot the peer has no record: there the mere growth
-// of knowledge is kept but not passed on, because completing the snapshot makes
-// every other peer take one too (see Accept).
+// of knowledge is not kept. Were it kept and not passed on, a register could
+// later seem to hold no news to those who must hear of it; and the context that
+// is adopted at the end says it all (see Accept).
 func (t *txn) join(e Entry, f folder.Context, from uint64, gap bool) (bool, error) {
 	p, reg := e.Path, e.Register
 	old, err := t.record(p)
@@ -196,7 +221,7 @@ func (t *txn) join(e Entry, f folder.Context, from uint64, gap bool) (bool, erro
 		return false, nil
 	}
 	if gap && sameSibs(old.Register, r.Register) {
-		return false, t.put(old, r, false, 0)
+		return false, nil
 	}
 	// A peer that told exactly what we now know need not hear it back.
 	echo := from

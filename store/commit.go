@@ -13,8 +13,8 @@ type Change struct {
 	// Applied: sync put After there, it is no user's write. After.Dot names
 	// the write that was applied, zero for an implicit directory.
 	Applied bool
-	// Retire, if not zero, is a losing write whose content is safe elsewhere.
-	Retire folder.Dot
+	// Retire names losing writes whose content is safe elsewhere.
+	Retire []folder.Dot
 }
 
 // Outcome says what a commit made of its changes.
@@ -29,7 +29,9 @@ type Outcome struct {
 
 // Commit records what the disk holds. With announce, what a user changed
 // becomes a write of this replica; without, it is kept as a local deviation.
-// The whole is durable when Commit returns.
+// The whole is durable when Commit returns. A path or value that could not be
+// stored fails the whole, with an error that wraps [folder.ErrPath] or
+// [folder.ErrValue].
 func (s *Store) Commit(changes []Change, announce bool) (Outcome, error) {
 	var out Outcome
 	err := s.update(func(t *txn) error {
@@ -45,6 +47,15 @@ func (s *Store) Commit(changes []Change, announce bool) (Outcome, error) {
 }
 
 func (t *txn) commit(c *Change, announce bool, out *Outcome) error {
+	// What the encoding refuses would be written now and unreadable for ever.
+	if _, err := folder.ParsePath(string(c.Path)); err != nil {
+		return err
+	}
+	if c.After.Value.Kind != folder.Absent {
+		if err := c.After.Value.Check(); err != nil {
+			return err
+		}
+	}
 	old, err := t.record(c.Path)
 	if err != nil {
 		return err
@@ -62,8 +73,8 @@ func (t *txn) commit(c *Change, announce bool, out *Outcome) error {
 	} else {
 		moved = t.observe(&r, old, announce, out)
 	}
-	if !c.Retire.IsZero() {
-		r.Register = r.Register.Retire(c.Retire)
+	for _, d := range c.Retire {
+		r.Register = r.Register.Retire(d)
 		moved = true
 	}
 	return t.put(old, r, moved, 0)
@@ -79,9 +90,12 @@ func (t *txn) observe(r *Record, old Record, announce bool, out *Outcome) bool {
 			return false
 		}
 		r.Register = old.Register.Delete(was)
+		if len(r.Register.Sibs) == len(old.Register.Sibs) {
+			return false
+		}
 		out.Issued++
 		out.Deleted++
-		return len(r.Register.Sibs) != len(old.Register.Sibs)
+		return true
 	}
 	if sib, ok := showing(old.Register, now.Value, was.Dot); ok {
 		// Another way to what is known already: our own apply seen early, a

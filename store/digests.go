@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"sync"
 
@@ -48,43 +49,58 @@ func (t *txn) index(key []byte, old, now folder.Value) {
 	}
 }
 
-// add takes the changes of a transaction, and writes all pending ones, in key
-// order, when they have become many or must go out now.
-func (x *digestIndex) add(tx *bolt.Tx, changes []digestChange, now bool) error {
+// write writes the pending changes and those of t, in key order, when they have
+// become many or the store closes.
+func (x *digestIndex) write(t *txn) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	n := x.n + len(t.digests)
+	if n == 0 || (n < maxPending && !t.meta.Clean) {
+		return nil
+	}
+	all := make([]digestChange, 0, n)
+	for _, changes := range x.pending {
+		all = append(all, changes...)
+	}
+	all = append(all, t.digests...)
+	slices.SortStableFunc(all, func(a, b digestChange) int {
+		return cmp.Or(bytes.Compare(a.prefix[:], b.prefix[:]), cmp.Compare(a.path, b.path))
+	})
+	b := t.Bucket(bucketDigests)
+	for i, c := range all {
+		if i+1 < len(all) && all[i+1].prefix == c.prefix && all[i+1].path == c.path {
+			continue // a later change of the same key follows
+		}
+		k := append(c.prefix[:], c.path...)
+		var err error
+		if c.gone {
+			err = b.Delete(k)
+		} else {
+			err = b.Put(k, []byte{})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	t.flushed = true
+	return nil
+}
+
+// commit takes over the changes of a transaction, durable by now.
+func (x *digestIndex) commit(t *txn) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if t.flushed {
+		x.pending, x.n = nil, 0
+		return
+	}
 	if x.pending == nil {
 		x.pending = make(map[digestPrefix][]digestChange)
 	}
-	for _, c := range changes {
+	for _, c := range t.digests {
 		x.pending[c.prefix] = append(x.pending[c.prefix], c)
 	}
-	x.n += len(changes)
-	if x.n == 0 || (x.n < maxPending && !now) {
-		return nil
-	}
-	prefixes := make([]digestPrefix, 0, len(x.pending))
-	for p := range x.pending {
-		prefixes = append(prefixes, p)
-	}
-	slices.SortFunc(prefixes, func(a, b digestPrefix) int { return bytes.Compare(a[:], b[:]) })
-	b := tx.Bucket(bucketDigests)
-	for _, p := range prefixes {
-		for _, c := range x.pending[p] {
-			k := append(p[:], c.path...)
-			var err error
-			if c.gone {
-				err = b.Delete(k)
-			} else {
-				err = b.Put(k, []byte{})
-			}
-			if err != nil {
-				return err
-			}
-		}
-	}
-	x.pending, x.n = nil, 0
-	return nil
+	x.n += len(t.digests)
 }
 
 // Holding returns up to limit records whose disk holds a file of content d, as

@@ -28,12 +28,12 @@ func (s *Store) Since(peer NodeID, after uint64, l Limits) (b Batch, snapshot bo
 		if err != nil {
 			return err
 		}
-		if after < m.Horizon {
+		number := s.peers.of(peer).Number
+		if after < m.horizon(number) {
 			snapshot = true
 			return nil
 		}
 		b = Batch{After: after, Upto: after, Context: m.Context}
-		number := s.peers.of(peer).Number
 		records := tx.Bucket(bucketRecords)
 		c := tx.Bucket(bucketJournal).Cursor()
 		bytes := 0
@@ -141,6 +141,9 @@ func (s *Store) Wait(ctx context.Context, after uint64) error {
 // told us itself, and their content. The count stops at limit rows.
 func (s *Store) Queued(peer NodeID, limit int) (w Want, err error) {
 	p := s.peers.of(peer)
+	if p.OurEpoch != s.now().Epoch {
+		p.Confirmed = 0
+	}
 	err = s.view(func(tx *bolt.Tx) error {
 		c := tx.Bucket(bucketJournal).Cursor()
 		for k, v := c.Seek(seqKey(p.Confirmed + 1)); k != nil && int(w.Entries) < limit; k, v = c.Next() {

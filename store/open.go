@@ -70,7 +70,7 @@ func options() *bolt.Options {
 	o := *bolt.DefaultOptions
 	o.Timeout = time.Second
 	o.FreelistType = bolt.FreelistMapType
-	o.NoFreelistSync = false // else damage to the free list panics in a goroutine of bbolt's
+	o.NoFreelistSync = false                                // else damage to the free list panics in a goroutine of bbolt's
 	if strconv.IntSize == 64 && runtime.GOOS != "windows" { // there the file itself would grow
 		o.InitialMmapSize = 256 << 20 // address space, not memory: growing it waits for readers
 	}

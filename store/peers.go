@@ -29,6 +29,10 @@ type Peer struct {
 	Address   string
 	Mode      uint8
 	LastSeen  time.Time
+
+	// Of a snapshot under way; lost with the process, it then starts over.
+	walking bool        // its last batch is still to come
+	walked  folder.Path // where its next batch begins
 }
 
 type peerCache struct {
@@ -45,14 +49,38 @@ func (c *peerCache) of(id NodeID) Peer {
 	return p
 }
 
-// commit takes over what a transaction, durable by now, made of its peers.
-func (c *peerCache) commit(done []Peer) {
+// walking lists the peers but one of whom a snapshot is under way.
+func (c *peerCache) walking(but NodeID) []Peer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, p := range done {
-		// What the peer confirmed meanwhile is newer than what the caller read.
-		if now, ok := c.all[p.ID]; ok && now.LastSeen.After(p.LastSeen) {
-			p.OurEpoch, p.Confirmed, p.Want, p.LastSeen = now.OurEpoch, now.Confirmed, now.Want, now.LastSeen
+	var out []Peer
+	for id, p := range c.all {
+		if p.Snapshot && id != but {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// commit takes over what a transaction, durable by now, made of its peers.
+func (c *peerCache) commit(t *txn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t.saved {
+		clear(c.dirty)
+	}
+	if t.forgot != (NodeID{}) {
+		delete(c.all, t.forgot)
+		delete(c.dirty, t.forgot)
+	}
+	for _, p := range t.peers {
+		// What the peer confirmed meanwhile is newer than what the caller
+		// read, unless it belongs to a state that the peer has lost.
+		if now, ok := c.all[p.ID]; ok && now.Epoch == p.Epoch {
+			p.OurEpoch, p.Confirmed, p.Want = now.OurEpoch, now.Confirmed, now.Want
+			if now.LastSeen.After(p.LastSeen) {
+				p.LastSeen = now.LastSeen
+			}
 		}
 		c.all[p.ID] = p
 	}
@@ -81,6 +109,7 @@ func (c *peerCache) load(tx *bolt.Tx) error {
 		if err := json.Unmarshal(v, &p); err != nil {
 			return err
 		}
+		p.Snapshot = false
 		c.all[p.ID] = p
 		return nil
 	})
@@ -94,7 +123,7 @@ func (c *peerCache) save(t *txn) error {
 			return err
 		}
 	}
-	clear(c.dirty)
+	t.saved = true
 	return nil
 }
 
@@ -121,8 +150,10 @@ func (s *Store) Greet(hello Peer) (Peer, error) {
 			t.meta.Peers++
 			p.Number = t.meta.Peers
 			p.Epoch, p.Cursor = hello.Epoch, 0
+			// It has perhaps lost what it confirmed; it will say so again.
+			p.OurEpoch, p.Confirmed, p.Want = 0, 0, Want{}
 		}
-		p.Snapshot = false
+		p.Snapshot, p.walking = false, false
 		p.Replica, p.Name, p.Address, p.Mode = hello.Replica, hello.Name, hello.Address, hello.Mode
 		p.LastSeen = time.Now()
 		return t.putPeer(p)
@@ -149,10 +180,7 @@ func (s *Store) Confirm(id NodeID, epoch, cursor uint64, w Want) {
 // tombstones alive. Its writes stay valid.
 func (s *Store) Forget(id NodeID) error {
 	return s.update(func(t *txn) error {
-		s.peers.mu.Lock()
-		delete(s.peers.all, id)
-		delete(s.peers.dirty, id)
-		s.peers.mu.Unlock()
+		t.forgot = id
 		return t.Bucket(bucketPeers).Delete(id[:])
 	})
 }

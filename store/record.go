@@ -109,6 +109,9 @@ func readRecord(records *bolt.Bucket, p folder.Path) (Record, error) {
 // content is here) gets a new journal position, as heard from peer number from.
 func (t *txn) put(old, r Record, moved bool, from uint64) error {
 	r.Register = r.Register.Trim(t.meta.Context)
+	if len(r.Register.Sibs) > folder.MaxSiblings || len(r.Register.Ctx) > folder.MaxFolderContext {
+		return fmt.Errorf("%w: %q has too many live writes", ErrForged, r.Path) // it could not be read again
+	}
 	if moved {
 		t.meta.Seq++
 		r.Seq = t.meta.Seq

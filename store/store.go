@@ -89,22 +89,24 @@ type Store struct {
 // meta is the one value of the meta bucket, rewritten with every transaction
 // that changes it.
 type meta struct {
-	Schema  int
-	Replica folder.ReplicaID
-	Counter uint64 // of the last own event
-	Epoch   uint64
-	Seq     uint64 // last journal position
-	Horizon uint64 // last position of which a tombstone was dropped
-	Context folder.Context
-	Totals  Totals
-	Want    Want
-	Peers   uint64 // peer numbers handed out
-	Caught  bool   // a whole exchange with a peer was completed once
-	File    string // identity of the database file
-	Root    string // identity of the folder's root, as its owner sees it
-	Mode    uint8
-	Clean   bool // closed in order
-	LastRun string
+	Schema   int
+	Replica  folder.ReplicaID
+	Counter  uint64 // of the last own event
+	Epoch    uint64
+	Seq      uint64 // last journal position
+	Horizon  uint64 // last position of which a tombstone was dropped
+	News     uint64 // position at which a snapshot last brought news, see adopt
+	NewsFrom uint64 // number of the peer that it was taken from
+	Context  folder.Context
+	Totals   Totals
+	Want     Want
+	Peers    uint64 // peer numbers handed out
+	Caught   bool   // a whole exchange with a peer was completed once
+	File     string // identity of the database file
+	Root     string // identity of the folder's root, as its owner sees it
+	Mode     uint8
+	Clean    bool // closed in order
+	LastRun  string
 }
 
 func random64() uint64 {
@@ -179,7 +181,10 @@ type txn struct {
 	journal *bolt.Bucket
 	wanted  *bolt.Bucket
 	digests []digestChange
-	peers   []Peer
+	peers   []Peer // written
+	saved   bool   // what peers confirmed was written
+	forgot  NodeID
+	flushed bool  // the digest index was written
 	time    int64 // unix seconds
 }
 
@@ -196,7 +201,7 @@ func (s *Store) update(fn func(*txn) error) error {
 		if err := fn(t); err != nil {
 			return err
 		}
-		if err := s.digests.add(tx, t.digests, t.meta.Clean); err != nil {
+		if err := s.digests.write(t); err != nil {
 			return err
 		}
 		after = t
@@ -205,7 +210,8 @@ func (s *Store) update(fn func(*txn) error) error {
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	s.peers.commit(after.peers)
+	s.peers.commit(after)
+	s.digests.commit(after)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if after.meta.Seq != s.meta.Seq {

@@ -1,0 +1,88 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+
+	"qsync/folder"
+)
+
+// Check verifies that the buckets agree with each other and that every page is
+// sound. Tests call it whenever a store is closed.
+func (s *Store) Check() error {
+	if err := s.walkPages(); err != nil {
+		return err
+	}
+	return s.view(func(tx *bolt.Tx) error {
+		m, err := metaOf(tx)
+		if err != nil {
+			return err
+		}
+		var got meta
+		rows, wanted := 0, 0
+		err = tx.Bucket(bucketRecords).ForEach(func(k, v []byte) error {
+			r, err := decodeRecord(folder.PathOfKey(k), v)
+			if err != nil {
+				return err
+			}
+			w, err := checkRecord(tx, r, m)
+			if r.Seq != 0 {
+				rows++
+			}
+			if w {
+				wanted++
+			}
+			t := txn{}
+			t.count(r.Local.Value, 1)
+			got.Totals.Files += t.meta.Totals.Files
+			got.Totals.Dirs += t.meta.Totals.Dirs
+			got.Totals.Symlinks += t.meta.Totals.Symlinks
+			got.Totals.Bytes += t.meta.Totals.Bytes
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if n := tx.Bucket(bucketJournal).Stats().KeyN; n != rows {
+			return fmt.Errorf("check: %d journal rows for %d announced records", n, rows)
+		}
+		if n := tx.Bucket(bucketWanted).Stats().KeyN; n != wanted || int64(n) != m.Want.Entries {
+			return fmt.Errorf("check: %d wanted rows, %d wanted records, total says %d", n, wanted, m.Want.Entries)
+		}
+		if got.Totals != m.Totals {
+			return fmt.Errorf("check: totals %+v, records say %+v", m.Totals, got.Totals)
+		}
+		return nil
+	})
+}
+
+func checkRecord(tx *bolt.Tx, r Record, m meta) (wanted bool, err error) {
+	if r.Seq > m.Seq {
+		return false, fmt.Errorf("check: %q at position %d of %d", r.Path, r.Seq, m.Seq)
+	}
+	if r.Seq != 0 {
+		v := tx.Bucket(bucketJournal).Get(seqKey(r.Seq))
+		row, err := decodeRow(v)
+		if err != nil || folder.PathOfKey(row.key) != r.Path {
+			return false, fmt.Errorf("check: %q is not at its journal position %d", r.Path, r.Seq)
+		}
+	}
+	for _, s := range r.Register.Sibs {
+		if s.Dot.Replica == m.Replica && s.Dot.Counter > m.Counter {
+			return false, fmt.Errorf("check: %q holds an own write never issued", r.Path)
+		}
+	}
+	wanted, size := r.Wanted()
+	v := tx.Bucket(bucketWanted).Get(r.Path.Key())
+	if wanted != (v != nil) {
+		return false, fmt.Errorf("check: %q wanted %v, bucket says %v", r.Path, wanted, v != nil)
+	}
+	if wanted {
+		if n, _ := binary.Uvarint(v); int64(n) != size {
+			return false, fmt.Errorf("check: %q wants %d bytes, bucket says %d", r.Path, size, n)
+		}
+	}
+	return wanted, nil
+}

@@ -1,0 +1,359 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"qsync/folder"
+)
+
+// TestHistories runs random histories of a few nodes and checks that they end
+// equal, with nothing lost, resurrected or invented. QSYNC_STORE_SEED repeats
+// one, QSYNC_STORE_HISTORIES runs more than the usual number.
+func TestHistories(t *testing.T) {
+	first, count := uint64(1), uint64(300)
+	if s := os.Getenv("QSYNC_STORE_SEED"); s != "" {
+		first, count = number(t, s), 1
+	} else if s := os.Getenv("QSYNC_STORE_HISTORIES"); s != "" {
+		count = number(t, s)
+	}
+	dir := fastDir(t)
+	for seed := first; seed < first+count; seed++ {
+		sub := filepath.Join(dir, strconv.FormatUint(seed, 10))
+		if err := os.Mkdir(sub, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		w := newWorld(seed, sub)
+		if err := w.run(); err != nil {
+			t.Fatalf("QSYNC_STORE_SEED=%d: %v\n%s", seed, err, w.tail())
+		}
+		os.RemoveAll(sub)
+	}
+}
+
+func number(t *testing.T, s string) uint64 {
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func (w *world) run() error {
+	for _, n := range w.nodes {
+		if err := n.open(); err != nil {
+			return err
+		}
+	}
+	for range 20 + w.IntN(80) {
+		if err := w.step(); err != nil {
+			return err
+		}
+		if w.strict {
+			for _, n := range w.nodes {
+				if err := n.s.Check(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if err := w.settle(); err != nil {
+		return err
+	}
+	if err := w.judge(); err != nil {
+		return err
+	}
+	return w.bury()
+}
+
+func (w *world) step() error {
+	n := w.nodes[w.IntN(len(w.nodes))]
+	switch k := w.IntN(100); {
+	case k < 25:
+		n.act()
+		return nil
+	case k < 40:
+		return n.scan(w.IntN(2) == 0)
+	case k < 70:
+		return w.exchange(n, w.other(n))
+	case k < 85:
+		return n.apply(1 + w.IntN(3))
+	case k < 93:
+		_, err := n.s.Collect()
+		w.log("%d collects", n.n)
+		return err
+	case k < 96:
+		return n.reborn("reopened")
+	case k < 97:
+		return n.reborn("rotate")
+	case k < 98:
+		return n.reborn("copied")
+	case k < 99 && w.IntN(2) == 0:
+		return n.reborn("lost")
+	}
+	return n.s.SavePeers()
+}
+
+func (w *world) other(n *node) *node {
+	return w.nodes[(n.n+1+w.IntN(len(w.nodes)-1))%len(w.nodes)]
+}
+
+// exchange takes a session from one node to another some batches further, opens
+// it first where there is none, and sometimes cuts it, says something twice or
+// forgets to say what it has.
+func (w *world) exchange(from, to *node) error {
+	key := [2]int{from.n, to.n}
+	if w.links[key] == nil {
+		l, err := w.greet(from, to)
+		if err != nil {
+			return err
+		}
+		w.links[key] = l
+	}
+	l := w.links[key]
+	for range 1 + w.IntN(4) {
+		if busy := w.snapshotInto(to); busy != nil && busy != l && w.IntN(20) != 0 {
+			return nil // who merges into to must wait
+		}
+		done, err := l.tell(1 + w.IntN(3))
+		if errors.Is(err, ErrGap) {
+			w.log("%d -> %d starts over: %v", from.n, to.n, err)
+			delete(w.links, key)
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%d -> %d: %w", from.n, to.n, err)
+		}
+		if w.IntN(4) == 0 && len(l.last.Entries) > 0 {
+			if _, err := to.s.Accept(from.id, l.last); l.last.Upto != l.last.After && l.last.From != l.last.To && !errors.Is(err, ErrGap) {
+				return fmt.Errorf("the same batch twice: %v", err)
+			}
+		}
+		if w.IntN(2) == 0 {
+			l.confirm()
+		}
+		if done {
+			break
+		}
+	}
+	if w.IntN(4) == 0 {
+		delete(w.links, key)
+	}
+	return nil
+}
+
+func (w *world) snapshotInto(to *node) *link {
+	for _, l := range w.links {
+		if l.to == to && to.s.Peer(l.from.id).Snapshot {
+			return l
+		}
+	}
+	return nil
+}
+
+func (w *world) greet(from, to *node) (*link, error) {
+	hello := func(n *node) Peer {
+		id := n.s.Identity()
+		return Peer{ID: n.id, Replica: id.Replica, Epoch: id.Epoch}
+	}
+	p, err := to.s.Greet(hello(from))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := from.s.Greet(hello(to)); err != nil {
+		return nil, err
+	}
+	delete(w.links, [2]int{to.n, from.n}) // a greeting begins both directions
+	w.log("%d greets %d, cursor %d", from.n, to.n, p.Cursor)
+	return &link{from: from, to: to, epoch: p.Epoch, after: p.Cursor}, nil
+}
+
+func (l *link) confirm() {
+	l.from.w.log("%d confirms %d to %d", l.to.n, l.to.s.Peer(l.from.id).Cursor, l.from.n)
+	l.from.s.Confirm(l.to.id, l.epoch, l.to.s.Peer(l.from.id).Cursor, l.to.s.Want())
+}
+
+// tell sends one batch; done says that there is nothing more for now.
+func (l *link) tell(entries int) (done bool, err error) {
+	limits := Limits{Entries: entries, Bytes: 1 << 20, Size: func(Entry) int { return 100 }}
+	var b Batch
+	if !l.snapshot {
+		var snapshot bool
+		if b, snapshot, err = l.from.s.Since(l.to.id, l.after, limits); err != nil {
+			return false, err
+		}
+		if snapshot {
+			l.snapshot, l.at, l.start = true, "", l.from.s.Identity().Seq
+		} else {
+			l.after, done = b.Upto, b.Complete
+		}
+	}
+	if l.snapshot {
+		if b, err = l.from.s.Snapshot(l.at, l.start, limits); err != nil {
+			return false, err
+		}
+		if l.at = b.To; b.To == "" {
+			l.snapshot, l.after = false, l.start
+		}
+	}
+	l.last = b
+	changed, err := l.to.s.Accept(l.from.id, b)
+	l.from.w.log("%d tells %d: snapshot %v (%q,%q], (%d,%d] complete %v, %d entries: %d changed", l.from.n, l.to.n,
+		b.Snapshot, b.From, b.To, b.After, b.Upto, b.Complete, len(b.Entries), changed)
+	return done, err
+}
+
+// whole exchanges everything between all, one ordered pair after another.
+func (w *world) whole() error {
+	clear(w.links)
+	for _, from := range w.nodes {
+		for _, to := range w.nodes {
+			if from == to {
+				continue
+			}
+			l, err := w.greet(from, to)
+			if err != nil {
+				return err
+			}
+			for done, n := false, 0; !done; n++ {
+				if done, err = l.tell(5); err != nil || n > 2000 {
+					return fmt.Errorf("%d -> %d after %d batches: %w", from.n, to.n, n, err)
+				}
+			}
+			l.confirm()
+		}
+	}
+	return nil
+}
+
+// settle lets everybody talk, scan and apply until nothing moves.
+func (w *world) settle() error {
+	w.log("settling")
+	before := ""
+	for range 60 {
+		if err := w.whole(); err != nil {
+			return err
+		}
+		for _, n := range w.nodes {
+			if err := errors.Join(n.scan(true), n.apply(1000)); err != nil {
+				return err
+			}
+		}
+		now := w.state()
+		if now == before {
+			return nil
+		}
+		before = now
+	}
+	return errors.New("does not settle")
+}
+
+func (w *world) state() string {
+	var b strings.Builder
+	for _, n := range w.nodes {
+		fmt.Fprintln(&b, n.s.Identity().Seq, n.s.Want(), n.view())
+	}
+	return b.String()
+}
+
+// view is what the node's registers show.
+func (n *node) view() string {
+	var b strings.Builder
+	for r, err := range n.s.Records("") {
+		if err != nil {
+			return err.Error()
+		}
+		if r.Register.Live() {
+			res := r.Register.Resolve()
+			fmt.Fprintf(&b, "%q %v %d %v losers %d;", r.Path, res.Value.Kind, contentOf(res.Value), res.Winner.Dot, len(res.Losers))
+		}
+	}
+	return b.String()
+}
+
+func (w *world) judge() error {
+	first := w.nodes[0]
+	for _, n := range w.nodes {
+		if a, b := first.view(), n.view(); a != b {
+			return fmt.Errorf("registers differ:\n%s\n%s", a, b)
+		}
+		if !maps.Equal(n.disk, first.disk) && !sameDisk(n.disk, first.disk) {
+			return fmt.Errorf("disks differ:\n%v\n%v", first.disk, n.disk)
+		}
+		if n.s.Want() != (Want{}) {
+			return fmt.Errorf("%d still wants %v", n.n, n.s.Want())
+		}
+		if strings.Contains(n.view(), "losers 0") != strings.Contains(n.view(), "losers") {
+			return fmt.Errorf("losers without a copy: %s", n.view())
+		}
+	}
+	have := make(map[uint64][]folder.Path)
+	for _, p := range slices.Sorted(maps.Keys(first.disk)) {
+		if c := contentOf(first.disk[p]); c != 0 {
+			have[c] = append(have[c], p)
+		}
+	}
+	for c, p := range w.kept {
+		if len(have[c]) == 0 {
+			return fmt.Errorf("lost: content %d, written to %q", c, p)
+		}
+	}
+	for c, at := range have {
+		if c == 0 || c > w.contents {
+			return fmt.Errorf("invented: content %d", c)
+		}
+		for _, p := range at {
+			if !w.lossy && w.dead[c][p] && !strings.Contains(string(p), ".conflict-") {
+				return fmt.Errorf("resurrected: content %d at %q", c, p)
+			}
+		}
+	}
+	return nil
+}
+
+func sameDisk(a, b map[folder.Path]folder.Value) bool {
+	return maps.EqualFunc(a, b, func(x, y folder.Value) bool { return folder.SameOnDisk(x, y) })
+}
+
+// bury collects the tombstones: none may be left, and nothing else changes.
+func (w *world) bury() error {
+	w.log("burying")
+	views := w.nodes[0].view()
+	for range 4 {
+		for _, n := range w.nodes {
+			if _, err := n.s.Collect(); err != nil {
+				return err
+			}
+		}
+		if err := w.whole(); err != nil {
+			return err
+		}
+	}
+	for _, n := range w.nodes {
+		for r, err := range n.s.Records("") {
+			if err != nil {
+				return err
+			}
+			if !r.Register.Live() {
+				return fmt.Errorf("%d keeps a tombstone: %+v", n.n, r)
+			}
+			if len(r.Register.Trim(n.s.Identity().Context).Ctx) != 0 {
+				return fmt.Errorf("%d keeps a context: %+v", n.n, r)
+			}
+		}
+		if n.view() != views {
+			return fmt.Errorf("registers differ after collecting:\n%s\n%s", views, n.view())
+		}
+		if err := n.close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,332 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"qsync/folder"
+)
+
+// fastDir returns a directory for stores: in memory where there is such a
+// place, because what these tests repeat thousands of times ends in an fsync.
+func fastDir(t testing.TB) string {
+	t.Helper()
+	if fi, err := os.Stat("/dev/shm"); err != nil || !fi.IsDir() {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp("/dev/shm", "qsync-store-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// world is a few nodes with real stores and pretend disks, and the log of what
+// their users did. One random source drives it all.
+type world struct {
+	*rand.Rand
+	dir   string
+	nodes []*node
+	links map[[2]int]*link
+
+	contents uint64
+	trace    []string
+	kept     map[uint64]folder.Path          // written and never replaced or deleted by one who had it
+	dead     map[uint64]map[folder.Path]bool // where a user had it and replaced or deleted it
+	lossy    bool                            // an index was lost: old content may come back
+	strict   bool                            // check everything after every step
+}
+
+// node is one replica: what is on its disk need not be what its store has seen.
+type node struct {
+	w    *world
+	n    int
+	id   NodeID
+	file string
+	s    *Store
+	disk map[folder.Path]folder.Value
+}
+
+// link is the telling direction of a session, from one node to another.
+type link struct {
+	from, to *node
+	epoch    uint64 // of from's journal
+	after    uint64
+	snapshot bool
+	at       folder.Path
+	start    uint64
+	last     Batch
+}
+
+var modelPaths = []folder.Path{"a", "b", "d", "d/x", "d/y.txt", "e\xff", "z"}
+
+func newWorld(seed uint64, dir string) *world {
+	w := &world{
+		Rand: rand.New(rand.NewPCG(seed, 1)), dir: dir, links: make(map[[2]int]*link),
+		kept: make(map[uint64]folder.Path), dead: make(map[uint64]map[folder.Path]bool),
+	}
+	for i := range 2 + w.IntN(3) {
+		n := &node{w: w, n: i, disk: make(map[folder.Path]folder.Value)}
+		n.id[0] = byte(i + 1)
+		n.file = filepath.Join(dir, fmt.Sprintf("%d.db", i))
+		w.nodes = append(w.nodes, n)
+	}
+	w.strict = seed%8 == 0
+	return w
+}
+
+func (w *world) log(format string, args ...any) {
+	w.trace = append(w.trace, fmt.Sprintf(format, args...))
+}
+
+// open opens the node's store. A new identity is replaced by one from the seed.
+func (n *node) open() error {
+	before := folder.ReplicaID(0)
+	if n.s != nil {
+		before = n.s.Identity().Replica
+	}
+	s, err := Open(n.file, Options{})
+	if err != nil {
+		return err
+	}
+	n.s = s
+	if s.Note() != "" {
+		return errors.New(s.Note())
+	}
+	return n.reseed(before)
+}
+
+func (n *node) reseed(before folder.ReplicaID) error {
+	if n.s.Identity().Replica == before {
+		return nil
+	}
+	return n.s.update(func(t *txn) error {
+		old := t.meta.Replica
+		t.meta.Replica, t.meta.Epoch = folder.ReplicaID(n.w.Uint64()|1), n.w.Uint64()|1
+		if t.meta.Counter != 0 {
+			return fmt.Errorf("identity %x has already written", old)
+		}
+		return nil
+	})
+}
+
+func (n *node) close() error {
+	err := n.s.Check()
+	return errors.Join(err, n.s.Close())
+}
+
+func contentOf(v folder.Value) uint64 { return v.ContentID() }
+
+func (w *world) value() folder.Value {
+	w.contents++
+	v := folder.Value{Kind: folder.File, Mode: 0o644, MTime: int64(w.IntN(4)), Size: 5000 + int64(w.contents)}
+	binary.BigEndian.PutUint64(v.Digest[:], w.contents)
+	return v
+}
+
+// overwrite is a user's act: what was there is gone on purpose.
+func (n *node) overwrite(p folder.Path, v folder.Value) {
+	w := n.w
+	if old := contentOf(n.disk[p]); old != 0 {
+		delete(w.kept, old)
+		if w.dead[old] == nil {
+			w.dead[old] = make(map[folder.Path]bool)
+		}
+		w.dead[old][p] = true
+	}
+	if v.Kind == folder.Absent {
+		delete(n.disk, p)
+		return
+	}
+	n.disk[p] = v
+	if c := contentOf(v); c != 0 {
+		w.kept[c] = p
+	}
+}
+
+func (n *node) act() {
+	w := n.w
+	p := modelPaths[w.IntN(len(modelPaths))]
+	if have := slices.Sorted(maps.Keys(n.disk)); len(have) > 0 && w.IntN(2) == 0 {
+		p = have[w.IntN(len(have))]
+	}
+	switch w.IntN(8) {
+	case 0, 1, 2:
+		w.log("%d deletes %q", n.n, p)
+		n.overwrite(p, folder.Value{})
+	case 3:
+		w.log("%d mkdir %q", n.n, p)
+		n.overwrite(p, folder.Value{Kind: folder.Dir, Mode: 0o755})
+	default:
+		v := w.value()
+		w.log("%d writes %q: %d", n.n, p, contentOf(v))
+		n.overwrite(p, v)
+	}
+}
+
+// scan commits what differs between the disk and the records, of some paths.
+func (n *node) scan(all bool) error {
+	seen := maps.Clone(n.disk)
+	for r, err := range n.s.Records("") {
+		if err != nil {
+			return err
+		}
+		if _, ok := seen[r.Path]; !ok {
+			seen[r.Path] = folder.Value{}
+		}
+	}
+	var changes []Change
+	for _, p := range slices.Sorted(maps.Keys(seen)) {
+		if !all && n.w.IntN(3) == 0 {
+			continue
+		}
+		r, err := n.s.Record(p)
+		if err != nil {
+			return err
+		}
+		if !folder.SameOnDisk(r.Local.Value, seen[p]) {
+			changes = append(changes, Change{Path: p, Before: r.Local, After: folder.Local{Value: seen[p]}})
+		}
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	n.w.log("%d scans %d", n.n, len(changes))
+	out, err := n.s.Commit(changes, true)
+	if err == nil && len(out.Stale) > 0 {
+		err = fmt.Errorf("stale %q", out.Stale)
+	}
+	return err
+}
+
+// apply brings the disk to what the registers show, for up to limit paths.
+func (n *node) apply(limit int) error {
+	after := folder.Path("")
+	for limit > 0 {
+		page, err := n.s.Wanted(after, 1+n.w.IntN(4))
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, r := range page {
+			after = r.Path
+			if now, err := n.s.Record(r.Path); err != nil || now.Seq != r.Seq || now.Local != r.Local {
+				continue // an apply before it made it a conflict copy
+			}
+			if err := n.applyOne(r); err != nil {
+				return fmt.Errorf("apply %q: %w", r.Path, err)
+			}
+			limit--
+		}
+	}
+	return nil
+}
+
+func (n *node) applyOne(r Record) error {
+	if !folder.SameOnDisk(n.disk[r.Path], r.Local.Value) {
+		return nil // changed and not scanned yet
+	}
+	res := r.Register.Resolve()
+	c := Change{Path: r.Path, Before: r.Local, Applied: true}
+	for _, l := range res.Losers {
+		if folder.SameContent(l.Value, r.Local.Value) {
+			if len(c.Retire) == 0 {
+				if ok, err := n.keep(r.Path, l.Value); err != nil || !ok {
+					return err
+				}
+			}
+			c.Retire = append(c.Retire, l.Dot)
+		}
+	}
+	if r.Register.Live() {
+		c.After = folder.Local{Value: res.Value, Dot: res.Winner.Dot}
+		n.disk[r.Path] = res.Value
+	} else {
+		delete(n.disk, r.Path)
+	}
+	n.w.log("%d applies %q: %d, retires %v", n.n, r.Path, contentOf(res.Value), c.Retire)
+	out, err := n.s.Commit([]Change{c}, true)
+	if err == nil && len(out.Stale) > 0 {
+		err = errors.New("stale")
+	}
+	return err
+}
+
+// keep makes the conflict copy of v. It reports false if the place is taken by
+// something that the next scan has to see first.
+func (n *node) keep(p folder.Path, v folder.Value) (bool, error) {
+	v.Base = folder.Base{}
+	for width := folder.HashWidth; ; width += 8 {
+		name := folder.ConflictName(p, v, width)
+		there, taken := n.disk[name]
+		if taken && folder.SameContent(there, v) {
+			return true, nil
+		}
+		r, err := n.s.Record(name)
+		if err != nil {
+			return false, err
+		}
+		if taken || r.Local.Value.Kind != folder.Absent {
+			if width > 64 {
+				return false, nil
+			}
+			continue
+		}
+		n.disk[name] = v
+		n.w.log("%d keeps %d as %q", n.n, contentOf(v), name)
+		_, err = n.s.Commit([]Change{{Path: name, Before: r.Local, After: folder.Local{Value: v}}}, true)
+		return true, err
+	}
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
+
+// reborn ends the node's process and starts it again: with its store as it
+// was, with a copy of it, or without.
+func (n *node) reborn(how string) error {
+	w := n.w
+	w.log("%d %s", n.n, how)
+	maps.DeleteFunc(w.links, func(_ [2]int, l *link) bool { return l.from == n || l.to == n })
+	if how == "rotate" {
+		before := n.s.Identity().Replica
+		return errors.Join(n.s.Rotate(), n.reseed(before))
+	}
+	if err := n.close(); err != nil {
+		return err
+	}
+	switch how {
+	case "copied":
+		if err := errors.Join(copyFile(n.file, n.file+".copy"), os.Rename(n.file+".copy", n.file)); err != nil {
+			return err
+		}
+	case "lost":
+		w.lossy = true
+		if err := os.Remove(n.file); err != nil {
+			return err
+		}
+	}
+	return n.open()
+}
+
+func (w *world) tail() string { return strings.Join(w.trace[max(len(w.trace)-400, 0):], "\n") }
