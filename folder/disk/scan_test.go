@@ -435,7 +435,9 @@ func TestScanErrorsEndIt(t *testing.T) {
 	if _, err = r.Scan(t.Context(), ScanOptions{Known: broken}); !errors.Is(err, mine) {
 		t.Error(err)
 	}
-	unsorted := func(yield func(Known, error) bool) { _ = yield(Known{"b", x["b"]}, nil) && yield(Known{"a", x["a"]}, nil) }
+	unsorted := func(yield func(Known, error) bool) {
+		_ = yield(Known{"b", x["b"]}, nil) && yield(Known{"a", x["a"]}, nil)
+	}
 	if _, err = r.Scan(t.Context(), ScanOptions{Known: unsorted}); err == nil {
 		t.Error("an index out of order was believed")
 	}
