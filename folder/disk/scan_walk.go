@@ -119,56 +119,6 @@ func (s *scanner) run(r *Root) (err error) {
 	return s.walk(lv, names)
 }
 
-// descend walks down to the directory that holds Under and visits Under there.
-// It releases lv.
-func (s *scanner) descend(lv *level) error {
-	defer func() { lv.release() }()
-	for rest := string(s.o.Under); ; {
-		name, tail, more := strings.Cut(rest, "/")
-		child := lv.path.Join(name)
-		ign, err := layerIgnore(lv.ign, lv.d, lv.path)
-		if err != nil {
-			return s.problem(lv.path, err)
-		}
-		lv.ign = ign
-		if !more {
-			return s.visit(lv, dirent{Name: name})
-		}
-		if lv.ignores(child, true) {
-			return s.known.skip(s.o.Under)
-		}
-		in, err := lv.d.stat(name)
-		switch {
-		case errors.Is(err, fs.ErrNotExist), err == nil && !in.Special && in.Kind != folder.Dir:
-			return s.vanished(lv, child)
-		case err == nil && in.Special:
-			err = ErrSpecial
-		case err == nil && in.Dev != s.dev:
-			err = ErrMount
-		}
-		if err != nil {
-			return s.problem(child, err)
-		}
-		sub, err := lv.d.sub(name)
-		if err != nil {
-			return s.problem(child, settle(err))
-		}
-		next := newLevel(sub, child, lv.depth+1)
-		next.ign = lv.ign
-		lv.release()
-		lv, rest = next, tail
-	}
-}
-
-// settle names what it means that a directory just seen cannot be opened as
-// one: somebody is replacing it.
-func settle(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: %w", ErrChanging, err)
-	}
-	return err
-}
-
 // fill makes a directory ready to be walked: watched, listed, in path order,
 // its ignore file in force.
 func (s *scanner) fill(lv *level) ([]dirent, error) {

@@ -7,6 +7,20 @@ import (
 	"qsync/folder"
 )
 
+// How long hints wait for more of the same. A path is given settleQuiet to come
+// to rest, which takes a finished file past the reach of [folder.Stat]'s Racy,
+// but a hint is never later than settleMost. A file that somebody keeps open
+// for writing is hinted at every settleOpen.
+const (
+	settleQuiet = 12 * time.Millisecond
+	settleMost  = 20 * time.Millisecond
+	settleOpen  = time.Second
+	settleStep  = 2 * time.Millisecond // between two looks at what is due
+)
+
+// maxBurst is how many paths may wait; beyond, they become one Lost.
+const maxBurst = 4096
+
 // burst gathers hints until they are due. Its memory is bounded: what does not
 // fit any more is one Lost.
 type burst struct {
