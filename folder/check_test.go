@@ -43,8 +43,13 @@ func (w *world) exchange(from, to int, cut bool) {
 		if done {
 			break
 		}
-		if cut && w.r.IntN(2) == 0 {
+		if cut && w.r.IntN(3) == 0 {
 			return
+		}
+		if cut && w.r.IntN(3) == 0 { // others are at it as well
+			if l := w.links[w.r.IntN(len(w.links))]; l[1] == to && l[0] != from {
+				w.exchange(l[0], to, false)
+			}
 		}
 		if n > 4*maxPaths {
 			w.fail("an exchange does not end")

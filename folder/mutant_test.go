@@ -85,7 +85,13 @@ var mutants = []struct {
 			return res
 		}
 	}},
-	{"a merged mode is not announced", 20000, func(r *rules) { r.noMerge = true }},
+	{"absorbed writes are not retired", 20000, func(r *rules) {
+		r.resolve = func(reg Register, _ ReplicaID) Resolution {
+			res := reg.Resolve()
+			res.Absorbed = nil
+			return res
+		}
+	}},
 	{"losers get no conflict copy", 5000, func(r *rules) { r.noCopy = true }},
 	{"the loser is not retired", 5000, func(r *rules) { r.retire = func(reg Register, _ Dot) Register { return reg } }},
 	{"the loser is retired without a trace", 5000, func(r *rules) {
@@ -99,9 +105,7 @@ var mutants = []struct {
 	{"F adopted with every batch", 5000, func(r *rules) { r.adoptEarly = true }},
 	{"F read after the registers", 20000, func(r *rules) { r.lateContext = true }},
 	{"tombstones dropped without a horizon", 20000, func(r *rules) { r.noHorizon = true }},
-	{"no horizon after a snapshot", 50000, func(r *rules) { r.noRaise = true }},
 	{"the gaps of a snapshot say nothing", 20000, func(r *rules) { r.noGaps = true }},
-	{"others' batches accepted during a snapshot", 50000, func(r *rules) { r.noLock = true }},
 	{"apply without looking at the disk", 5000, func(r *rules) { r.noGuard = true }},
 	{"tombstones dropped that F does not cover", 20000, func(r *rules) { r.dropUncovered = true }},
 	{"tombstones dropped before the disk follows", 20000, func(r *rules) { r.dropUnapplied = true }},

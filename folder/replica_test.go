@@ -64,6 +64,12 @@ func findOnDisk(reg Register, v Value) (Sibling, bool) {
 	return Sibling{}, false
 }
 
+// scanned scans i and returns how many writes r has made then.
+func (w *world) scanned(r *replica, i int) uint64 {
+	w.scan(r, i)
+	return r.counter
+}
+
 func (w *world) journal(r *replica, i, from int) {
 	r.head++
 	row := &r.rows[i]
@@ -151,7 +157,7 @@ func (w *world) settle(r *replica, i int) {
 			}
 		}
 	}
-	absorbed := w.retire(r, i, res.Absorbed, have) && !w.rules.noMerge
+	absorbed := w.retire(r, i, res.Absorbed, have)
 	if !w.rules.noCopy {
 		w.keepLosers(r, i, res.Losers)
 	}
@@ -160,7 +166,9 @@ func (w *world) settle(r *replica, i int) {
 	w.log(r, "applied", i)
 	if absorbed && want.Value.Kind == File {
 		row.local.Value = res.Winner.Value
-		w.scan(r, i)
+		if own := r.counter; own < w.scanned(r, i) {
+			w.remember(i, r.disk[i]) // as if that chmod had been made here
+		}
 	}
 }
 

@@ -42,23 +42,44 @@ func (w *world) run(seed uint64) string {
 	return w.failure
 }
 
-// without has r away for so long that the others settle everything among
-// themselves and no longer wait for it with their tombstones.
+// without has r, and perhaps another, away for so long that the others settle
+// everything among themselves and no longer wait for it with their tombstones.
 func (w *world) without(r *replica) {
+	var away [maxReplicas]bool
+	away[r.n] = true
+	if len(w.reps) > 2 {
+		away[w.r.IntN(len(w.reps))] = true
+	}
 	for range 2 {
 		for _, l := range w.links {
-			if l[0] != r.n && l[1] != r.n {
+			if !away[l[0]] && !away[l[1]] {
 				w.exchange(l[0], l[1], w.r.IntN(8) == 0)
 			}
 		}
 		for _, s := range w.reps {
-			if s != r {
-				s.peers[r.n].known = false
+			if !away[s.n] {
+				for i := range s.peers {
+					s.peers[i].known = s.peers[i].known && !away[i]
+				}
 				w.scanAll(s)
 				w.applyAll(s)
 				w.collect(s)
 			}
 		}
+	}
+}
+
+// inBetween has a user of r at work while a batch has come and the next has not.
+func (w *world) inBetween(from int, r *replica) {
+	w.open(from, r.n)
+	for range 1 + w.r.IntN(3) {
+		w.send(from, r.n, 1)
+		f := w.flight[len(w.flight)-1]
+		w.flight = w.flight[:len(w.flight)-1]
+		w.receive(f)
+		w.applyAll(r)
+		w.userOp(r)
+		w.scanAll(r)
 	}
 }
 
@@ -104,8 +125,10 @@ func (w *world) step(loses bool) {
 		w.applyAll(r)
 	case k < 70:
 		w.exchange(l[0], l[1], w.r.IntN(2) == 0)
-	case k < 73:
+	case k < 72:
 		w.open(l[0], l[1])
+	case k < 76:
+		w.inBetween(l[0], w.reps[l[1]])
 	case k < 82:
 		if len(w.flight) < 8 {
 			w.send(l[0], l[1], 1+w.r.IntN(w.batch))

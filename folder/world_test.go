@@ -31,7 +31,6 @@ type rules struct {
 	resolve func(r Register, self ReplicaID) Resolution
 	trim    func(r Register, own, sender Context) Register
 
-	noMerge       bool // a mode merged into the winner is not announced
 	noCopy        bool // losers are overwritten
 	keepID        bool // a lost index keeps its replica ID
 	adoptEarly    bool // F adopted with every batch
@@ -173,7 +172,11 @@ func (w *world) reset(seed uint64) {
 		clear(w.pool[i].rows[:used])
 		clear(w.pool[i].disk[:used])
 	}
-	n := 2 + w.r.IntN(maxReplicas-1)
+	w.begin(2+w.r.IntN(maxReplicas-1), w.r.IntN(3) == 0)
+}
+
+// begin makes n replicas that know nothing, in a mesh or a chain.
+func (w *world) begin(n int, chain bool) {
 	w.reps, w.links = w.reps[:0], w.links[:0]
 	for i := range n {
 		r := &w.pool[i]
@@ -182,7 +185,6 @@ func (w *world) reset(seed uint64) {
 		w.reps = append(w.reps, r)
 		w.birth(r)
 	}
-	chain := w.r.IntN(3) == 0
 	for i := range n {
 		for j := range i {
 			if !chain || i == j+1 {
