@@ -37,23 +37,25 @@ const (
 func (f *Folder) dialLoop(ctx context.Context, remote string) error {
 	wait, said := dialMin, time.Time{}
 	for ctx.Err() == nil {
-		ended, err := f.dialOnce(ctx, remote)
-		if err == nil {
-			wait = dialMin
+		began := time.Now()
+		s, err := f.dialOnce(ctx, remote)
+		if s != nil {
 			f.remoteResult(remote, nil)
-			select {
-			case <-ended:
-			case <-ctx.Done():
+			f.awaitEnd(ctx, s)
+			// One that ends at once has a reason that will still be there.
+			if time.Since(began) > dialMax {
+				wait = dialMin
 			}
-			continue
 		}
 		if ctx.Err() != nil {
 			return nil
 		}
-		f.remoteResult(remote, err)
-		if time.Since(said) > quietGap {
-			f.node.cfg.Log.Warn("cannot reach the peer yet; trying again until it is there", "remote", remote, "error", err)
-			said = time.Now()
+		if err != nil {
+			f.remoteResult(remote, err)
+			if time.Since(said) > quietGap {
+				f.node.cfg.Log.Warn("cannot reach the peer yet; trying again until it is there", "remote", remote, "error", err)
+				said = time.Now()
+			}
 		}
 		if !sleep(ctx, wait) {
 			return nil
@@ -61,6 +63,22 @@ func (f *Folder) dialLoop(ctx context.Context, remote string) error {
 		wait = min(2*wait, dialMax)
 	}
 	return nil
+}
+
+// awaitEnd blocks while there is a session with the peer of s, be it s or one
+// that took its place: the peer may have dialled us as well, or be known under
+// several addresses.
+func (f *Folder) awaitEnd(ctx context.Context, s *session) {
+	for s != nil {
+		select {
+		case <-s.ended:
+		case <-ctx.Done():
+			return
+		}
+		f.mu.Lock()
+		s = f.sessions[s.id]
+		f.mu.Unlock()
+	}
 }
 
 // remoteResult keeps what came of dialling a remote. When every remote refuses
@@ -79,9 +97,9 @@ func (f *Folder) remoteResult(remote string, err error) {
 	}
 }
 
-// dialOnce tries every address of a remote in turn and returns the end of the
-// session that came of it.
-func (f *Folder) dialOnce(ctx context.Context, remote string) (<-chan struct{}, error) {
+// dialOnce tries every address of a remote in turn and returns the session with
+// the peer found there, which may be an older one.
+func (f *Folder) dialOnce(ctx context.Context, remote string) (*session, error) {
 	addrs, err := resolve(ctx, remote)
 	if err != nil {
 		return nil, err
@@ -100,7 +118,7 @@ func (f *Folder) dialOnce(ctx context.Context, remote string) (<-chan struct{}, 
 			errs = append(errs, err)
 			continue
 		}
-		return s.ended, nil
+		return s, nil
 	}
 	return nil, errors.Join(errs...)
 }
@@ -135,8 +153,8 @@ func resolve(ctx context.Context, remote string) ([]*net.UDPAddr, error) {
 	return out, nil
 }
 
-// attach makes a session of a link whose peer has proved itself, unless the
-// peer is connected already by a link that stays.
+// attach makes a session of a link whose peer has proved itself. If the peer is
+// connected already by a link that stays, it returns that one's session.
 func (f *Folder) attach(l *authLink) (*session, error) {
 	s := &session{
 		f: f, link: l.Link, control: l.Control, peer: l.Ident, id: store.NodeID(l.Ident.Node), dialer: l.Dialed,
@@ -145,30 +163,28 @@ func (f *Folder) attach(l *authLink) (*session, error) {
 		writer:   protocol.NewWriter(l.Control),
 		ended:    make(chan struct{}),
 	}
-	if err := f.admit(s); err != nil {
+	stays, err := f.admit(s)
+	if stays != s {
 		s.link.Close(CodeDuplicate, "")
-		return nil, err
 	}
-	return s, nil
+	return stays, err
 }
 
-// errDuplicate: the other link between the same two nodes stays.
-var errDuplicate = errors.New("already connected")
-
-// admit enters s as the session with its peer and starts it.
-func (f *Folder) admit(s *session) error {
+// admit enters s as the session with its peer and starts it, and returns it or
+// the one that stays.
+func (f *Folder) admit(s *session) (*session, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.group == nil || f.ctx.Err() != nil {
-		return context.Canceled
+		return nil, context.Canceled
 	}
 	if n := f.quarantined(s.id); n > 0 {
-		return fmt.Errorf("the peer broke the protocol %d times within %v and is left out for %v", n, badWindow, badPause)
+		return nil, fmt.Errorf("the peer broke the protocol %d times within %v and is left out for %v", n, badWindow, badPause)
 	}
 	if !s.observer {
 		if old := f.sessions[s.id]; old != nil {
 			if !f.replaces(s, old) {
-				return errDuplicate
+				return old, nil
 			}
 			old.link.Close(CodeDuplicate, "")
 		}
@@ -178,7 +194,7 @@ func (f *Folder) admit(s *session) error {
 		f.converse(s)
 		return nil
 	})
-	return nil
+	return s, nil
 }
 
 // replaces decides between two links to one peer, the same on both sides: the
@@ -225,6 +241,7 @@ func (f *Folder) converse(s *session) {
 		f.bad[s.id] = append(f.bad[s.id], time.Now())
 	}
 	f.mu.Unlock()
+	close(s.ended)
 	if !s.observer {
 		f.event(Event{Event: "peer_lost", Peer: s.peer.Name})
 		log.Info("disconnected", "reason", err)

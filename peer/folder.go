@@ -48,6 +48,7 @@ type Folder struct {
 	merging chan struct{}   // one token: who may merge a peer's batch (see store.Accept)
 
 	touched touchedDirs
+	hollow  touchedDirs // may be here for nothing any more
 	placing pathSet // put on disk and not yet in the map
 	parked  parking
 	counts  counters

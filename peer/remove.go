@@ -14,6 +14,10 @@ import (
 func (r *round) remove() error {
 	var dirs []folder.Path
 	above := make(map[folder.Path]bool)
+	for _, p := range r.f.hollow.all() {
+		above[p] = true
+		r.f.hollow.drop(p)
+	}
 	for _, p := range r.removals {
 		if r.ctx.Err() != nil {
 			return nil
@@ -97,6 +101,14 @@ func (r *round) removeOne(rec *store.Record) error {
 
 var errDirHolds = errors.New("the directory holds entries that are not synced; move them away")
 
+// lostEntry notes that nothing may keep directory p any more, if it is an
+// implicit one.
+func (f *Folder) lostEntry(p folder.Path) {
+	if p != "" && f.Mode().applies() {
+		f.hollow.add(p)
+	}
+}
+
 // removeHollow removes implicit directories that nothing keeps any more, going
 // up as long as one follows from another.
 func (r *round) removeHollow(above map[folder.Path]bool) error {
@@ -117,7 +129,11 @@ func (r *round) removeHollow(above map[folder.Path]bool) error {
 			if err != nil {
 				return err
 			}
-			if live || r.f.root.Remove(p, rec.Local) != nil {
+			if live {
+				continue
+			}
+			r.f.touched.add(p.Dir())
+			if r.f.root.Remove(p, rec.Local) != nil {
 				continue
 			}
 			r.did++

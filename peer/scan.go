@@ -271,6 +271,9 @@ func (f *Folder) known(under folder.Path, shallow bool) iter.Seq2[disk.Known, er
 			if err == nil && (r.Local.Value.Kind == folder.Absent || shallow && r.Path == under) {
 				continue
 			}
+			if r.Local.Implicit && !r.Register.Live() {
+				f.lostEntry(r.Path)
+			}
 			if !yield(disk.Known{Path: r.Path, Local: r.Local}, err) || err != nil {
 				return
 			}
@@ -336,6 +339,9 @@ func (s *scan) finish() error {
 		n := min(len(s.gone), scanBatch)
 		part := s.gone[:n]
 		s.gone = s.gone[n:]
+		for i := range part {
+			s.f.lostEntry(part[i].Path.Dir())
+		}
 		if err := s.flush(&part); err != nil {
 			return err
 		}

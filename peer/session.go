@@ -55,7 +55,6 @@ type session struct {
 
 // run speaks with the peer until the link ends, ctx does or something is wrong.
 func (s *session) run(ctx context.Context) error {
-	defer close(s.ended)
 	group, ctx := errgroup.WithContext(ctx)
 	stop := context.AfterFunc(ctx, func() { s.link.Close(CodeShutdown, "") })
 	defer stop()

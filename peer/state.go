@@ -89,8 +89,9 @@ func (q *lookQueue) take() (looks []look, all bool) {
 	return looks, all
 }
 
-// touchedDirs are directories whose modification time our own work has moved
-// and will set right again; meanwhile it is no user's change.
+// touchedDirs is a set of directories: of those whose modification time our own
+// work has moved and will set right again, so that it is no user's change, and
+// of those that may have lost the last entry that kept them.
 type touchedDirs struct {
 	mu sync.Mutex
 	m  map[folder.Path]int
@@ -116,6 +117,12 @@ func (t *touchedDirs) all() []folder.Path {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.SortedFunc(maps.Keys(t.m), func(a, b folder.Path) int { return b.Compare(a) })
+}
+
+func (t *touchedDirs) any() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.m) > 0
 }
 
 func (t *touchedDirs) drop(p folder.Path) {

@@ -79,7 +79,7 @@ type round struct {
 // syncRound handles every wanted path once and reports whether something was
 // done, so that another round may find more.
 func (f *Folder) syncRound(ctx context.Context) (more bool, err error) {
-	if f.store.Want().Entries == 0 || !isClosed(f.scanned) {
+	if f.store.Want().Entries == 0 && !f.hollow.any() || !isClosed(f.scanned) {
 		return false, nil
 	}
 	ready, extras := f.ready()
