@@ -58,7 +58,7 @@ func (c *control) serve(ctx context.Context, l net.Listener) {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
 	defer stop()
-	if err := srv.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+	if err := srv.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		c.log.Warn("the control socket ended; 'qsync status' cannot see this node", "error", err)
 	}
 }

@@ -84,11 +84,21 @@ func spoken(err error) bool {
 
 // explain is the text of an error with what to do about it.
 func explain(err error) string {
-	text := err.Error()
-	if c := cure(err); c != "" && !strings.Contains(text, c) {
+	text := strings.TrimPrefix(err.Error(), "peer: ")
+	if c := cure(err); c != "" && !namesCommand(text) {
 		text = strings.TrimRight(text, ". ") + ". " + c
 	}
 	return text
+}
+
+// namesCommand reports whether a text says what to do by itself, as some errors
+// of the rooms below do.
+func namesCommand(text string) bool {
+	named := strings.Contains(text, " --")
+	for _, name := range commandNames {
+		named = named || strings.Contains(text, "qsync "+name)
+	}
+	return named
 }
 
 // cure says what a person can do about an error of the rooms below, "" where

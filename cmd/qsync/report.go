@@ -30,11 +30,25 @@ type reporter struct {
 	dropped  int
 	more     chan struct{} // one token when queue has something
 	problems map[string]string
+	closing  bool         // peers are lost because this node ends
 	totals   *peer.Totals // of the end, once it is known
 }
 
 func newReporter(p *program) *reporter {
 	return &reporter{p: p, more: make(chan struct{}, 1), problems: map[string]string{}}
+}
+
+// ending says that the node is being ended.
+func (r *reporter) ending() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closing = true
+}
+
+func (r *reporter) isEnding() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closing
 }
 
 // maxEvents bounds the events that wait for a slow reader of standard output.
@@ -61,7 +75,6 @@ func (r *reporter) start(s *session) (stop func()) {
 	quit, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		every := lookEvery
 		timer := time.NewTimer(0)
 		defer timer.Stop()
 		for {
@@ -71,9 +84,9 @@ func (r *reporter) start(s *session) (stop func()) {
 				return
 			case <-r.more:
 				r.drain()
+				s.settleModes()
 			case <-timer.C:
-				every = r.look(s)
-				timer.Reset(every)
+				timer.Reset(r.look(s))
 			}
 		}
 	}()
@@ -118,7 +131,7 @@ func (r *reporter) tell(e peer.Event) {
 			ui.say("connected  %s%s", quote(e.Peer), inBrackets(e.Text))
 		}
 	case "peer_lost":
-		if !r.pair {
+		if !r.pair && !r.isEnding() {
 			ui.say("lost       %s%s; trying again", quote(e.Peer), inBrackets(e.Text))
 		}
 	case "conflict":
@@ -154,7 +167,7 @@ type progressJSON struct {
 // look reads the meter once and returns when to look again.
 func (r *reporter) look(s *session) time.Duration {
 	st := s.node.Status()
-	s.settleModes(st)
+	s.settleModes()
 	if r.p.ui.quiet && !r.p.flags.JSON {
 		return lookEvery
 	}
@@ -178,7 +191,7 @@ func (r *reporter) look(s *session) time.Duration {
 }
 
 // settleModes remembers what a folder that was joined turned out to be.
-func (s *session) settleModes(st peer.Status) {
+func (s *session) settleModes() {
 	for _, m := range s.folders {
 		if m.entry.Mode != peer.ModeAuto.String() || s.dry {
 			continue

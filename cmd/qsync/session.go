@@ -108,13 +108,19 @@ func (s *session) end() {
 	}
 }
 
-// remember writes the entry of a folder before it is opened, so that an ID that
-// is in use is never lost.
-func (s *session) remember(e entry) error {
-	if s.dry {
-		return nil
+// remember writes the entries that are new before they are opened, so that an ID
+// in use is never lost, and those that change once they are: not for a run that
+// comes to nothing.
+func (s *session) remember(opened bool, all ...*managed) error {
+	for _, m := range all {
+		if m.fresh == opened || s.dry {
+			continue
+		}
+		if err := s.home.save(m.entry); err != nil {
+			return err
+		}
 	}
-	return s.home.save(e)
+	return nil
 }
 
 // retract takes back what remember wrote for a folder that could not be opened.
@@ -156,6 +162,7 @@ func (s *session) run(job func(context.Context) error) error {
 	}
 	stopReport := s.report.start(s)
 	err, ended := s.supervise(done, running)
+	s.report.ending()
 	last := s.node.Status()
 	cancel()
 	closeControl()
@@ -163,8 +170,10 @@ func (s *session) run(job func(context.Context) error) error {
 		s.await(running)
 	}
 	stopReport()
-	s.report.end(last, s.node.Status())
-	if err != nil || job == nil {
+	if !s.dry {
+		s.report.end(last, s.node.Status())
+	}
+	if err != nil || job == nil || s.dry {
 		return err
 	}
 	return s.report.outcome()
@@ -207,7 +216,7 @@ func signalled(sig os.Signal) error {
 func (s *session) await(running <-chan error) {
 	select {
 	case err := <-running:
-		if err != nil && !errors.Is(err, context.Canceled) {
+		if err != nil {
 			s.log.Error("the node ended", "error", err)
 		}
 	case <-time.After(endTime):

@@ -38,9 +38,7 @@ func (s *session) announce(m *managed, a announcement) error {
 	var b strings.Builder
 	if a.show {
 		fmt.Fprintf(&b, "sync ID   %s\n", a.id.Hex())
-		for i, line := range wrap(a.id.Words(), 70) {
-			fmt.Fprintf(&b, "%-9s %s\n", []string{"words", ""}[min(i, 1)], line)
-		}
+		fmt.Fprintf(&b, "words     %s\n", a.id.Words())
 		if _, isTerminal := terminalOf(s.p.out); isTerminal || a.qr {
 			code, err := s.p.qrCode(a.id)
 			if err != nil {

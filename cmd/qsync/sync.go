@@ -261,12 +261,10 @@ func (s *session) addPair(c *syncCmd, dirs [2]string, id certs.SyncID, plan *pla
 	// What one side leaves out on purpose, the other one must not send or miss.
 	shared := append(append([]string{}, fc[0].Exclude...), fc[1].Exclude...)
 	fc[0].Exclude, fc[1].Exclude = shared, shared
-	for _, m := range both {
-		if err := s.remember(m.entry); err != nil {
-			return err
-		}
+	err := s.remember(false, both[:]...)
+	if err != nil {
+		return err
 	}
-	var err error
 	if both[0].Folder, both[1].Folder, err = s.node.Pair(fc[0], fc[1]); err != nil {
 		busy := s.opened(err, dirs[0])
 		if busy == err {
@@ -277,7 +275,7 @@ func (s *session) addPair(c *syncCmd, dirs [2]string, id certs.SyncID, plan *pla
 		return busy
 	}
 	s.folders = both[:]
-	return nil
+	return s.remember(true, both[:]...)
 }
 
 // runRemote syncs SRC with peers.
@@ -337,7 +335,7 @@ func (s *session) add(m *managed, f *syncFlags, adjust func(peer.FolderConfig) p
 	if err != nil {
 		return err
 	}
-	if err := s.remember(m.entry); err != nil {
+	if err := s.remember(false, m); err != nil {
 		return err
 	}
 	if m.Folder, err = s.node.Add(adjust(fc)); err != nil {
@@ -346,7 +344,7 @@ func (s *session) add(m *managed, f *syncFlags, adjust func(peer.FolderConfig) p
 		return err
 	}
 	s.folders = []*managed{m}
-	return nil
+	return s.remember(true, m)
 }
 
 // finish runs the session as the flags say: until Ctrl-C, or one pass.
@@ -361,7 +359,7 @@ func (c *syncCmd) finish(s *session, plan *planned, peers int) error {
 		}
 		return s.reach(ctx, peers, c.Timeout.or(reachTime))
 	})
-	if s.dry && (err == nil || exitCode(err) == 3 || exitCode(err) == 4) {
+	if s.dry && err == nil {
 		return plan.print(s.p)
 	}
 	return err
@@ -398,6 +396,9 @@ func (s *session) reach(ctx context.Context, peers int, within time.Duration) er
 			return err
 		case <-tick.C:
 		}
+		if err := s.refused(); err != nil {
+			return err
+		}
 		if s.connected() >= peers {
 			since = time.Now()
 		}
@@ -405,6 +406,17 @@ func (s *session) reach(ctx context.Context, peers int, within time.Duration) er
 			return s.unreachable(peers, within)
 		}
 	}
+}
+
+// refused is why a peer that answers will never sync with us: two one-way
+// sources do not stop each other, they only have nothing to do.
+func (s *session) refused() error {
+	for _, m := range s.folders {
+		if reason := m.Status().Reason; strings.Contains(reason, peer.ErrSources.Error()) {
+			return &sentence{text: reason, kind: peer.ErrSources}
+		}
+	}
+	return nil
 }
 
 func (s *session) connected() int {
