@@ -304,6 +304,7 @@ func (s *session) tell(ctx context.Context) error {
 			if err != nil {
 				return s.streamEnd(ctx, err)
 			}
+			first = true // a snapshot counts only with a complete batch behind it
 			continue
 		}
 		if errors.Is(err, store.ErrWait) {

@@ -99,17 +99,29 @@ func (t *txn) observe(r *Record, old Record, announce bool, out *Outcome) bool {
 	}
 	if sib, ok := showing(old.Register, now.Value, was.Dot); ok {
 		// Another way to what is known already: our own apply seen early, a
-		// crash between swap and commit, a user who did the same by hand.
-		r.Local.Dot, r.Local.Value = sib.Dot, folder.Value{}
-		r.Local.Value = asOnDisk(sib.Value, now.Value)
-		return false
+		// crash between swap and commit, a user who did the same by hand. What
+		// was there has been replaced all the same; apply keeps a copy first.
+		reg := old.Register
+		if announce && !folder.SameContent(was.Value, now.Value) {
+			reg = reg.Delete(was)
+		}
+		if _, ok := reg.Has(sib.Dot); ok {
+			r.Local.Dot, r.Local.Value = sib.Dot, asOnDisk(sib.Value, now.Value)
+			r.Register = reg
+			if len(reg.Sibs) == len(old.Register.Sibs) {
+				return false
+			}
+			out.Issued++
+			out.Modified++
+			return true
+		}
 	}
 	if folder.SameOnDisk(was.Value, now.Value) && (!was.Dot.IsZero() || was.Implicit || !announce) {
 		// Only inode or ctime differ.
 		r.Local.Dot, r.Local.Value, r.Local.Implicit = was.Dot, was.Value, was.Implicit
 		return false
 	}
-	if was.Implicit && now.Value.Kind == folder.Dir {
+	if was.Implicit && now.Value.Kind == folder.Dir && (!announce || now.Value.Mode == was.Value.Mode) {
 		r.Local.Implicit = true
 		return false
 	}
