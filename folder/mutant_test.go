@@ -71,9 +71,6 @@ var mutants = []struct {
 			return out
 		}
 	}},
-	{"registers trimmed by the sender's context", 20000, func(r *rules) {
-		r.trim = func(reg Register, own, sender Context) Register { return reg.Trim(own.Merge(sender)) }
-	}},
 	{"equal times are decided for the own side", 5000, func(r *rules) {
 		r.resolve = func(reg Register, self ReplicaID) Resolution {
 			res := reg.Resolve()
@@ -94,13 +91,6 @@ var mutants = []struct {
 	}},
 	{"losers get no conflict copy", 5000, func(r *rules) { r.noCopy = true }},
 	{"the loser is not retired", 5000, func(r *rules) { r.retire = func(reg Register, _ Dot) Register { return reg } }},
-	{"the loser is retired without a trace", 5000, func(r *rules) {
-		r.retire = func(reg Register, d Dot) Register {
-			out := reg.Retire(d)
-			out.Ctx = reg.Ctx
-			return out
-		}
-	}},
 	{"a lost index keeps its replica ID", 20000, func(r *rules) { r.keepID = true }},
 	{"F adopted with every batch", 5000, func(r *rules) { r.adoptEarly = true }},
 	{"F read after the registers", 20000, func(r *rules) { r.lateContext = true }},

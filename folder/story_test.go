@@ -84,6 +84,28 @@ func TestSnapshotLeavesHorizon(t *testing.T) {
 	}, func(r *rules) { r.noRaise = true })
 }
 
+// receiveOne passes one batch of from's session with to.
+func (w *world) receiveOne(from, to int) (done bool) {
+	done = w.send(from, to, 1)
+	f := w.flight[0]
+	w.flight = w.flight[:0]
+	w.receive(f)
+	return done
+}
+
+// leave has replica 2 tell 0 what it knows, between two batches of 1, and then
+// go for good: nobody else will ever mend what 0 made of it.
+func (w *world) leave() {
+	w.exchange(2, 0, false)
+	for !w.receiveOne(1, 0) {
+	}
+	for _, r := range w.reps {
+		r.peers[2].known = false
+	}
+	w.reps = w.reps[:2]
+	w.links = [][2]int{{0, 1}, {1, 0}}
+}
+
 // What the gaps of a snapshot said is kept nowhere until its end: a third
 // replica's news in between would bring a dead write back for good.
 func TestSnapshotShutsOthersOut(t *testing.T) {
@@ -96,19 +118,25 @@ func TestSnapshotShutsOthersOut(t *testing.T) {
 		reps[1].peers[2].known = false
 		w.collect(reps[1])
 		w.open(1, 0)
-		w.send(1, 0, 1)
-		f := w.flight[0]
-		w.flight = w.flight[:0]
-		w.receive(f)
-		w.exchange(2, 0, false)
-		w.open(2, 0)
-		for done := false; !done; {
-			done = w.send(1, 0, 1)
-			f := w.flight[0]
-			w.flight = w.flight[:0]
-			w.receive(f)
-		}
+		w.receiveOne(1, 0)
+		w.leave()
 	}, func(r *rules) { r.noLock = true })
+}
+
+// A register may be trimmed by the own folder context alone. What the sender's
+// says of it must stand in the register until that context is adopted.
+func TestTrimByOwnContext(t *testing.T) {
+	tell(t, 3, false, func(w *world, reps []*replica) {
+		w.write(reps[2], pathA)
+		w.pass(2, 1)
+		w.erase(reps[1], pathA)
+		w.write(reps[1], pathD)
+		w.open(1, 0)
+		w.receiveOne(1, 0)
+		w.leave()
+	}, func(r *rules) {
+		r.trim = func(reg Register, own, sender Context) Register { return reg.Trim(own.Merge(sender)) }
+	})
 }
 
 // A chmod meets an edit of the same file: the edit stands with the new mode,

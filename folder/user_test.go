@@ -14,13 +14,13 @@ func (w *world) forget(i int, v Value) {
 }
 
 func (w *world) remember(i int, v Value) {
+	w.writes++
 	switch v.Kind {
 	case Dir:
 		if i < len(basePaths) {
 			w.made[i] = true
 		}
 	case File, Symlink:
-		w.writes++
 		w.wrote[w.root[i]][content(v)]++
 	}
 }
