@@ -49,7 +49,7 @@ type Folder struct {
 
 	touched touchedDirs
 	hollow  touchedDirs // may be here for nothing any more
-	placing pathSet // put on disk and not yet in the map
+	placing pathSet     // put on disk and not yet in the map
 	parked  parking
 	counts  counters
 	rates   rateMeter

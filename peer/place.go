@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -11,8 +12,10 @@ import (
 
 // Bounds of a batch that is made durable together.
 const (
-	placeFiles = 1000
+	placeFiles = 1000 // at most: each holds a descriptor
 	placeBytes = 64 << 20
+	batchFiles = 200 // enough to hand a batch on when nothing is being flushed
+	batchBytes = 16 << 20
 	placeIdle  = 100 * time.Millisecond // an unfinished batch waits no longer
 	fewFiles   = 8                      // up to here each is flushed by itself, beyond the whole file system is
 )
@@ -20,21 +23,25 @@ const (
 // placer puts staged files in place and tells the map, in the order that makes
 // every power cut harmless: content durable, swap, directory durable, map.
 //
-// One flush of the file system serves two batches: it makes the content of the
-// next durable and the directories of the one before.
+// A collector gathers a batch while the one before is flushed and swapped, so
+// that staging never waits for the disk's flushes; the slower they are, the
+// larger the batches become. One flush of the file system serves two batches:
+// it makes the content of one durable and the directories of the one before.
 type placer struct {
-	f      *Folder
-	ops    chan placeOp
-	ended  chan struct{}
-	placed atomic.Int64
+	f       *Folder
+	ops     chan placeOp
+	batches chan *placeBatch
+	ended   chan struct{}
+	placed  atomic.Int64
 
-	staged  []stagedFile
-	bytes   int64
+	// Of the flushing side alone:
 	pending []store.Change // on disk, not yet durable there
 	dirs    map[folder.Path]bool
 	all     bool // what is pending needs a flush of everything
+	err     error
 }
 
+// placeOp is one thing handed over: a staged file, or changes done already.
 type placeOp struct {
 	file    *stagedFile
 	changes []store.Change
@@ -48,9 +55,30 @@ type stagedFile struct {
 	staged *disk.Staged
 }
 
+type placeBatch struct {
+	staged  []stagedFile
+	bytes   int64
+	changes []store.Change
+	meta    bool
+	due     bool
+	flush   chan error // answered when all up to here is in the map
+}
+
+func (b *placeBatch) full() bool {
+	return len(b.staged) >= placeFiles || b.bytes >= placeBytes || len(b.changes) >= 2*placeFiles || b.flush != nil
+}
+
+func (b *placeBatch) ready() bool {
+	return b.due || b.full() || len(b.staged) >= batchFiles || b.bytes >= batchBytes
+}
+
 func newPlacer(f *Folder) *placer {
-	p := &placer{f: f, ops: make(chan placeOp, 256), ended: make(chan struct{}), dirs: make(map[folder.Path]bool)}
-	f.group.Go(func() error { p.run(); return nil })
+	p := &placer{
+		f: f, ops: make(chan placeOp, 64), batches: make(chan *placeBatch), ended: make(chan struct{}),
+		dirs: make(map[folder.Path]bool),
+	}
+	f.group.Go(func() error { p.collect(); return nil })
+	f.group.Go(func() error { p.work(); return nil })
 	return p
 }
 
@@ -79,66 +107,77 @@ func (p *placer) close() {
 	<-p.ended
 }
 
-func (p *placer) run() {
-	defer close(p.ended)
+// collect gathers batches and hands them on.
+func (p *placer) collect() {
+	defer close(p.batches)
 	idle := time.NewTimer(placeIdle)
 	defer idle.Stop()
-	var sticky error
-	keep := func(err error) {
-		if sticky == nil {
-			sticky = err
-		}
-	}
+	cur := &placeBatch{}
 	for {
+		in, out := p.ops, p.batches
+		if cur.full() {
+			in = nil
+		}
+		if !cur.ready() {
+			out = nil
+		}
 		select {
-		case op, ok := <-p.ops:
+		case op, ok := <-in:
 			if !ok {
-				p.discard()
+				for _, s := range cur.staged {
+					s.staged.Discard()
+				}
 				return
 			}
-			if op.flush != nil {
-				keep(p.flush())
-				keep(p.commit(false))
-				op.flush <- sticky
-				sticky = nil
-				continue
-			}
-			keep(p.take(op))
-			if len(p.staged) == 1 {
+			if p.take(cur, op); len(cur.staged) == 1 {
 				idle.Reset(placeIdle)
 			}
+		case out <- cur:
+			cur = &placeBatch{}
 		case <-idle.C:
-			keep(p.flush())
+			cur.due = len(cur.staged) > 0
 		}
 	}
 }
 
-func (p *placer) take(op placeOp) error {
-	p.all = p.all || op.meta
+func (p *placer) take(b *placeBatch, op placeOp) {
 	if op.extra != "" {
 		p.f.look.add(op.extra, false)
 	}
-	for _, c := range op.changes {
-		p.pending = append(p.pending, c)
-		p.dirs[c.Path.Dir()] = true
-	}
+	b.meta = b.meta || op.meta
+	b.changes = append(b.changes, op.changes...)
 	if op.file != nil {
-		p.staged = append(p.staged, *op.file)
-		p.bytes += op.file.want.res.Value.Size
+		b.staged = append(b.staged, *op.file)
+		b.bytes += op.file.want.res.Value.Size
 	}
-	if len(p.staged) >= placeFiles || p.bytes >= placeBytes {
-		return p.flush()
+	if op.flush != nil {
+		b.flush = op.flush
 	}
-	if len(p.pending) >= 2*placeFiles {
-		return p.commit(false)
+}
+
+// work flushes batch after batch.
+func (p *placer) work() {
+	defer close(p.ended)
+	for b := range p.batches {
+		for _, c := range b.changes {
+			p.pending = append(p.pending, c)
+			p.dirs[c.Path.Dir()] = true
+		}
+		p.all = p.all || b.meta
+		err := p.flush(b.staged)
+		if b.flush != nil || len(p.pending) >= 2*placeFiles {
+			err = errors.Join(err, p.commit(false))
+		}
+		p.err = errors.Join(p.err, err)
+		if b.flush != nil {
+			b.flush <- p.err
+			p.err = nil
+		}
 	}
-	return nil
 }
 
 // flush makes what is staged durable and swaps it in.
-func (p *placer) flush() error {
-	staged := p.staged
-	p.staged, p.bytes = nil, 0
+func (p *placer) flush(staged []stagedFile) error {
 	if len(staged) == 0 {
 		return nil
 	}
@@ -263,12 +302,6 @@ func (p *placer) secure(dirs map[folder.Path]bool, all bool) error {
 		}
 	}
 	return nil
-}
-
-func (p *placer) discard() {
-	for _, s := range p.staged {
-		s.staged.Discard()
-	}
 }
 
 // tally counts what was done to the disk, for the totals of the run.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync"
 	"syscall"
 	"time"
 
@@ -62,12 +63,57 @@ func (r *Root) atAll(op string, f func([]slot) error, paths ...folder.Path) erro
 	return nil
 }
 
+// parentFor is how long the directory reached last may be used again without
+// looking its path up anew. What somebody moves away in that moment could have
+// been moved between look-up and use as well.
+const parentFor = 20 * time.Millisecond
+
+// parent opens the directory that holds p. Work goes directory by directory,
+// so the last one is kept at hand for a moment.
 func (r *Root) parent(p folder.Path) (*dir, error) {
-	d, err := r.dir.walk(p.Dir())
+	name := p.Dir()
+	r.near.mu.Lock()
+	defer r.near.mu.Unlock()
+	if n := &r.near; n.dir != nil && n.path == name && time.Since(n.at) < parentFor {
+		if d, err := n.dir.again(); err == nil {
+			return d, nil
+		}
+	}
+	d, err := r.dir.walk(name)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
 		return nil, fmt.Errorf("%w: %w", ErrNoParent, err)
 	}
-	return d, err
+	if err != nil {
+		return nil, err
+	}
+	if c, err := d.again(); err == nil {
+		r.near.drop()
+		r.near.dir, r.near.path, r.near.at = c, name, time.Now()
+	}
+	return d, nil
+}
+
+// nearDir is the directory that was reached last.
+type nearDir struct {
+	mu   sync.Mutex
+	dir  *dir
+	path folder.Path
+	at   time.Time
+}
+
+// drop forgets it; mu is held.
+func (n *nearDir) drop() {
+	if n.dir != nil {
+		n.dir.Close()
+		n.dir = nil
+	}
+}
+
+// forget is called when directories come, go or move.
+func (r *Root) forget() {
+	r.near.mu.Lock()
+	defer r.near.mu.Unlock()
+	r.near.drop()
 }
 
 // forced calls f with the slots' directories writable, or returns refused if
@@ -182,6 +228,7 @@ func (r *Root) Symlink(p folder.Path, v folder.Value, before folder.Local) (Plac
 // it is like [Root.Put]. If before is a directory, it is [Root.SetMeta]. What
 // is put into the directory later moves its time: set it again after that.
 func (r *Root) Mkdir(p folder.Path, v folder.Value, before folder.Local) (Placed, error) {
+	defer r.forget()
 	if before.Value.Kind == folder.Dir {
 		return r.SetMeta(p, v, before)
 	}

@@ -66,6 +66,9 @@ func (s slot) setMeta(v folder.Value, want func(info) bool) (folder.Local, error
 // [ErrChanged], with everything left or put back as it was, [ErrNoParent] and
 // [ErrReadOnly] are as for [Root.Put].
 func (r *Root) Remove(p folder.Path, before folder.Local) error {
+	if before.Value.Kind == folder.Dir {
+		defer r.forget()
+	}
 	return r.at("remove", p, func(at slot) error {
 		switch before.Value.Kind {
 		case folder.Absent:
@@ -115,6 +118,7 @@ func (r *Root) removeFile(w *work, at slot, before folder.Local) error {
 // taken, [ErrNoParent] when the parent of either is missing, [ErrReadOnly].
 func (r *Root) Rename(from, to folder.Path, before folder.Local) (Placed, error) {
 	var out Placed
+	defer r.forget()
 	err := r.atAll("rename", func(s []slot) (err error) {
 		out.Local, err = r.move(s[0], s[1], before)
 		return err

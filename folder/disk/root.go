@@ -37,6 +37,7 @@ type Root struct {
 	path     string
 	readOnly bool
 	keep     atomic.Int64 // versions of each path
+	near     nearDir      // the directory reached last
 	noClone  atomic.Bool  // this file system shares no blocks
 	force    sync.Mutex   // held while a read-only directory is opened up
 	crude    bool         // in tests: as on a file system without RENAME_NOREPLACE and RENAME_EXCHANGE
@@ -83,6 +84,7 @@ func openError(path string, err error) error {
 // put nor discarded stay behind until the next [Root.PrepareReserved].
 func (r *Root) Close() error {
 	r.prune(1)
+	r.forget()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	open := append(r.stale, r.dir)
