@@ -19,8 +19,9 @@
 //     are as recorded is unchanged: one lstat, no read. Of a directory mode and
 //     modification time count, of a symlink all but the mode.
 //   - Stamps prove that only if no later write could have left the same ones.
-//     An entry read within one tick of its stamps is marked Racy, and a Racy
-//     one is read again (F32). Shared memory mappings evade even that (F34):
+//     The tick of a fine clock is waited out before the read; an entry read
+//     within that of a coarse one is marked Racy, and a Racy one is read again
+//     (F32). Shared memory mappings evade even that (F34):
 //     Verify reads everything.
 //   - What is read is reported only if the stat before and after are equal,
 //     both of the file and of the name that led to it (F35).

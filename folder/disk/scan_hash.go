@@ -66,31 +66,56 @@ func (w *worker) run() {
 
 // look finds out what it holds; its error becomes a Problem.
 func (w *worker) look(it *item) error {
-	for try := range readTries {
+	err := error(ErrChanging)
+	for try := 0; try < readTries && errors.Is(err, ErrChanging); try++ {
 		if err := w.q.sleep(try); err != nil {
 			return err
 		}
-		now := time.Now().UnixNano()
-		v, before, err := w.read(it)
-		if err == nil {
-			var after info
-			if after, err = it.lv.d.stat(it.name); err == nil && after != before {
-				err = ErrChanging
-			}
-		}
-		switch {
-		case err == nil:
-			it.found.After = folder.Local{Value: v, Stat: folder.Stat{
-				Inode: before.Inode, CTime: before.CTime, Racy: racy(before, now)}}
-			b := it.found.Before
-			it.same = folder.SameOnDisk(b.Value, v) && b.Stat == it.found.After.Stat
-			return nil
-		case errors.Is(err, ErrChanging):
-			continue
-		}
+		err = w.tryLook(it)
+	}
+	if err != nil && !errors.Is(err, ErrChanging) {
 		return w.replaced(it, err)
 	}
-	return ErrChanging
+	return err
+}
+
+// tryLook reads the entry once; [ErrChanging] if what it read may be a mixture.
+func (w *worker) tryLook(it *item) error {
+	in, err := it.lv.d.stat(it.name)
+	if err != nil {
+		return err
+	}
+	if err := w.outwait(in); err != nil {
+		return err
+	}
+	now := time.Now().UnixNano()
+	v, before, err := w.read(it)
+	if err != nil {
+		return err
+	}
+	after, err := it.lv.d.stat(it.name)
+	if err != nil {
+		return err
+	}
+	if after != before || (before != in && racy(before, now)) {
+		return ErrChanging
+	}
+	it.found.After = folder.Local{Value: v, Stat: folder.Stat{
+		Inode: before.Inode, CTime: before.CTime, Racy: racy(before, now)}}
+	b := it.found.Before
+	it.same = folder.SameOnDisk(b.Value, v) && b.Stat == it.found.After.Stat
+	return nil
+}
+
+// outwait lets the tick of a fine clock pass in which the entry was last
+// written: only then does a write during the read show in the stat. A live
+// change has come to rest for longer before its hint is sent.
+func (w *worker) outwait(in info) error {
+	age := time.Duration(time.Now().UnixNano() - max(in.MTime, in.CTime))
+	if age < 0 || age > fineTick {
+		return nil
+	}
+	return w.q.pause(fineTick - age + time.Microsecond)
 }
 
 // replaced tells why an entry that was just there could not be read.
@@ -172,7 +197,11 @@ func (q *queue) sleep(n int) error {
 	if n == 0 {
 		return q.ctx.Err()
 	}
-	t := time.NewTimer(readPause << (2 * (n - 1)))
+	return q.pause(readPause << (2 * (n - 1)))
+}
+
+func (q *queue) pause(d time.Duration) error {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
