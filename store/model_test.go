@@ -329,4 +329,4 @@ func (n *node) reborn(how string) error {
 	return n.open()
 }
 
-func (w *world) tail() string { return strings.Join(w.trace[max(len(w.trace)-400, 0):], "\n") }
+func (w *world) tail() string { return strings.Join(w.trace[max(len(w.trace)-2000, 0):], "\n") }
