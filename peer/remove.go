@@ -12,25 +12,19 @@ import (
 // remove takes away what the map says is gone: files first, then directories
 // from the deepest up, and last the implicit ones that have become empty.
 func (r *round) remove() error {
-	var dirs []folder.Path
-	above := make(map[folder.Path]bool)
-	for _, p := range r.f.hollow.all() {
-		above[p] = true
-		r.f.hollow.drop(p)
+	dirs, above, err := r.doomed()
+	if err != nil {
+		return err
 	}
 	for _, p := range r.removals {
 		if r.ctx.Err() != nil {
 			return nil
 		}
 		rec, err := r.removable(p)
-		if err != nil || rec == nil {
-			if err != nil {
-				return err
-			}
-			continue
+		if err != nil {
+			return err
 		}
-		if rec.Local.Value.Kind == folder.Dir {
-			dirs = append(dirs, p)
+		if rec == nil || rec.Local.Value.Kind == folder.Dir {
 			continue
 		}
 		if err := r.removeOne(rec); err != nil {
@@ -54,6 +48,41 @@ func (r *round) remove() error {
 		return err
 	}
 	return r.removeHollow(above)
+}
+
+// doomed returns the directories to be removed, and those that may be hollow.
+// The former count as implicit from here on: emptying them moves their time,
+// which a crash in the middle must not turn into a user's change.
+func (r *round) doomed() (dirs []folder.Path, above map[folder.Path]bool, err error) {
+	above = make(map[folder.Path]bool)
+	for _, p := range r.f.hollow.all() {
+		above[p] = true
+		r.f.hollow.drop(p)
+	}
+	for _, p := range r.removals {
+		rec, err := r.removable(p)
+		if err != nil {
+			return nil, nil, err
+		}
+		if rec == nil || rec.Local.Value.Kind != folder.Dir {
+			continue
+		}
+		dirs = append(dirs, p)
+		if err := r.unmake(rec); err != nil {
+			return nil, nil, err
+		}
+	}
+	return dirs, above, r.place.finish()
+}
+
+// unmake makes a directory on disk an implicit one.
+func (r *round) unmake(rec *store.Record) error {
+	if rec.Local.Implicit {
+		return nil
+	}
+	after := rec.Local
+	after.Dot, after.Implicit = folder.Dot{}, true
+	return r.place.add([]store.Change{{Path: rec.Path, Before: rec.Local, After: after, Applied: true}}, "")
 }
 
 // removable reads p again and returns its record if it is still to be removed.
@@ -81,22 +110,20 @@ func (r *round) removeOne(rec *store.Record) error {
 	f := r.f
 	f.touched.add(rec.Path.Dir())
 	err := f.root.Remove(rec.Path, rec.Local)
-	after := folder.Local{}
 	switch {
 	case errors.Is(err, disk.ErrNotEmpty):
 		// Something lives in it, or is ignored there: it stays for that alone.
-		after = rec.Local
-		after.Dot, after.Implicit = folder.Dot{}, true
 		if rec.Register.Live() {
 			return r.failed(rec.Path, errDirHolds)
 		}
+		return r.unmake(rec)
 	case err != nil:
 		return r.failed(rec.Path, err)
 	default:
 		r.did++
 		f.counts.deleted.Add(1)
 	}
-	return r.place.add([]store.Change{{Path: rec.Path, Before: rec.Local, After: after, Applied: true}}, "")
+	return r.place.add([]store.Change{{Path: rec.Path, Before: rec.Local, Applied: true}}, "")
 }
 
 var errDirHolds = errors.New("the directory holds entries that are not synced; move them away")
@@ -159,29 +186,10 @@ func (r *round) settleDirs() error {
 		if p == "" {
 			continue
 		}
-		rec, err := f.store.Record(p)
-		if err != nil {
+		if settled, err := r.settleDir(p); err != nil {
 			return err
-		}
-		res := rec.Register.Resolve()
-		if rec.Local.Value.Kind != folder.Dir || res.Value.Kind != folder.Dir {
-			continue
-		}
-		placed, err := f.root.SetMeta(p, res.Value, rec.Local)
-		if err != nil {
-			if err := r.failed(p, err); err != nil {
-				return err
-			}
-			continue
-		}
-		after := placed.Local
-		after.Dot, after.Value, after.Implicit = res.Winner.Dot, asPlaced(res.Value, placed), false
-		if after == rec.Local {
-			continue
-		}
-		r.place.meta()
-		if err := r.place.add([]store.Change{{Path: p, Before: rec.Local, After: after, Applied: true}}, ""); err != nil {
-			return err
+		} else if !settled {
+			dirs = slices.DeleteFunc(slices.Clone(dirs), func(d folder.Path) bool { return d == p })
 		}
 	}
 	if err := r.place.finish(); err != nil {
@@ -191,4 +199,32 @@ func (r *round) settleDirs() error {
 		f.touched.drop(p)
 	}
 	return nil
+}
+
+// settleDir reports false if p is to be something else than a directory, but is
+// still one: then what we did in it must go on being no change of a user's.
+func (r *round) settleDir(p folder.Path) (bool, error) {
+	f := r.f
+	rec, err := f.store.Record(p)
+	if err != nil {
+		return false, err
+	}
+	if rec.Local.Value.Kind != folder.Dir {
+		return true, nil
+	}
+	res := rec.Register.Resolve()
+	if res.Value.Kind != folder.Dir {
+		return rec.Local.Implicit, nil
+	}
+	placed, err := f.root.SetMeta(p, res.Value, rec.Local)
+	if err != nil {
+		return true, r.failed(p, err)
+	}
+	after := placed.Local
+	after.Dot, after.Value, after.Implicit = res.Winner.Dot, res.Value, false
+	if after == rec.Local {
+		return true, nil
+	}
+	r.place.meta()
+	return true, r.place.add([]store.Change{{Path: p, Before: rec.Local, After: after, Applied: true}}, "")
 }

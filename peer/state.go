@@ -214,17 +214,29 @@ func (k *parking) hope() {
 	}
 }
 
-// next is when the first parked path is due; false if none is parked.
-func (k *parking) next() (time.Time, bool) {
+// next is when the first path is due that was not at time began; false if
+// there is none. Of those due then the last round has made what it could.
+func (k *parking) next(began time.Time) (t time.Time, ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	var t time.Time
 	for _, e := range k.m {
-		if t.IsZero() || e.until.Before(t) {
-			t = e.until
+		if e.until.After(began) && (!ok || e.until.Before(t)) {
+			t, ok = e.until, true
 		}
 	}
-	return t, len(k.m) > 0
+	return t, ok
+}
+
+// sweep forgets the paths that were due when a whole round began, and that it
+// neither placed nor parked again: nobody wants them any more.
+func (k *parking) sweep(began time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for p, e := range k.m {
+		if e.until.Before(began) {
+			delete(k.m, p)
+		}
+	}
 }
 
 // counters are the run's figures.

@@ -32,24 +32,23 @@ func (f *Folder) syncLoop(ctx context.Context) error {
 		return nil
 	}
 	for ctx.Err() == nil {
+		began := time.Now()
 		more, err := f.syncRound(ctx)
 		if err != nil {
 			return err
 		}
-		if more {
-			continue
-		}
-		if err := f.awaitWork(ctx); err != nil {
-			return err
+		if !more {
+			f.awaitWork(ctx, began)
 		}
 	}
 	return nil
 }
 
-// awaitWork blocks until the syncer is woken or a parked path is due.
-func (f *Folder) awaitWork(ctx context.Context) error {
+// awaitWork blocks until the syncer is woken or a parked path is due that was
+// not when the last round began.
+func (f *Folder) awaitWork(ctx context.Context, began time.Time) {
 	var due <-chan time.Time
-	if at, ok := f.parked.next(); ok {
+	if at, ok := f.parked.next(began); ok {
 		t := time.NewTimer(max(time.Until(at), 10*time.Millisecond))
 		defer t.Stop()
 		due = t.C
@@ -59,7 +58,6 @@ func (f *Folder) awaitWork(ctx context.Context) error {
 	case <-f.wake:
 	case <-due:
 	}
-	return nil
 }
 
 // round is one pass over the wanted paths.
@@ -79,7 +77,12 @@ type round struct {
 // syncRound handles every wanted path once and reports whether something was
 // done, so that another round may find more.
 func (f *Folder) syncRound(ctx context.Context) (more bool, err error) {
-	if f.store.Want().Entries == 0 && !f.hollow.any() || !isClosed(f.scanned) {
+	if !isClosed(f.scanned) {
+		return false, nil
+	}
+	began := time.Now()
+	if f.store.Want().Entries == 0 && !f.hollow.any() {
+		f.parked.sweep(began)
 		return false, nil
 	}
 	ready, extras := f.ready()
@@ -113,6 +116,7 @@ func (f *Folder) syncRound(ctx context.Context) (more bool, err error) {
 	f.mu.Lock()
 	f.ignored = r.ignored
 	f.mu.Unlock()
+	f.parked.sweep(began)
 	f.changed()
 	return r.did+int(r.place.placed.Load()) > 0, nil
 }
@@ -262,7 +266,7 @@ func (r *round) dirInTheWay(rec *store.Record) error {
 	}
 	if live {
 		r.f.parked.park(rec.Path, "")
-		return nil
+		return r.unmake(rec)
 	}
 	r.removals = append(r.removals, rec.Path)
 	return nil
