@@ -19,7 +19,9 @@ var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPad
 // modification time and the first width base32 characters of its content hash
 // (of the target's SHA-256, if a symlink). It depends on nothing else, so every
 // replica that resolves the conflict makes the same file. A name that would be
-// too long gives up the end of its stem, never its extension's.
+// too long, or make the path so, gives up the end of its stem, never its
+// extension's. In a directory so deep that even this is not enough the result
+// exceeds [MaxPath]; [ParsePath] tells, and the loser must stay where it is.
 func ConflictName(p Path, v Value, width int) Path {
 	digest := v.Digest
 	if v.Kind == Symlink {
@@ -36,21 +38,25 @@ func ConflictName(p Path, v Value, width int) Path {
 	if len(tag)+len(ext) >= MaxName {
 		stem, ext = stem+ext, ""
 	}
-	if over := len(stem) + len(tag) + len(ext) - MaxName; over > 0 {
-		stem = cut(stem, len(stem)-over)
+	room := min(MaxName, MaxPath-len(p)+len(p.Base())) - len(tag) - len(ext)
+	if len(stem) > room {
+		stem = cut(stem, max(room, 0))
 	}
 	return p.Dir().Join(stem + tag + ext)
 }
 
-// stamp formats ns for a name; years that need more than four digits are clamped.
+// stamp formats ns for a name; an int64 of them ends before the year 2263.
 func stamp(ns int64) string {
 	return time.Unix(0, ns).UTC().Format("20060102-150405")
 }
 
-// cut shortens s to at most n bytes without splitting a UTF-8 sequence.
+// cut shortens s to at most n bytes without splitting a UTF-8 sequence. What is
+// not UTF-8 is cut anywhere.
 func cut(s string, n int) string {
-	for n > 0 && n < len(s) && !utf8.RuneStart(s[n]) {
-		n--
+	for m := n; m > 0 && n-m < utf8.UTFMax; m-- {
+		if utf8.RuneStart(s[m]) {
+			return s[:m]
+		}
 	}
 	return s[:n]
 }
