@@ -175,7 +175,7 @@ func (f *Folder) attach(l *authLink) (*session, error) {
 func (f *Folder) admit(s *session) (*session, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.group == nil || f.ctx.Err() != nil {
+	if f.group == nil || f.closing || f.ctx.Err() != nil {
 		return nil, context.Canceled
 	}
 	if n := f.quarantined(s.id); n > 0 {

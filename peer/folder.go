@@ -57,6 +57,7 @@ type Folder struct {
 
 	mu       sync.Mutex
 	err      error
+	closing  bool // run is coming to its end
 	state    string
 	sessions map[store.NodeID]*session
 	problems map[folder.Path]string
@@ -69,6 +70,7 @@ type Folder struct {
 	synced   bool             // as last told
 	ignored  store.Want       // wanted paths that are ignored here
 	bad      map[store.NodeID][]time.Time
+	queues   map[store.NodeID]queueFigure
 }
 
 func openFolder(n *Node, fc FolderConfig) (f *Folder, err error) {
@@ -93,6 +95,7 @@ func openFolder(n *Node, fc FolderConfig) (f *Folder, err error) {
 		wrong:    make(map[string]error),
 		change:   make(chan struct{}),
 		bad:      make(map[store.NodeID][]time.Time),
+		queues:   make(map[store.NodeID]queueFigure),
 	}
 	f.ctx, f.cancel = context.WithCancelCause(context.Background())
 	if err := f.open(); err != nil {
@@ -289,7 +292,7 @@ func (f *Folder) run(ctx context.Context) {
 		<-gctx.Done()
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.group = nil // from here on no session can join
+		f.closing = true // from here on no session can join
 		return nil
 	})
 	group.Wait()

@@ -169,7 +169,7 @@ func (f *Folder) peerStatus() []PeerStatus {
 			Name: p.Name, Node: fmt.Sprintf("%x", p.ID[:]), Address: p.Address,
 			Connected: s != nil, LastSeen: p.LastSeen.UTC(),
 		}
-		q, err := f.store.Queued(p.ID, queueCount)
+		q, err := f.queued(p.ID)
 		if err != nil {
 			continue
 		}
@@ -179,6 +179,33 @@ func (f *Folder) peerStatus() []PeerStatus {
 		out = append(out, ps)
 	}
 	return out
+}
+
+// queueFigure is what stood in a peer's queue, when, and what counting cost.
+type queueFigure struct {
+	at   time.Time
+	cost time.Duration
+	want store.Want
+}
+
+// queued counts what a peer has not confirmed. A long queue is not counted
+// afresh each time: at most a twentieth of the time goes into it.
+func (f *Folder) queued(id store.NodeID) (store.Want, error) {
+	f.mu.Lock()
+	last, ok := f.queues[id]
+	f.mu.Unlock()
+	if ok && time.Since(last.at) < 20*last.cost {
+		return last.want, nil
+	}
+	start := time.Now()
+	w, err := f.store.Queued(id, queueCount)
+	if err != nil {
+		return w, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.queues[id] = queueFigure{at: time.Now(), cost: time.Since(start), want: w}
+	return w, nil
 }
 
 // Missing says in a sentence what keeps the folder from being in sync with at
