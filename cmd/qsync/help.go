@@ -9,11 +9,11 @@ import (
 
 const mainHelp = `qsync keeps directories equal, on one machine and across a network.
 
-  qsync photos /mnt/backup/photos          make the copy like photos, and keep it so
+  qsync photos /mnt/copy/photos            make the copy like photos, keep it so
   qsync -b work /media/stick/work          both ways
   qsync share docs                         print a sync ID and serve docs
   qsync join - docs --remote laptop        on the other device; paste the ID
-  qsync photos - --remote nas --id-file F  one way, to the peer that has the ID in F
+  qsync photos - --remote nas --id-file F  one way, to nas, with the ID in F
 
 Commands
   SRC DST           keep DST like SRC; on another machine with --remote HOST
@@ -25,10 +25,10 @@ Commands
   folders           what this home knows; forget DIR takes one out
   version           of this program
 
-Flags of SRC DST: -b both ways, --once one pass, -n dry run, --remote HOST[:PORT],
---loop-time SECONDS. Everywhere: --home DIR, --json, -v, -q. All flags of a
-command: 'qsync help COMMAND', and of SRC DST: 'qsync help sync'. Each can be set
-by a variable: QSYNC_HOME, QSYNC_LISTEN; the sync ID by QSYNC_ID.
+Flags of SRC DST: -b both ways, --once one pass, -n dry run,
+--loop-time SECONDS, --remote HOST[:PORT]. Everywhere: --home DIR, --json, -v,
+-q. All of them: 'qsync help sync', 'qsync help join'. Variables do the same:
+QSYNC_HOME, QSYNC_LISTEN, …, and QSYNC_ID for the sync ID.
 `
 
 // examples open the help of a command.

@@ -112,5 +112,6 @@ func (p *program) argumentID(args []string) (certs.SyncID, error) {
 	if len(args) == 1 && args[0] == "-" {
 		return p.askID()
 	}
+	p.ui.say("note: every user of this machine can see an ID in an argument; '-', QSYNC_ID and --id-file keep it private")
 	return p.parseID(strings.Join(args, " "))
 }

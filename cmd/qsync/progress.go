@@ -23,6 +23,7 @@ type reading struct {
 	ETA     *int64      // seconds
 	Current string      // path
 	State   string      // of the folder that is least at rest
+	Peers   int         // connected
 	Busy    bool
 	Began   bool // this reading begins a burst
 	Ended   bool // this one ends it
@@ -61,6 +62,11 @@ func (m *meter) read(folders []peer.FolderStatus, pair bool) (r reading) {
 		if f.Current != "" {
 			r.Current = f.Current
 		}
+		for _, p := range f.Peers {
+			if p.Connected {
+				r.Peers++
+			}
+		}
 		if r.State == "idle" || f.State == "stopped" {
 			r.State = f.State
 		}
@@ -97,7 +103,7 @@ func queued(f peer.FolderStatus) (most peer.Amount) {
 // line is the reading as one line of at most width columns.
 func (r reading) line(width int) string {
 	if !r.Busy {
-		return shorten(r.State, width)
+		return shorten(r.rest(), width)
 	}
 	text := fmt.Sprintf("%3d%%  %s of %s", r.percent(), size(r.Total.Bytes-r.Left.Bytes), size(r.Total.Bytes))
 	if r.Total.Bytes == 0 {
@@ -113,6 +119,17 @@ func (r reading) line(width int) string {
 		text += "  " + shorten(quote(r.Current), left)
 	}
 	return shorten(text, width)
+}
+
+// rest says how it is when nothing moves.
+func (r reading) rest() string {
+	switch {
+	case r.State != "idle":
+		return r.State
+	case r.Peers == 0:
+		return "waiting for a peer"
+	}
+	return "in sync with " + plural(int64(r.Peers), "peer", "peers")
 }
 
 // clock is a span of time as M:SS or H:MM:SS; over 99 hours it is not worth a figure.

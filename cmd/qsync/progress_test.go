@@ -75,8 +75,14 @@ func TestProgressLine(t *testing.T) {
 	if got := r.line(100); !strings.HasPrefix(got, " 25%  1 of 4 entries") {
 		t.Errorf("without bytes: %q", got)
 	}
-	if got := (reading{State: "idle"}).line(80); got != "idle" {
-		t.Errorf("at rest: %q", got)
+	for want, r := range map[string]reading{
+		"scanning":            {State: "scanning"},
+		"waiting for a peer":  {State: "idle"},
+		"in sync with 1 peer": {State: "idle", Peers: 1},
+	} {
+		if got := r.line(80); got != want {
+			t.Errorf("at rest: %q, want %q", got, want)
+		}
 	}
 }
 

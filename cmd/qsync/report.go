@@ -166,7 +166,9 @@ type progressJSON struct {
 
 // look reads the meter once and returns when to look again.
 func (r *reporter) look(s *session) time.Duration {
+	began := time.Now()
 	st := s.node.Status()
+	cost := time.Since(began)
 	s.settleModes()
 	if r.p.ui.quiet && !r.p.flags.JSON {
 		return lookEvery
@@ -181,14 +183,18 @@ func (r *reporter) look(s *session) time.Duration {
 	case r.p.ui.terminal:
 		r.p.ui.progress(now.line(r.p.ui.width() - 1))
 		if now.Busy {
-			return drawEvery
+			return sparing(drawEvery, cost)
 		}
 	case now.Busy && (now.Began || time.Since(r.spoken) >= plainEvery):
 		r.p.ui.printf("%s", strings.TrimSpace(now.line(200)))
 		r.spoken = time.Now()
 	}
-	return lookEvery
+	return sparing(lookEvery, cost)
 }
+
+// sparing is how long to wait before a look that takes so long: looking must
+// not take more than a twentieth of the time, whatever there is to count.
+func sparing(every, cost time.Duration) time.Duration { return max(every, 20*cost) }
 
 // settleModes remembers what a folder that was joined turned out to be.
 func (s *session) settleModes() {

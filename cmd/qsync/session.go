@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"qsync/certs"
 	"qsync/peer"
 )
 
@@ -69,7 +70,7 @@ func (p *program) startSession(f *syncFlags, network, dry bool) (s *session, err
 	}
 	s.report = newReporter(p)
 	cfg := peer.Config{
-		Name: name, Version: version, Device: s.identity.device, Machine: s.identity.machine,
+		Name: certs.CleanName(name), Version: version, Device: s.identity.device, Machine: s.identity.machine,
 		ResetKey: s.identity.reset, Log: s.log, Events: s.report.event,
 	}
 	if network {

@@ -10,9 +10,9 @@ import (
 
 // announcement is what share and join print when they are ready.
 type announcement struct {
-	id   certs.SyncID
-	show bool // the ID and its words too
-	qr   bool
+	id   certs.SyncID // zero: not to be told
+	show bool         // in text too, with its words
+	qr   bool         // and as a QR code though this is no terminal
 }
 
 // readyJSON is the first line of --json.
@@ -26,34 +26,38 @@ type readyJSON struct {
 	Mode   string   `json:"mode"`
 }
 
-// announce prints what a person needs to bring in another device.
+// announce says that the node is up: with the ID what a person needs to bring in
+// another device, else just where it is.
 func (s *session) announce(m *managed, a announcement) error {
 	st := s.status()
 	if s.p.flags.JSON {
-		return s.p.printJSON(readyJSON{
-			Event: "ready", ID: a.id.Hex(), Folder: m.entry.Dir, Node: st.Node, Name: st.Name,
-			Listen: st.Listen, Mode: m.entry.Mode,
-		})
+		r := readyJSON{Event: "ready", Folder: m.entry.Dir, Node: st.Node, Name: st.Name, Listen: st.Listen, Mode: m.entry.Mode}
+		if a.id != (certs.SyncID{}) {
+			r.ID = a.id.Hex()
+		}
+		return s.p.printJSON(r)
+	}
+	if !a.show {
+		if len(st.Listen) > 0 {
+			s.p.ui.say("folder     %s (%s), listening on %s", quote(m.entry.Dir), m.entry.Mode, strings.Join(st.Listen, " "))
+		}
+		return nil
 	}
 	var b strings.Builder
-	if a.show {
-		fmt.Fprintf(&b, "sync ID   %s\n", a.id.Hex())
-		fmt.Fprintf(&b, "words     %s\n", a.id.Words())
-		if _, isTerminal := terminalOf(s.p.out); isTerminal || a.qr {
-			code, err := s.p.qrCode(a.id)
-			if err != nil {
-				return err
-			}
-			b.WriteString(code)
+	fmt.Fprintf(&b, "sync ID   %s\n", a.id.Hex())
+	fmt.Fprintf(&b, "words     %s\n", a.id.Words())
+	if _, isTerminal := terminalOf(s.p.out); isTerminal || a.qr {
+		code, err := s.p.qrCode(a.id)
+		if err != nil {
+			return err
 		}
+		b.WriteString(code)
 	}
 	fmt.Fprintf(&b, "folder    %s\n", quote(m.entry.Dir))
 	for i, addr := range st.Listen {
 		fmt.Fprintf(&b, "%-9s %s\n", []string{"listening", ""}[min(i, 1)], addr)
 	}
-	if a.show {
-		b.WriteString("on the other device\n          qsync join - DIR        and paste the ID\n")
-	}
+	b.WriteString("on the other device\n          qsync join - DIR        and paste the ID\n")
 	return s.p.print(b.String())
 }
 

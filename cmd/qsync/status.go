@@ -100,10 +100,10 @@ func (p *program) showStatus(h home, dir string) error {
 // page is text of at most statusWidth columns.
 type page struct{ strings.Builder }
 
-// row prints a label and what belongs to it, wrapped below itself.
+// row prints a label and what belongs to it, cleaned and wrapped below itself.
 func (t *page) row(indent int, label, text string) {
 	room := statusWidth - indent - 10
-	for i, line := range wrap(text, room) {
+	for i, line := range wrap(clean(text), room) {
 		if i > 0 {
 			label = ""
 		}
@@ -139,10 +139,10 @@ func folderText(t *page, f peer.FolderStatus, now time.Time) {
 	t.name(0, "folder", f.Path, "")
 	t.row(2, f.State, stateText(f))
 	if f.Reason != "" {
-		t.row(2, "reason", clean(f.Reason))
+		t.row(2, "reason", f.Reason)
 	}
 	if f.Note != "" {
-		t.row(2, "note", clean(f.Note))
+		t.row(2, "note", f.Note)
 	}
 	t.row(2, "holds", strings.Join([]string{plural(f.Entries.Files, "file", "files"), plural(f.Entries.Dirs, "directory", "directories"),
 		plural(f.Entries.Symlinks, "symlink", "symlinks"), size(f.Entries.Bytes)}, ", "))
@@ -169,7 +169,7 @@ func folderText(t *page, f peer.FolderStatus, now time.Time) {
 			break
 		}
 		t.name(2, "problem", q.Path, "")
-		t.row(4, "", clean(q.Problem)+remedy(q.Problem))
+		t.row(4, "", q.Problem+remedy(q.Problem))
 	}
 	for i, c := range f.Conflicts {
 		if i == maxListed {
@@ -216,7 +216,7 @@ func anyConnected(f peer.FolderStatus) bool {
 func peerText(p peer.PeerStatus, now time.Time) string {
 	text := "connected"
 	if p.Address != "" {
-		text += " at " + clean(p.Address)
+		text += " at " + p.Address
 	}
 	if !p.Connected {
 		text = "away"

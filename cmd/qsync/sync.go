@@ -275,6 +275,9 @@ func (s *session) addPair(c *syncCmd, dirs [2]string, id certs.SyncID, plan *pla
 		return busy
 	}
 	s.folders = both[:]
+	if !s.dry {
+		s.ready = func() error { return s.announce(both[0], announcement{}) }
+	}
 	return s.remember(true, both[:]...)
 }
 
@@ -387,15 +390,16 @@ func (s *session) reach(ctx context.Context, peers int, within time.Duration) er
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- s.inSync(ctx, peers) }()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
+	look := time.NewTimer(lookEvery / 10)
+	defer look.Stop()
 	since := time.Now()
 	for {
 		select {
 		case err := <-done:
 			return err
-		case <-tick.C:
+		case <-look.C:
 		}
+		began := time.Now()
 		if err := s.refused(); err != nil {
 			return err
 		}
@@ -405,6 +409,7 @@ func (s *session) reach(ctx context.Context, peers int, within time.Duration) er
 		if time.Since(since) >= within {
 			return s.unreachable(peers, within)
 		}
+		look.Reset(sparing(lookEvery/10, time.Since(began)))
 	}
 }
 
