@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"qsync/peer"
+)
+
+// reachTime is how long --once tries to reach the peers unless told otherwise.
+const reachTime = 30 * time.Second
+
+// inSync waits until every folder of the session is in sync with that many peers.
+func (s *session) inSync(ctx context.Context, peers int) error {
+	results := make(chan error, len(s.folders))
+	for _, m := range s.folders {
+		go func() { results <- m.Wait(ctx, peers) }()
+	}
+	var first error
+	for range s.folders {
+		if err := <-results; first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// reach is inSync that gives up once fewer than that many peers have been
+// connected for the time within.
+func (s *session) reach(ctx context.Context, peers int, within time.Duration) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- s.inSync(ctx, peers) }()
+	look := time.NewTimer(lookEvery / 10)
+	defer look.Stop()
+	since := time.Now()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-look.C:
+		}
+		began := time.Now()
+		if err := s.refused(); err != nil {
+			return err
+		}
+		if s.connected() >= peers {
+			since = time.Now()
+		}
+		if time.Since(since) >= within {
+			return s.unreachable(peers, within)
+		}
+		look.Reset(sparing(lookEvery/10, time.Since(began)))
+	}
+}
+
+// refused is why a peer that answers will never sync with us: two one-way
+// sources do not stop each other, they only have nothing to do.
+func (s *session) refused() error {
+	for _, m := range s.folders {
+		if reason := m.Status().Reason; strings.Contains(reason, peer.ErrSources.Error()) {
+			return &sentence{text: reason, kind: peer.ErrSources}
+		}
+	}
+	return nil
+}
+
+func (s *session) connected() int {
+	n := 0
+	for _, m := range s.folders {
+		for _, p := range m.Status().Peers {
+			if p.Connected {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func (s *session) unreachable(peers int, within time.Duration) error {
+	var tried []string
+	for _, m := range s.folders {
+		tried = append(tried, m.entry.Remotes...)
+	}
+	text := fmt.Sprintf("no peer answered within %v; tried %s. Is qsync running there with the same sync ID, and UDP port 2121, or the one given, open?", within, strings.Join(tried, ", "))
+	if n := s.connected(); n > 0 {
+		text = fmt.Sprintf("only %d of %d peers answered within %v; tried %s. %s", n, peers, within, strings.Join(tried, ", "), s.folders[0].Missing(peers))
+	}
+	return &sentence{text: text, kind: peer.ErrUnreachable}
+}
