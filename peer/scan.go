@@ -17,7 +17,9 @@ import (
 const (
 	scanBatch = 2000
 	scanDelay = 200 * time.Millisecond
-	hintDelay = 10 * time.Millisecond // for a burst of hints to come together
+	hintDelay = 2 * time.Millisecond // the watcher has gathered a burst already
+	racyWait  = 3 * time.Second      // until stamps of a coarse clock have moved on
+	busyWait  = 5 * time.Second      // before a file that is being written is read again
 )
 
 // scanLoop looks at everything first, then at what hints point to, and at
@@ -104,7 +106,7 @@ func (f *Folder) watch(ctx context.Context) (Watcher, error) {
 }
 
 func (f *Folder) hint(h disk.Hint) {
-	if h.Lost {
+	if h.Lost || h.Path == "" && h.Deep {
 		f.look.addAll()
 		return
 	}
@@ -140,7 +142,7 @@ func (f *Folder) scanHints(ctx context.Context, hints <-chan disk.Hint) error {
 	for _, l := range looks {
 		if f.placing.has(l.path) {
 			// Our own doing, on its way into the map; look when it is there.
-			time.AfterFunc(placeIdle, func() { f.look.add(l.path, l.deep) })
+			f.lookLater(l.path, l.deep, placeIdle)
 			continue
 		}
 		if err := s.glance(l); err != nil {
@@ -228,7 +230,7 @@ func (s *scan) one(under folder.Path, shallow bool) error {
 	if s.whole {
 		f.clearProblems()
 	}
-	_, err := f.root.Scan(s.ctx, disk.ScanOptions{
+	stats, err := f.root.Scan(s.ctx, disk.ScanOptions{
 		Under:   under,
 		Shallow: shallow,
 		Known:   f.known(under, shallow),
@@ -236,12 +238,33 @@ func (s *scan) one(under folder.Path, shallow bool) error {
 		Touched: f.touched.has,
 		Watch:   f.diskWatcher(),
 		Found:   s.found,
-		Problem: func(p disk.Problem) { f.problem(p.Path, p.Err) },
+		Problem: s.problem,
 	})
 	if errors.Is(err, disk.ErrRootGone) {
 		return fmt.Errorf("%w: %w", ErrRoot, err)
 	}
+	if stats.Racy > 0 && !f.cfg.Once {
+		f.lookLater(under, !shallow, racyWait)
+	}
 	return err
+}
+
+// problem notes what cannot be synced. A file that somebody is writing is no
+// more than looked at again a little later.
+func (s *scan) problem(p disk.Problem) {
+	s.f.problem(p.Path, p.Err)
+	if errors.Is(p.Err, disk.ErrChanging) && !s.f.cfg.Once {
+		s.f.lookLater(p.Path, false, busyWait)
+	}
+}
+
+// lookLater hints at a path after a while.
+func (f *Folder) lookLater(p folder.Path, deep bool, wait time.Duration) {
+	time.AfterFunc(wait, func() {
+		if f.ctx.Err() == nil {
+			f.look.add(p, deep)
+		}
+	})
 }
 
 func (f *Folder) diskWatcher() *disk.Watcher {

@@ -68,7 +68,8 @@ type round struct {
 	fetch    *fetcher
 	made     map[folder.Path]bool // directories made, or seen to be there, in this round
 	removals []folder.Path
-	ignore   *folder.Ignore
+	ignore   *folder.Ignore // of the command line
+	rules    dirRules       // of the directory handled last
 	ignored  store.Want
 	extras   bool // entries that the source never had may go
 	did      int
@@ -212,7 +213,11 @@ func (r *round) plan(rec *store.Record) error {
 		return nil
 	}
 	res := rec.Register.Resolve()
-	if r.isIgnored(rec, res) {
+	ignored, err := r.isIgnored(rec, res)
+	if err != nil {
+		return r.failed(rec.Path, err)
+	}
+	if ignored {
 		_, bytes := rec.Wanted()
 		r.ignored.Entries++
 		r.ignored.Bytes += bytes
@@ -243,17 +248,46 @@ func (r *round) plan(rec *store.Record) error {
 }
 
 // isIgnored reports whether this machine ignores the path, or a directory above.
-func (r *round) isIgnored(rec *store.Record, res folder.Resolution) bool {
-	for d := rec.Path.Dir(); d != ""; d = d.Dir() {
-		if r.ignore.Match(d, true) {
-			return true
+// Ignored paths are neither fetched nor removed here.
+func (r *round) isIgnored(rec *store.Record, res folder.Resolution) (bool, error) {
+	dir := rec.Path.Dir()
+	if dir != r.rules.dir || r.rules.ignore == nil {
+		above, err := r.f.rulesAt(r.ignore, dir)
+		if err != nil {
+			return false, err
 		}
+		r.rules = above
+	}
+	if r.rules.all {
+		return true, nil
 	}
 	kind := res.Value.Kind
 	if kind == folder.Absent {
 		kind = rec.Local.Value.Kind
 	}
-	return r.ignore.Match(rec.Path, kind == folder.Dir)
+	return r.rules.ignore.Match(rec.Path, kind == folder.Dir), nil
+}
+
+// dirRules are the ignore rules in force in one directory.
+type dirRules struct {
+	dir    folder.Path
+	ignore *folder.Ignore
+	all    bool // the directory itself is ignored
+}
+
+// rulesAt finds the rules for the entries of dir: those of the command line and
+// of every .syncignore on the way. A rule speaks only of what is below its
+// file, so those of the deepest directory decide about the ones above as well.
+func (f *Folder) rulesAt(base *folder.Ignore, dir folder.Path) (dirRules, error) {
+	rules := dirRules{dir: dir}
+	var err error
+	if rules.ignore, err = f.root.Ignore(base, dir); err != nil {
+		return rules, err
+	}
+	for d := dir; d != "" && !rules.all; d = d.Dir() {
+		rules.all = rules.ignore.Match(d, true)
+	}
+	return rules, nil
 }
 
 // dirInTheWay handles a directory on disk where something else should be. What
