@@ -406,7 +406,11 @@ func (c *cluster) dump() {
 func brief(v folder.Value) string {
 	switch v.Kind {
 	case folder.File:
-		return fmt.Sprintf("%x %o %d", v.Digest[:3], v.Mode, v.MTime%1e12)
+		s := fmt.Sprintf("%x %o %d", v.Digest[:3], v.Mode, v.MTime%1e12)
+		if v.Base.Content != 0 {
+			s += fmt.Sprintf(" after %x %o", v.Base.Content>>40, v.Base.Mode)
+		}
+		return s
 	case folder.Dir:
 		return fmt.Sprintf("dir %o %d", v.Mode, v.MTime%1e12)
 	case folder.Symlink:

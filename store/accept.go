@@ -37,6 +37,9 @@ func (s *Store) Accept(peer NodeID, b Batch) (int, error) {
 			}
 		}
 		p.advance(b)
+		if p.OurEpoch == t.meta.Epoch && p.knew != 0 {
+			p.Sure, p.SureOwn = p.knew, p.knewOwn
+		}
 		if b.Complete {
 			if err := t.adopt(&p, b); err != nil {
 				return err
@@ -229,6 +232,9 @@ func (t *txn) join(e Entry, f folder.Context, from uint64, gap bool) (bool, erro
 		echo = 0
 	}
 	if r.Register.Live() && r.Local.Value.Kind != folder.Absent {
+		if old.Register.Live() && old.Register.Resolve().Value.Mode != r.Register.Resolve().Value.Mode {
+			r.Local.Dot = folder.Dot{} // the same write asks for another mode than the one put there
+		}
 		if sib, ok := showing(r.Register, r.Local.Value, r.Local.Dot); ok {
 			r.Local.Dot, r.Local.Implicit = sib.Dot, false
 			r.Local.Value = asOnDisk(sib.Value, r.Local.Value)
