@@ -151,7 +151,7 @@ func (w *world) adopt(r *replica, f Context, snap bool) {
 	if r.ctx.CoversAll(f) {
 		return
 	}
-	w.changes++
+	w.touch(r)
 	r.ctx = r.ctx.Merge(f)
 	if snap && !w.rules.noRaise {
 		r.head++
@@ -189,7 +189,7 @@ func (w *world) join(r *replica, from, i int, reg Register, b *batch, gap bool) 
 	}
 	sibs := sameDots(now, row.reg)
 	row.reg = now
-	w.changes++
+	w.touch(r)
 	if gap && sibs {
 		return
 	}

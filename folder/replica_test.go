@@ -8,7 +8,7 @@ func (w *world) scan(r *replica, i int) {
 	if SameOnDisk(now, seen.Value) {
 		return
 	}
-	w.changes++
+	w.touch(r)
 	if now.Kind == Absent {
 		before := len(row.reg.Sibs)
 		row.reg = w.rules.remove(row.reg, seen).Trim(r.ctx)
@@ -74,10 +74,13 @@ func (w *world) journal(r *replica, i, from int) {
 	r.head++
 	row := &r.rows[i]
 	row.known, row.pos, row.from = true, r.head, from
-	w.changes++
+	w.touch(r)
 }
 
 func (w *world) scanAll(r *replica) {
+	if r.settled == r.version {
+		return
+	}
 	for k := 0; k < len(w.order); k++ {
 		w.scan(r, w.order[k])
 	}
@@ -104,11 +107,18 @@ func (w *world) apply(r *replica, i int) {
 }
 
 func (w *world) applyAll(r *replica) {
+	if r.settled == r.version {
+		return
+	}
+	before := r.version
 	for k := 0; k < len(w.order); k++ {
 		w.apply(r, w.order[k])
 	}
 	for k := len(w.order) - 1; k >= 0; k-- {
 		w.apply(r, w.order[k])
+	}
+	if r.version == before {
+		r.settled = before
 	}
 }
 
@@ -144,7 +154,7 @@ func (w *world) settle(r *replica, i int) {
 	if SameOnDisk(have, want.Value) {
 		if row.local != want {
 			row.local = want
-			w.changes++
+			w.touch(r)
 		}
 		return
 	}
@@ -247,7 +257,7 @@ func (w *world) collect(r *replica) {
 			r.horizon = max(r.horizon, row.pos)
 		}
 		*row = rowZero
-		w.changes++
+		w.touch(r)
 		w.log(r, "dropped the tombstone", i)
 	}
 }

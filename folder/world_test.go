@@ -78,6 +78,9 @@ type replica struct {
 	rows    [maxPaths]row
 	disk    [maxPaths]Value
 	peers   [maxReplicas]peer
+
+	version int // counts the changes of this replica
+	settled int // version at which all was seen to be applied
 }
 
 // peer is what a replica knows of another.
@@ -203,6 +206,7 @@ func (w *world) birth(r *replica) {
 	}
 	r.counter, r.ctx, r.head, r.horizon = 0, nil, 0, 0
 	clear(r.rows[:len(w.paths)])
+	r.version++
 	r.peers = [maxReplicas]peer{}
 }
 
@@ -290,9 +294,15 @@ func (w *world) fresh(r *replica, mode uint16) Value {
 // clock is the wall clock of r: skewed, and coarse so that times tie.
 func (w *world) clock(r *replica) int64 { return (w.now/3 + r.skew) * 1e9 }
 
+// touch notes that something of r changed.
+func (w *world) touch(r *replica) {
+	w.changes++
+	r.version++
+}
+
 func (w *world) set(r *replica, i int, v Value) {
 	r.disk[i] = v
-	w.changes++
+	w.touch(r)
 }
 
 // children yields the paths directly below i, or all the entries of the root.
