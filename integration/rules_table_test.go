@@ -1,0 +1,71 @@
+package integration
+
+// floors are the rooms and how high they lie. An arrow only goes down.
+var floors = map[string]int{
+	"folder": 1, "certs": 1,
+	"folder/chunk": 2,
+	"folder/disk":  3, "store": 3, "protocol": 3,
+	"peer":      4,
+	"cmd/qsync": 5, "integration": 5,
+}
+
+// arrows are the imports that a room may have beside the standard library, each
+// with its reason. What is not here is not allowed.
+var arrows = map[string]map[string]string{
+	"folder": {}, // pure: the standard library alone
+	"certs":  {}, // HKDF, HMAC, Ed25519 and TLS are the standard library's
+	"folder/chunk": {
+		"qsync/folder":            "a digest is a noun of the model",
+		"github.com/zeebo/blake3": "the digest",
+	},
+	"folder/disk": {
+		"qsync/folder":       "what a scan finds and what is put in place are the model's values",
+		"qsync/folder/chunk": "a scan digests, a stage verifies",
+		"golang.org/x/sys":   "calls relative to directory descriptors, inotify",
+	},
+	"store": {
+		"qsync/folder":     "it keeps registers and contexts, and joins them by their rules",
+		"go.etcd.io/bbolt": "one file, transactions, readers that do not wait",
+	},
+	"protocol": {
+		"qsync/folder":                      "the index carries registers and contexts, in the model's encoding",
+		"github.com/vmihailenco/msgpack/v5": "lengths and numbers of the wire",
+		"github.com/klauspost/compress":     "zstd for index batches",
+	},
+	"peer": {
+		"qsync/folder":               "paths, values and who wins",
+		"qsync/folder/disk":          "the tree on this machine",
+		"qsync/store":                "what the node knows",
+		"qsync/protocol":             "the messages",
+		"qsync/certs":                "who may talk",
+		"github.com/quic-go/quic-go": "links between machines",
+		"golang.org/x/sync":          "the goroutines of a node end together",
+		"golang.org/x/sys":           "receive offload of UDP",
+		"golang.org/x/net":           "the message type of quic-go's batch reads",
+	},
+	"cmd/qsync": {
+		"qsync/certs":                "sync IDs as people type them",
+		"qsync/folder":               "the kinds of planned entries",
+		"qsync/peer":                 "the node that it runs",
+		"github.com/alecthomas/kong": "the command line",
+		"golang.org/x/term":          "the width of a terminal",
+		"golang.org/x/sys":           "machine-id of systems without a file for it",
+		"rsc.io/qr":                  "the QR code of a sync ID",
+	},
+	"integration": {}, // it sees binaries, not packages
+}
+
+// testArrows are the imports of test files beyond those of their room. A test
+// may also use any room that lies lower.
+var testArrows = map[string]string{
+	"pgregory.net/rapid":                "properties",
+	"github.com/rogpeppe/go-internal":   "command-line tests as scripts",
+	"github.com/quic-go/quic-go":        "its simulated network",
+	"github.com/vmihailenco/msgpack/v5": "frames made by hand",
+	"github.com/klauspost/compress":     "bombs made by hand",
+	"github.com/zeebo/blake3":           "what a digest must be",
+	"go.etcd.io/bbolt":                  "damage done to a map",
+	"golang.org/x/sys":                  "what a test needs of the system",
+	"golang.org/x/net":                  "what a test needs of the network",
+	"golang.org/x/sync":                 "goroutines of a test end together",
+}

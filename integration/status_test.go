@@ -1,0 +1,118 @@
+//go:build unix
+
+package integration
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"strconv"
+	"sync/atomic"
+	"testing"
+)
+
+// status is what `qsync status --json` prints, as far as tests need it. It is
+// written out here, and not the program's own type, because scripts rely on the
+// names.
+type status struct {
+	Nodes []struct {
+		PID     int      `json:"pid"`
+		Name    string   `json:"name"`
+		Listen  []string `json:"listen"`
+		Folders []folderStatus
+	}
+}
+
+type folderStatus struct {
+	Path, Tag, Mode, State, Reason string
+	Entries                        struct{ Files, Dirs, Symlinks, Bytes int64 }
+	Want                           struct{ Entries, Bytes int64 }
+	Problems                       []struct{ Path, Problem string }
+	Conflicts                      []string
+	Peers                          []peerStatus
+	Rate                           struct{ In, Out int64 }
+	Totals                         map[string]int64
+}
+
+type peerStatus struct {
+	Name, Address string
+	Connected     bool
+	Queued        struct{ Entries, Bytes int64 }
+	InSync        bool `json:"in_sync"`
+}
+
+func (m *machine) status() (s status) {
+	m.t.Helper()
+	r := m.must(0, "status", "--json")
+	if err := json.Unmarshal([]byte(r.out), &s); err != nil {
+		m.t.Fatalf("%s: %v in %s", m.name, err, r.out)
+	}
+	return s
+}
+
+// folder is the status of the only folder of a machine; ok is false when no
+// node runs.
+func (m *machine) folder() (f folderStatus, ok bool) {
+	m.t.Helper()
+	for _, n := range m.status().Nodes {
+		for _, f := range n.Folders {
+			return f, true
+		}
+	}
+	return f, false
+}
+
+// settles waits until a machine's folder has so many connected peers and
+// everything is in sync with them, as `qsync wait` tells.
+func (m *machine) settles(peers int) {
+	m.t.Helper()
+	m.eventually(func() error {
+		if _, ok := m.folder(); !ok {
+			return fmt.Errorf("%s: no node is running", m.name)
+		}
+		return nil
+	})
+	m.must(0, "wait", "--peers", strconv.Itoa(peers), "--timeout", patience.String())
+}
+
+// queued waits until the figure of entries queued for a named peer is n.
+func (m *machine) queued(peer string, n int64) {
+	m.t.Helper()
+	m.eventually(func() error {
+		f, _ := m.folder()
+		for _, p := range f.Peers {
+			if p.Name != peer {
+				continue
+			}
+			if p.Queued.Entries != n {
+				return fmt.Errorf("%d entries are queued for %s, want %d", p.Queued.Entries, peer, n)
+			}
+			return nil
+		}
+		return fmt.Errorf("%s knows no peer %s", m.name, peer)
+	})
+}
+
+// ports are handed out from below what systems give to those who ask for any.
+var ports atomic.Int32
+
+// address is a loopback address that nobody uses.
+func address(t *testing.T) string {
+	t.Helper()
+	for range 2000 {
+		port := 21300 + int(ports.Add(1))
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		if c, err := net.ListenPacket("udp", addr); err == nil {
+			_ = c.Close()
+			return addr
+		}
+	}
+	t.Fatal("no free UDP port")
+	return ""
+}
+
+// newID is a fresh sync ID.
+func newID(m *machine) string {
+	m.t.Helper()
+	return m.must(0, "id", "new").out[:64]
+}
