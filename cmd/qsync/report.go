@@ -1,9 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,6 +22,9 @@ type reporter struct {
 	meter  meter
 	spoken time.Time // the last plain progress line
 
+	since    map[string]time.Time // peers connected, of the goroutine that tells alone
+	flapping map[string]bool
+
 	mu       sync.Mutex
 	queue    []peer.Event
 	dropped  int
@@ -35,7 +35,10 @@ type reporter struct {
 }
 
 func newReporter(p *program) *reporter {
-	return &reporter{p: p, more: make(chan struct{}, 1), problems: map[string]string{}}
+	return &reporter{
+		p: p, more: make(chan struct{}, 1), problems: map[string]string{},
+		since: map[string]time.Time{}, flapping: map[string]bool{},
+	}
 }
 
 // ending says that the node is being ended.
@@ -127,11 +130,11 @@ func (r *reporter) tell(e peer.Event) {
 	ui := r.p.ui
 	switch e.Event {
 	case "peer_connected":
-		if !r.pair {
+		if r.worthTelling(e) {
 			ui.say("connected  %s%s", quote(e.Peer), inBrackets(e.Text))
 		}
 	case "peer_lost":
-		if !r.pair && !r.isEnding() {
+		if r.worthTelling(e) && !r.isEnding() {
 			ui.say("lost       %s%s; trying again", quote(e.Peer), inBrackets(e.Text))
 		}
 	case "conflict":
@@ -141,10 +144,27 @@ func (r *reporter) tell(e peer.Event) {
 	case "paused":
 		ui.say("paused     %s", e.Text)
 	case "synced":
+		clear(r.flapping)
 		if !ui.terminal && !r.pair {
 			ui.say("in sync    %s", quote(e.Folder))
 		}
 	}
+}
+
+// shortVisit is a connection that ended before anything came of it.
+const shortVisit = time.Second
+
+// worthTelling reports whether people want to read that a peer comes or goes:
+// not of the other directory of a pair, and once of a peer that comes and goes
+// because the two have nothing to say to each other.
+func (r *reporter) worthTelling(e peer.Event) bool {
+	before := r.flapping[e.Peer]
+	if e.Event == "peer_connected" {
+		r.since[e.Peer] = e.Time
+	} else {
+		r.flapping[e.Peer] = e.Time.Sub(r.since[e.Peer]) < shortVisit
+	}
+	return !r.pair && !before
 }
 
 func inBrackets(text string) string {
@@ -219,65 +239,4 @@ func modeText(m peer.Mode) string {
 		return "the peer is a one-way source, so this side follows it"
 	}
 	return "changes on either side reach the other"
-}
-
-type totalsJSON struct {
-	Event string    `json:"event"`
-	Time  time.Time `json:"time"`
-	peer.Totals
-}
-
-// end prints what the run did. before and after are the node's states around
-// its end; what is still wrong is known before, what was done only after.
-func (r *reporter) end(before, after peer.Status) {
-	t := peer.Totals{}
-	for _, f := range after.Folders {
-		t.Added += f.Totals.Added
-		t.Modified += f.Totals.Modified
-		t.Deleted += f.Totals.Deleted
-		t.Bytes += f.Totals.Bytes
-		t.Sent += f.Totals.Sent
-		t.Announced += f.Totals.Announced
-		t.Conflicts += f.Totals.Conflicts
-	}
-	for _, f := range before.Folders {
-		t.Problems += int64(len(f.Problems))
-	}
-	r.totals = &t
-	r.nameProblems(before)
-	if r.p.flags.JSON {
-		_ = r.p.printJSON(totalsJSON{"totals", time.Now().UTC(), t})
-		return
-	}
-	text := fmt.Sprintf("%d added, %d modified, %d deleted, %s, %s, %s", t.Added, t.Modified, t.Deleted,
-		size(t.Bytes), plural(t.Conflicts, "conflict", "conflicts"), plural(t.Problems, "problem", "problems"))
-	if !r.pair && (t.Announced > 0 || t.Sent > 0) {
-		text += fmt.Sprintf("; %s told to peers, %s sent", plural(t.Announced, "change", "changes"), size(t.Sent))
-	}
-	r.p.ui.say("total      %s", text)
-}
-
-// nameProblems names what no event has named.
-func (r *reporter) nameProblems(st peer.Status) {
-	r.mu.Lock()
-	told := maps.Clone(r.problems)
-	r.mu.Unlock()
-	for _, f := range st.Folders {
-		for _, q := range slices.Clone(f.Problems) {
-			if _, ok := told[q.Path]; !ok && !r.p.flags.JSON {
-				r.p.ui.printf("problem    %s: %s", quote(q.Path), q.Problem)
-			}
-		}
-	}
-}
-
-// outcome is what the exit code of a pass that came to its end is made of.
-func (r *reporter) outcome() error {
-	switch {
-	case r.totals.Problems > 0:
-		return outcome(errPartial)
-	case r.totals.Conflicts > 0:
-		return outcome(errConflicts)
-	}
-	return nil
 }

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"qsync/peer"
+)
+
+func testReporter(flags globals) (r *reporter, out, messages *strings.Builder) {
+	out, messages = &strings.Builder{}, &strings.Builder{}
+	p := &program{out: out, ui: newScreen(messages), now: time.Now, flags: &flags, vars: map[string]string{}}
+	p.ui.configure(&flags, p.vars)
+	return newReporter(p), out, messages
+}
+
+func TestEventsForPeople(t *testing.T) {
+	r, out, messages := testReporter(globals{})
+	at := time.Now()
+	for _, e := range []peer.Event{
+		{Event: "peer_connected", Time: at, Peer: "phone\x1b[2J", Text: "192.168.0.3:2121"},
+		{Event: "problem", Time: at, Path: "a\nb", Text: "permission denied"},
+		{Event: "conflict", Time: at, Path: "c.txt"},
+		{Event: "synced", Time: at, Folder: "/docs"},
+		{Event: "peer_lost", Time: at.Add(time.Hour), Peer: "phone\x1b[2J"},
+	} {
+		r.event(e)
+	}
+	r.drain()
+	want := `connected  "phone\x1b[2J" (192.168.0.3:2121)
+problem    "a\nb": permission denied
+conflict   c.txt: both versions are kept
+in sync    /docs
+lost       "phone\x1b[2J"; trying again
+`
+	if messages.String() != want || out.Len() > 0 {
+		t.Errorf("messages:\n%s\nwant:\n%s\noutput: %q", messages, want, out)
+	}
+}
+
+// A peer that is turned away at once comes back every few seconds.
+func TestVisitsWithoutSuccessAreToldOnce(t *testing.T) {
+	r, _, messages := testReporter(globals{})
+	at := time.Now()
+	for i := range 100 {
+		start := at.Add(time.Duration(i) * 5 * time.Second)
+		r.tell(peer.Event{Event: "peer_connected", Time: start, Peer: "nas"})
+		r.tell(peer.Event{Event: "peer_lost", Time: start.Add(time.Millisecond), Peer: "nas"})
+	}
+	if n := strings.Count(messages.String(), "\n"); n != 2 {
+		t.Errorf("%d lines:\n%s", n, messages)
+	}
+	r.tell(peer.Event{Event: "synced", Time: at, Folder: "/docs"})
+	r.tell(peer.Event{Event: "peer_connected", Time: at.Add(time.Hour), Peer: "nas"})
+	if n := strings.Count(messages.String(), "connected  nas"); n != 2 {
+		t.Errorf("not told after it went well:\n%s", messages)
+	}
+}
+
+func TestEventsForScripts(t *testing.T) {
+	r, out, messages := testReporter(globals{JSON: true})
+	r.event(peer.Event{Event: "conflict", Time: time.Now(), Folder: "/docs", Path: "bad\xff\u202e"})
+	r.drain()
+	r.end(peer.Status{Folders: []peer.FolderStatus{{Problems: []peer.Problem{{Path: "x", Problem: "y"}}}}},
+		peer.Status{Folders: []peer.FolderStatus{{Totals: peer.Totals{Added: 2, Bytes: 7}}, {Totals: peer.Totals{Added: 1}}}})
+	var events []map[string]any
+	for line := range strings.Lines(out.String()) {
+		var e map[string]any
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		events = append(events, e)
+	}
+	if len(events) != 2 || events[0]["event"] != "conflict" || events[1]["event"] != "totals" ||
+		events[1]["added"] != 3.0 || events[1]["bytes"] != 7.0 || events[1]["problems"] != 1.0 || messages.Len() > 0 {
+		t.Errorf("events %v, messages %q", events, messages)
+	}
+	if code := exitCode(r.outcome()); code != 3 {
+		t.Errorf("with a problem: %d", code)
+	}
+	r.totals = &peer.Totals{Conflicts: 1}
+	if code := exitCode(r.outcome()); code != 4 {
+		t.Errorf("with a conflict: %d", code)
+	}
+}
+
+// Quiet is quiet about everything but problems.
+func TestQuiet(t *testing.T) {
+	r, _, messages := testReporter(globals{Quiet: true})
+	for _, name := range []string{"peer_connected", "peer_lost", "conflict", "synced", "paused"} {
+		r.tell(peer.Event{Event: name, Peer: "nas", Path: "p", Text: "t"})
+	}
+	r.end(peer.Status{}, peer.Status{})
+	if messages.Len() > 0 {
+		t.Errorf("said %q", messages)
+	}
+	r.end(peer.Status{Folders: []peer.FolderStatus{{Problems: []peer.Problem{{Path: "x", Problem: "y"}}}}}, peer.Status{})
+	if messages.String() != "problem    x: y\n" {
+		t.Errorf("said %q", messages)
+	}
+}
+
+// A reader that is too slow costs events, and not the node's time.
+func TestEventsWithoutAReaderAreBounded(t *testing.T) {
+	r, _, messages := testReporter(globals{Quiet: true})
+	for range maxEvents + 5 {
+		r.event(peer.Event{Event: "synced"})
+	}
+	r.drain()
+	if !strings.HasPrefix(messages.String(), "5 events were left out") {
+		t.Errorf("said %q", messages)
+	}
+}
