@@ -37,8 +37,8 @@ func (s *Store) Accept(peer NodeID, b Batch) (int, error) {
 			}
 		}
 		p.advance(b)
-		if p.OurEpoch == t.meta.Epoch && p.knew != 0 {
-			p.Sure, p.SureOwn = p.knew, p.knewOwn
+		if p.knew.Epoch == t.meta.Epoch {
+			p.Agreed = p.knew
 		}
 		if b.Complete {
 			if err := t.adopt(&p, b); err != nil {

@@ -86,3 +86,16 @@ func checkRecord(tx *bolt.Tx, r Record, m meta) (wanted bool, err error) {
 	}
 	return wanted, nil
 }
+
+// walkPages has bbolt check its own structures.
+func (s *Store) walkPages() error {
+	return s.view(func(tx *bolt.Tx) error {
+		var first error
+		for err := range tx.Check() {
+			if first == nil {
+				first = err
+			}
+		}
+		return first
+	})
+}

@@ -132,9 +132,7 @@ func (t *txn) observe(r *Record, old Record, announce bool, out *Outcome) bool {
 	if was.Value.Kind == folder.File && v.Kind == folder.File {
 		v.Base = folder.Base{Content: was.Value.ContentID(), Mode: was.Value.Mode}
 	}
-	t.meta.Counter++
-	d := folder.Dot{Replica: t.meta.Replica, Counter: t.meta.Counter}
-	t.meta.Context = t.meta.Context.With(d)
+	d := t.issue()
 	r.Register = old.Register.Edit(was, d, v)
 	r.Local.Dot, r.Local.Value = d, v
 	out.Issued++

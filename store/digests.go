@@ -55,7 +55,7 @@ func (x *digestIndex) write(t *txn) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	n := x.n + len(t.digests)
-	if n == 0 || (n < maxPending && !t.meta.Clean) {
+	if n == 0 || (n < maxPending && !t.closing) {
 		return nil
 	}
 	all := make([]digestChange, 0, n)

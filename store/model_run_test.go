@@ -92,10 +92,10 @@ func (w *world) step() error {
 	case k < 96:
 		return n.reborn("reopened")
 	case k < 97:
-		return n.reborn("rotate")
-	case k < 98:
 		return n.reborn("copied")
-	case k < 99 && w.IntN(2) == 0:
+	case k < 98 && w.reckless:
+		return n.reborn("rotate")
+	case k < 99 && w.reckless && w.IntN(2) == 0:
 		return n.reborn("lost")
 	}
 	return n.s.SavePeers()

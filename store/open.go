@@ -19,10 +19,11 @@ import (
 // Open opens the folder map in file path, or makes a new one. A damaged file is
 // renamed aside and a new, empty map takes its place (see [Store.Note]): with
 // nothing known there is nothing to delete, so the next scan and exchange only
-// add. It fails with an error that wraps [ErrBusy] or [ErrNewer].
+// add. It fails with an error that wraps [ErrBusy] or [ErrNewer], or with what
+// the operating system says; then the file is left as it is.
 func Open(path string, o Options) (*Store, error) {
 	s, err := open(path, o)
-	if err == nil || errors.Is(err, ErrBusy) || errors.Is(err, ErrNewer) || errors.Is(err, fs.ErrPermission) {
+	if !errors.Is(err, errDamaged) {
 		return s, err
 	}
 	aside := path + ".damaged-" + time.Now().UTC().Format("20060102-150405.000")
@@ -38,32 +39,101 @@ func Open(path string, o Options) (*Store, error) {
 
 func open(path string, o Options) (s *Store, err error) {
 	if _, serr := os.Lstat(path); errors.Is(serr, fs.ErrNotExist) {
-		if err := create(path); err != nil {
-			return nil, fmt.Errorf("store: %w", err)
-		}
-	}
-	// bbolt answers some damage with a panic.
-	defer func() {
-		if p := recover(); p != nil {
-			if s != nil && s.db != nil {
-				s.db.Close()
-			}
-			s, err = nil, fmt.Errorf("store: damaged: %v", p)
-		}
-	}()
-	db, err := bolt.Open(path, 0o600, options())
-	if errors.Is(err, bolt.ErrTimeout) {
-		return nil, fmt.Errorf("store: %w", ErrBusy)
+		err = create(path)
+	} else {
+		err = inspect(path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	s = &Store{db: db, opts: o, changed: make(chan struct{})}
+	db, err := openBolt(path, options())
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	s = &Store{db: db, opts: o, changed: make(chan struct{}), random: random64}
 	if err := s.adopt(path); err != nil {
 		db.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// openBolt opens a database; bbolt answers some damage with a panic.
+func openBolt(path string, o *bolt.Options) (db *bolt.DB, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			db, err = nil, damaged("%v", p)
+		}
+	}()
+	db, err = bolt.Open(path, 0o600, o)
+	if errors.Is(err, bolt.ErrTimeout) {
+		return nil, ErrBusy
+	}
+	return db, err
+}
+
+// inspect checks the file before anything is written to it: its pages always,
+// what they hold unless the map was closed in order. It holds the lock that
+// keeps others from writing meanwhile.
+func inspect(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	o := options()
+	o.ReadOnly, o.InitialMmapSize = true, 0
+	db, err := openBolt(path, o)
+	if errors.Is(err, ErrBusy) {
+		return err
+	}
+	if err == nil {
+		defer db.Close()
+	}
+	fi, serr := f.Stat()
+	if serr != nil {
+		return errors.Join(err, serr)
+	}
+	if cerr := checkPages(f, fi.Size()); cerr != nil || err != nil {
+		return errors.Join(cerr, err)
+	}
+	return db.View(func(tx *bolt.Tx) error {
+		m, err := metaOf(tx)
+		if err != nil {
+			return err
+		}
+		for _, b := range buckets() {
+			if tx.Bucket(b) == nil {
+				return damaged("no bucket %s", b)
+			}
+		}
+		if m.Clean {
+			return nil
+		}
+		return decodeAll(tx)
+	})
+}
+
+// decodeAll reports what in the records and the journal cannot be read.
+func decodeAll(tx *bolt.Tx) error {
+	err := tx.Bucket(bucketRecords).ForEach(func(k, v []byte) error {
+		_, err := decodeRecord(folder.PathOfKey(k), v)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return tx.Bucket(bucketJournal).ForEach(func(k, v []byte) error {
+		_, err := decodeRow(v)
+		if err == nil && len(k) != 8 {
+			err = damaged("journal position of %d bytes", len(k))
+		}
+		return err
+	})
+}
+
+func buckets() [][]byte {
+	return [][]byte{bucketMeta, bucketRecords, bucketJournal, bucketWanted, bucketDigests, bucketPeers}
 }
 
 func options() *bolt.Options {
@@ -89,7 +159,7 @@ func create(path string) error {
 		return err
 	}
 	err = db.Update(func(tx *bolt.Tx) error {
-		for _, b := range [][]byte{bucketMeta, bucketRecords, bucketJournal, bucketWanted, bucketDigests, bucketPeers} {
+		for _, b := range buckets() {
 			if _, err := tx.CreateBucket(b); err != nil {
 				return err
 			}
@@ -120,10 +190,21 @@ func putMeta(tx *bolt.Tx, m meta) error {
 func metaOf(tx *bolt.Tx) (m meta, err error) {
 	b := tx.Bucket(bucketMeta)
 	if b == nil {
-		return m, errors.New("no meta bucket")
+		return m, damaged("no meta bucket")
 	}
-	err = json.Unmarshal(b.Get(keyMeta), &m)
-	return m, err
+	v := b.Get(keyMeta)
+	if err := json.Unmarshal(v, &m); err != nil && m.Schema <= schema {
+		// A later version may have given the fields another form.
+		var only struct{ Schema int }
+		if json.Unmarshal(v, &only) != nil || only.Schema <= schema {
+			return m, damaged("meta: %v", err)
+		}
+		m.Schema = only.Schema
+	}
+	if m.Schema > schema {
+		return m, fmt.Errorf("%w (schema %d, this one knows %d)", ErrNewer, m.Schema, schema)
+	}
+	return m, nil
 }
 
 // adopt reads what the file holds and decides whether its identity still is
@@ -137,14 +218,6 @@ func (s *Store) adopt(path string) error {
 	if err != nil {
 		return err
 	}
-	if s.meta.Schema > schema {
-		return fmt.Errorf("store: %w (schema %d, this one knows %d)", ErrNewer, s.meta.Schema, schema)
-	}
-	if !s.meta.Clean {
-		if err := s.walkPages(); err != nil {
-			return err
-		}
-	}
 	file := fileID(path)
 	if file != "" {
 		file += "@" + s.opts.Machine
@@ -157,29 +230,4 @@ func (s *Store) adopt(path string) error {
 		t.meta.File, t.meta.Clean = file, false
 		return s.peers.load(t.Tx)
 	})
-}
-
-// walkPages reads every page once, so that damage is found now and not in the
-// middle of a sync.
-func (s *Store) walkPages() error {
-	return s.view(func(tx *bolt.Tx) error {
-		var first error
-		for err := range tx.Check() {
-			if first == nil {
-				first = err
-			}
-		}
-		return first
-	})
-}
-
-// Rotate takes a new replica ID and a new journal epoch.
-func (s *Store) Rotate() error {
-	return s.update(func(t *txn) error { t.rotate(); return nil })
-}
-
-func (t *txn) rotate() {
-	t.meta.Replica = folder.ReplicaID(random64())
-	t.meta.Counter = 0
-	t.meta.Epoch = random64()
 }

@@ -24,15 +24,25 @@ type Peer struct {
 
 	OurEpoch  uint64 // the epoch of ours that Confirmed counts in
 	Confirmed uint64 // how far it has made our journal durable
-	Want      Want   // what it still had to fetch or apply when last heard
-	Name      string
-	Address   string
-	Mode      uint8
-	LastSeen  time.Time
+
+	// Agreed is the last moment of which it is sure that the peer knew our
+	// whole journal and nothing else of us, see [Store.Rotate].
+	Agreed   Moment
+	knew     Moment // such a moment, not sure before its next batch
+	Want     Want   // what it still had to fetch or apply when last heard
+	Name     string
+	Address  string
+	Mode     uint8
+	LastSeen time.Time
 
 	// Of a snapshot under way; lost with the process, it then starts over.
 	walking bool        // its last batch is still to come
 	walked  folder.Path // where its next batch begins
+}
+
+// Moment is a state of the own journal: position and own counter in an epoch.
+type Moment struct {
+	Epoch, Seq, Own uint64
 }
 
 type peerCache struct {
@@ -78,6 +88,7 @@ func (c *peerCache) commit(t *txn) {
 		// read, unless it belongs to a state that the peer has lost.
 		if now, ok := c.all[p.ID]; ok && now.Epoch == p.Epoch {
 			p.OurEpoch, p.Confirmed, p.Want = now.OurEpoch, now.Confirmed, now.Want
+			p.knew = now.knew
 			if now.LastSeen.After(p.LastSeen) {
 				p.LastSeen = now.LastSeen
 			}
@@ -107,7 +118,7 @@ func (c *peerCache) load(tx *bolt.Tx) error {
 	return tx.Bucket(bucketPeers).ForEach(func(_, v []byte) error {
 		var p Peer
 		if err := json.Unmarshal(v, &p); err != nil {
-			return err
+			return damaged("peer: %v", err)
 		}
 		p.Snapshot = false
 		c.all[p.ID] = p
@@ -152,6 +163,7 @@ func (s *Store) Greet(hello Peer) (Peer, error) {
 			p.Epoch, p.Cursor = hello.Epoch, 0
 			// It has perhaps lost what it confirmed; it will say so again.
 			p.OurEpoch, p.Confirmed, p.Want = 0, 0, Want{}
+			p.Agreed, p.knew = Moment{}, Moment{}
 		}
 		p.Snapshot, p.walking = false, false
 		p.Replica, p.Name, p.Address, p.Mode = hello.Replica, hello.Name, hello.Address, hello.Mode
@@ -172,6 +184,9 @@ func (s *Store) Confirm(id NodeID, epoch, cursor uint64, w Want) {
 		return
 	}
 	p.OurEpoch, p.Confirmed, p.Want, p.LastSeen = epoch, cursor, w, time.Now()
+	if m := s.now(); epoch == m.Epoch && cursor == m.Seq {
+		p.knew = Moment{m.Epoch, m.Seq, m.Counter}
+	}
 	s.peers.all[id] = p
 	s.peers.dirty[id] = true
 }

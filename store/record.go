@@ -65,7 +65,7 @@ func appendRecord(b []byte, r Record) []byte {
 
 func decodeRecord(p folder.Path, b []byte) (Record, error) {
 	r := Record{Path: p}
-	fail := func(what any) (Record, error) { return Record{}, fmt.Errorf("record %q: %v", p, what) }
+	fail := func(what any) (Record, error) { return Record{}, damaged("record %q: %v", p, what) }
 	var n int
 	if r.Seq, n = binary.Uvarint(b); n <= 0 || n >= len(b) {
 		return fail("cut short")
@@ -207,11 +207,11 @@ func appendRow(b []byte, r row) []byte {
 func decodeRow(b []byte) (row, error) {
 	from, n := binary.Uvarint(b)
 	if n <= 0 {
-		return row{}, fmt.Errorf("journal row cut short")
+		return row{}, damaged("journal row")
 	}
 	size, m := binary.Uvarint(b[n:])
 	if m <= 0 {
-		return row{}, fmt.Errorf("journal row cut short")
+		return row{}, damaged("journal row")
 	}
 	return row{from, int64(size), b[n+m:]}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -84,6 +85,8 @@ type Store struct {
 
 	digests digestIndex
 	peers   peerCache
+	damaged atomic.Bool // something could not be read
+	random  func() uint64
 }
 
 // meta is the one value of the meta bucket, rewritten with every transaction
@@ -184,6 +187,7 @@ type txn struct {
 	peers   []Peer // written
 	saved   bool   // what peers confirmed was written
 	forgot  NodeID
+	closing bool
 	flushed bool  // the digest index was written
 	time    int64 // unix seconds
 }
@@ -208,7 +212,7 @@ func (s *Store) update(fn func(*txn) error) error {
 		return putMeta(tx, t.meta)
 	})
 	if err != nil {
-		return fmt.Errorf("store: %w", err)
+		return s.failed(err)
 	}
 	s.peers.commit(after)
 	s.digests.commit(after)
@@ -224,15 +228,24 @@ func (s *Store) update(fn func(*txn) error) error {
 
 func (s *Store) view(fn func(*bolt.Tx) error) error {
 	if err := s.db.View(fn); err != nil {
-		return fmt.Errorf("store: %w", err)
+		return s.failed(err)
 	}
 	return nil
+}
+
+// failed wraps err for the caller. Damage that was met is not closed over: the
+// next [Open] then looks at everything and starts anew.
+func (s *Store) failed(err error) error {
+	if errors.Is(err, errDamaged) {
+		s.damaged.Store(true)
+	}
+	return fmt.Errorf("store: %w", err)
 }
 
 // Close closes the file. Further calls fail.
 func (s *Store) Close() error {
 	err := s.update(func(t *txn) error {
-		t.meta.Clean = true
+		t.meta.Clean, t.closing = !s.damaged.Load(), true
 		return s.peers.save(t)
 	})
 	return errors.Join(err, s.db.Close())
