@@ -227,8 +227,11 @@ func (s *session) await(running <-chan error) {
 }
 
 // openControl opens the control socket and returns what closes it. A node
-// works without one.
+// works without one; a dry run has none, for it leaves the home as it is.
 func (s *session) openControl(ctx context.Context) func() {
+	if s.dry {
+		return func() {}
+	}
 	l, path, err := s.home.listenControl()
 	if err != nil {
 		s.log.Warn("no control socket; 'qsync status' and 'qsync wait' cannot see this node", "error", err)
