@@ -7,6 +7,11 @@ func (w *world) quiesce() {
 		w.deliver()
 	}
 	w.flight = w.flight[:0]
+	for _, r := range w.reps {
+		for i := range r.peers {
+			r.peers[i].snap = false // what was cut shuts nobody out any more
+		}
+	}
 	const rounds = 12
 	for round := 0; ; round++ {
 		before := w.changes

@@ -56,6 +56,11 @@
 // [Resolution]) is retired and its mode announced. Else the write would come to
 // light years later, when what hides it is deleted.
 //
+// A disk that is found to show a live write, though the index expected another
+// (an apply cut short by a crash, a user who did the same by hand), is no new
+// write; but the write that was there before is superseded by [Register.Delete]
+// all the same, for no disk shows it any more.
+//
 // # The folder context
 //
 // One context F for the whole folder says which events a replica knows

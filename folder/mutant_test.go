@@ -96,6 +96,7 @@ var mutants = []struct {
 	{"F read after the registers", 20000, func(r *rules) { r.lateContext = true }},
 	{"tombstones dropped without a horizon", 20000, func(r *rules) { r.noHorizon = true }},
 	{"the gaps of a snapshot say nothing", 20000, func(r *rules) { r.noGaps = true }},
+	{"a live write found on the disk leaves the one before alive", 20000, func(r *rules) { r.noYield = true }},
 	{"apply without looking at the disk", 5000, func(r *rules) { r.noGuard = true }},
 	{"tombstones dropped that F does not cover", 20000, func(r *rules) { r.dropUncovered = true }},
 	{"tombstones dropped before the disk follows", 20000, func(r *rules) { r.dropUnapplied = true }},

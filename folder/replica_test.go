@@ -23,7 +23,7 @@ func (w *world) scan(r *replica, i int) {
 		// Somebody else made the same of what was seen: no write of our own,
 		// but what was seen is superseded.
 		reg := row.reg
-		if !SameContent(seen.Value, now) {
+		if !SameContent(seen.Value, now) && !w.rules.noYield {
 			reg = w.rules.remove(row.reg, seen)
 		}
 		if _, still := reg.Has(sib.Dot); still {

@@ -38,6 +38,7 @@ type rules struct {
 	noRaise       bool // adopting after a snapshot leaves no horizon
 	noGaps        bool // a snapshot's gaps say nothing
 	noLock        bool // other peers' batches accepted during a snapshot
+	noYield       bool // a disk found to show a live write leaves alive what it showed before
 	noGuard       bool // apply does not look at the disk first
 	dropUncovered bool // tombstones dropped though F does not cover them
 	dropUnapplied bool // tombstones dropped while the disk still has the file
