@@ -228,7 +228,7 @@ func (p *placer) swap(s stagedFile) error {
 		f.look.add(placed.Displaced, false)
 	}
 	after := placed.Local
-	after.Value, after.Dot = asPlaced(s.want.res.Value, placed), s.want.res.Winner.Dot
+	after.Value, after.Dot = asPlaced(s.want.res.Value, placed), written(s.want.res)
 	f.tally(rec.Local, after)
 	p.placed.Add(1)
 	p.pending = append(append(p.pending, kept...), store.Change{Path: rec.Path, Before: rec.Local, After: after, Applied: true})
@@ -240,6 +240,16 @@ func (p *placer) swap(s stagedFile) error {
 func asPlaced(v folder.Value, p disk.Placed) folder.Value {
 	v.Mode, v.MTime = p.Local.Value.Mode, p.Local.Value.MTime
 	return v
+}
+
+// written names the write that was placed: none where another's mode was merged
+// into it, since the map takes a file placed by a write for all that this write
+// asks for, and the other may be gone by the time it hears of it.
+func written(res folder.Resolution) folder.Dot {
+	if res.Value.Mode != res.Winner.Value.Mode {
+		return folder.Dot{}
+	}
+	return res.Winner.Dot
 }
 
 // commit tells the map what is on disk, durable already or made so first.
@@ -297,7 +307,12 @@ func (p *placer) secure(dirs map[folder.Path]bool, all bool) error {
 		}
 	}
 	for d := range dirs {
-		if err := p.f.root.SyncDir(d); err != nil {
+		err := p.f.root.SyncDir(d)
+		for d != "" && errors.Is(err, disk.ErrNoParent) {
+			d = d.Dir() // it is gone itself: that is what must last
+			err = p.f.root.SyncDir(d)
+		}
+		if err != nil {
 			return err
 		}
 	}

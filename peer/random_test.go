@@ -182,6 +182,35 @@ func (h *history) heal() {
 		}
 	}
 	time.Sleep(30 * time.Second) // connections that died are noticed, and made again
+	if h.lossy {
+		h.giveUp()
+	}
+}
+
+// giveUp writes anew what was told once, and then its author lost the map and
+// the file before anybody had it: it is wanted until somebody does this.
+func (h *history) giveUp() {
+	time.Sleep(time.Minute)
+	for _, m := range h.nodes {
+		page, err := m.f.store.Wanted("", 1000)
+		m.must(err)
+		for _, r := range page {
+			v, somewhere := r.Register.Resolve().Value, false
+			for _, o := range h.nodes {
+				held, err := o.f.store.Holding(v.Digest, 1)
+				o.must(err)
+				somewhere = somewhere || len(held) > 0
+			}
+			p := string(r.Path)
+			if v.Kind != folder.File || somewhere || m.exists(p) || !m.exists(path.Dir(p)) {
+				continue
+			}
+			h.note("%s: nobody has %s any more", m.name, p)
+			m.write(p, h.text(m, p))
+			m.touch(p, time.Now().Add(time.Hour))
+			time.Sleep(time.Minute)
+		}
+	}
 }
 
 var somePaths = []string{"a", "b", "d1", "d1/a", "d1/b", "d2", "d2/a", "d2/d3", "d2/d3/a", "d2/d3/b.txt"}

@@ -346,7 +346,7 @@ func (r *round) metadata(rec *store.Record, res folder.Resolution) error {
 		return r.failed(rec.Path, err)
 	}
 	after := p.Local
-	after.Dot, after.Value = res.Winner.Dot, asPlaced(res.Value, p)
+	after.Dot, after.Value = written(res), asPlaced(res.Value, p)
 	r.did++
 	r.f.counts.modified.Add(1)
 	r.place.meta()
