@@ -250,6 +250,13 @@ func (f *Folder) converse(s *session) {
 	f.changed()
 }
 
+// welcome forgets why an earlier peer was sent away: this one belongs here.
+func (f *Folder) welcome() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refusal = nil
+}
+
 // rolledBack takes a new identity: a peer knows writes of ours that we do not,
 // so this map is an old copy. The session ends and the next one starts over.
 func (f *Folder) rolledBack() error {

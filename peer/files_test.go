@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -248,4 +249,13 @@ func (m *machine) versions() (out []string) {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// random returns n bytes that do not compress.
+func random(n int) string {
+	b := make([]byte, n)
+	if _, err := rand.Read(b); err != nil {
+		panic(err)
+	}
+	return string(b)
 }

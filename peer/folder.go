@@ -2,7 +2,6 @@ package peer
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -178,67 +177,6 @@ func copyFile(from, to string) error {
 		return err
 	}
 	return os.WriteFile(to, b, 0o600)
-}
-
-// checkRoot verifies that the root is the directory that was synced before: by
-// the marker in it, or, where nothing may be written into it, by its inode. An
-// unmounted disk leaves an empty directory that must not read as "all deleted".
-func (f *Folder) checkRoot(first bool) error {
-	if f.cfg.Plan != nil {
-		return nil
-	}
-	known := f.store.Root()
-	here, err := f.rootIdentity()
-	if err != nil {
-		return err
-	}
-	if known == "" && first {
-		if here == "" || !f.bare {
-			if here, err = f.mark(); err != nil {
-				return err
-			}
-		}
-		return f.store.SetRoot(here)
-	}
-	switch {
-	case here == known:
-		return nil
-	case here == "":
-		return fmt.Errorf("%w: its marker .qsync/marker is missing; is the disk mounted? If it really is the right folder, run qsync forget and share or join it again", ErrRoot)
-	}
-	return fmt.Errorf("%w: another directory has taken its place; if that is meant, run qsync forget and share or join it again", ErrRoot)
-}
-
-func (f *Folder) rootIdentity() (string, error) {
-	if f.bare {
-		id, err := f.root.ID()
-		if err != nil {
-			return "", fmt.Errorf("%w: %w", ErrRoot, err)
-		}
-		return fmt.Sprintf("inode %d on %x", id.Inode, id.FSID), nil
-	}
-	m, err := f.root.Marker()
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrRoot, err)
-	}
-	return "marker " + m.Share + " " + m.Root, nil
-}
-
-// mark gives the root a marker of its own. A map that knows nothing yet has
-// nothing to lose to a wrong root, so an old marker is simply replaced.
-func (f *Folder) mark() (string, error) {
-	id, err := certs.NewSyncID() // just 32 random bytes here
-	if err != nil {
-		return "", err
-	}
-	m := disk.Marker{Share: f.Tag(), Root: hex.EncodeToString(id[:16])}
-	if err := f.root.WriteMarker(m); err != nil {
-		return "", err
-	}
-	return "marker " + m.Share + " " + m.Root, nil
 }
 
 // Tag is a short public name of the folder; it tells nothing about the sync ID.

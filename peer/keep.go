@@ -13,10 +13,28 @@ import (
 // retired. Who does not hold the losing content leaves it to those who do; all
 // of them make the same copy. It returns the changes for the map.
 func (f *Folder) keepLosers(rec *store.Record, res folder.Resolution) ([]store.Change, error) {
-	if f.Mode() != TwoWay || len(res.Losers) == 0 {
+	if f.Mode() != TwoWay {
 		return nil, nil
 	}
+	if c, done := absorbed(rec, res); done {
+		return c, nil
+	}
 	return f.keep(rec, res.Losers)
+}
+
+// absorbed retires the write that the disk holds if an edit of its very content
+// is about to replace it: that loses nothing, so there is no copy.
+func absorbed(rec *store.Record, res folder.Resolution) ([]store.Change, bool) {
+	var retire []folder.Dot
+	for _, a := range res.Absorbed {
+		if folder.SameContent(a.Value, rec.Local.Value) {
+			retire = append(retire, a.Dot)
+		}
+	}
+	if len(retire) == 0 {
+		return nil, false
+	}
+	return []store.Change{{Path: rec.Path, Before: rec.Local, After: rec.Local, Applied: true, Retire: retire}}, true
 }
 
 // keepForDir does the same where a directory must stand because something
@@ -25,9 +43,11 @@ func (f *Folder) keepForDir(rec *store.Record, res folder.Resolution) ([]store.C
 	if f.Mode() != TwoWay || res.Winner.Dot.IsZero() {
 		return nil, nil
 	}
-	losers := res.Losers
-	if res.Value.Kind != folder.Dir {
-		losers = append(losers, res.Winner)
+	var losers []folder.Sibling
+	for _, s := range rec.Register.Sibs {
+		if s.Value.Kind != folder.Dir {
+			losers = append(losers, s)
+		}
 	}
 	return f.keep(rec, losers)
 }

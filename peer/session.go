@@ -161,6 +161,7 @@ func (s *session) greetResume() error {
 	if r.Epoch != s.epoch {
 		r.Epoch, r.Cursor = s.epoch, 0
 	}
+	f.welcome()
 	s.resume = r
 	s.control.SetDeadline(time.Time{})
 	return nil

@@ -311,6 +311,9 @@ func (f *Folder) Wait(ctx context.Context, peers int) error {
 		if f.Missing(peers) == "" {
 			return f.Err()
 		}
+		if err := f.refused(); err != nil && peers > 0 {
+			return err
+		}
 		select {
 		case <-change:
 		case <-ctx.Done():
@@ -319,6 +322,16 @@ func (f *Folder) Wait(ctx context.Context, peers int) error {
 			return f.endReason()
 		}
 	}
+}
+
+// refused is why the only peers there are were sent away, nil if one stays.
+func (f *Folder) refused() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.sessions) > 0 {
+		return nil
+	}
+	return f.refusal
 }
 
 // endReason is why the folder does nothing more.

@@ -78,6 +78,9 @@ func (t *txn) adopt(p *Peer, b Batch) error {
 		return fmt.Errorf("%w: more than %d replicas", ErrForged, folder.MaxFolderContext)
 	}
 	if !p.Snapshot {
+		if news && t.meta.Seq == t.store.now().Seq {
+			t.meta.Seq++ // a position without a row: our own peers want to know the context
+		}
 		return nil
 	}
 	p.Snapshot, p.Cursor = false, b.Upto

@@ -1,0 +1,85 @@
+package peer
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"qsync/certs"
+	"qsync/folder/disk"
+)
+
+// checkRoot verifies that the root is the directory that was synced before: by
+// the marker in it, or, where nothing may be written into it, by its inode. An
+// unmounted disk leaves an empty directory that must not read as "all deleted".
+func (f *Folder) checkRoot(first bool) error {
+	if f.cfg.Plan != nil {
+		return nil
+	}
+	known := f.store.Root()
+	if known == "" && first {
+		return f.own()
+	}
+	here, err := f.rootIdentity(strings.HasPrefix(known, byInode))
+	if err != nil {
+		return err
+	}
+	switch {
+	case here == known && strings.HasPrefix(known, byInode) != f.bare && first:
+		return f.own() // the same directory, but sync may write there now, or may not any more
+	case here == known:
+		return nil
+	case here == "":
+		return fmt.Errorf("%w: its marker .qsync/marker is missing; is the disk mounted? If it really is the right folder, run qsync forget and share or join it again", ErrRoot)
+	}
+	return fmt.Errorf("%w: another directory has taken its place; if that is meant, run qsync forget and share or join it again", ErrRoot)
+}
+
+// Prefixes of a root's remembered identity.
+const (
+	byInode  = "inode "
+	byMarker = "marker "
+)
+
+// own remembers the root's identity, by a new marker where one may be written.
+// A map that knows nothing yet has nothing to lose to a wrong root, so an old
+// marker is simply replaced.
+func (f *Folder) own() error {
+	if !f.bare {
+		id, err := certs.NewSyncID() // just 32 random bytes here
+		if err != nil {
+			return err
+		}
+		m := disk.Marker{Share: f.Tag(), Root: hex.EncodeToString(id[:16])}
+		if err := f.root.WriteMarker(m); err != nil {
+			return err
+		}
+	}
+	here, err := f.rootIdentity(f.bare)
+	if err != nil {
+		return err
+	}
+	return f.store.SetRoot(here)
+}
+
+// rootIdentity is what tells the root from another directory, "" if it has no
+// marker.
+func (f *Folder) rootIdentity(inode bool) (string, error) {
+	if inode {
+		id, err := f.root.ID()
+		if err != nil {
+			return "", fmt.Errorf("%w: %w", ErrRoot, err)
+		}
+		return fmt.Sprintf(byInode+"%d on %x", id.Inode, id.FSID), nil
+	}
+	m, err := f.root.Marker()
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrRoot, err)
+	}
+	return byMarker + m.Share + " " + m.Root, nil
+}
