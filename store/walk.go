@@ -29,8 +29,9 @@ func (s *Store) Records(under folder.Path) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		next, first := under.Key(), true
 		prefix := append(under.Key(), 0)
+		var batch []Record
 		for next != nil {
-			var batch []Record
+			batch = batch[:0]
 			err := s.view(func(tx *bolt.Tx) error {
 				c := tx.Bucket(bucketRecords).Cursor()
 				k, v := c.Seek(next)
