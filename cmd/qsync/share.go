@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"net"
+	"strconv"
 	"strings"
 
 	"qsync/certs"
@@ -57,8 +60,21 @@ func (s *session) announce(m *managed, a announcement) error {
 	for i, addr := range st.Listen {
 		fmt.Fprintf(&b, "%-9s %s\n", []string{"listening", ""}[min(i, 1)], addr)
 	}
-	b.WriteString("on the other device\n          qsync join - DIR        and paste the ID\n")
+	// Peers do not find each other by themselves: the address goes along.
+	b.WriteString("on the other device\n          qsync join - DIR" + remoteFlag(st.Listen) + "        and paste the ID\n")
 	return s.p.print(b.String())
+}
+
+// remoteFlag is what another device adds to its command to reach this one.
+func remoteFlag(listen []string) string {
+	if len(listen) == 0 {
+		return ""
+	}
+	host, port, err := net.SplitHostPort(listen[0])
+	if err != nil || port == strconv.Itoa(peer.DefaultPort) {
+		return " --remote " + cmp.Or(host, listen[0])
+	}
+	return " --remote " + listen[0]
 }
 
 // Run gives a directory a sync ID and serves it.
