@@ -61,7 +61,10 @@ func (s *session) announce(m *managed, a announcement) error {
 		fmt.Fprintf(&b, "%-9s %s\n", []string{"listening", ""}[min(i, 1)], addr)
 	}
 	// Peers do not find each other by themselves: the address goes along.
-	b.WriteString("on the other device\n          qsync join - DIR" + remoteFlag(st.Listen) + "        and paste the ID\n")
+	b.WriteString("on the other device\n          qsync join - DIR        and paste the ID\n")
+	if flag := remoteFlag(st.Listen); flag != "" {
+		fmt.Fprintf(&b, "          add %s  so that it finds this one\n", flag)
+	}
 	return s.p.print(b.String())
 }
 
@@ -72,9 +75,9 @@ func remoteFlag(listen []string) string {
 	}
 	host, port, err := net.SplitHostPort(listen[0])
 	if err != nil || port == strconv.Itoa(peer.DefaultPort) {
-		return " --remote " + cmp.Or(host, listen[0])
+		return "--remote " + cmp.Or(host, listen[0])
 	}
-	return " --remote " + listen[0]
+	return "--remote " + listen[0]
 }
 
 // Run gives a directory a sync ID and serves it.
