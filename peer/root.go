@@ -32,9 +32,9 @@ func (f *Folder) checkRoot(first bool) error {
 	case here == known:
 		return nil
 	case here == "":
-		return fmt.Errorf("%w: its marker .qsync/marker is missing; is the disk mounted? If it really is the right folder, run qsync forget and share or join it again", ErrRoot)
+		return fmt.Errorf("%w: %s lacks its marker .qsync/marker; is the disk mounted? If it really is the right folder, run qsync forget and share or join it again", ErrRoot, f.cfg.Dir)
 	}
-	return fmt.Errorf("%w: another directory has taken its place; if that is meant, run qsync forget and share or join it again", ErrRoot)
+	return fmt.Errorf("%w: another directory has taken the place of %s; if that is meant, run qsync forget and share or join it again", ErrRoot, f.cfg.Dir)
 }
 
 // Prefixes of a root's remembered identity.
