@@ -32,7 +32,7 @@ func benchChanges() (batches [][]Change) {
 		}
 		v := file(i)
 		for k := range v.Digest { // spread as real digests are
-			v.Digest[k] = byte((i + 1) * 2654435761 >> (k % 24))
+			v.Digest[k] = byte(uint32(i+1) * 2654435761 >> (k % 24))
 		}
 		last := &batches[len(batches)-1]
 		*last = append(*last, Change{

@@ -15,6 +15,9 @@ type Change struct {
 	Applied bool
 	// Retire names losing writes whose content is safe elsewhere.
 	Retire []folder.Dot
+	// Merged: After was applied with the mode of a write that is retired with
+	// it. That mode is announced as an own write, for it has no other any more.
+	Merged bool
 }
 
 // Outcome says what a commit made of its changes.
@@ -75,6 +78,9 @@ func (t *txn) commit(c *Change, announce bool, out *Outcome) error {
 	}
 	for _, d := range c.Retire {
 		r.Register = r.Register.Retire(d)
+		moved = true
+	}
+	if c.Merged && announce && t.keepMode(&r, out) {
 		moved = true
 	}
 	return t.put(old, r, moved, 0)
@@ -144,6 +150,25 @@ func (t *txn) observe(r *Record, old Record, announce bool, out *Outcome) bool {
 	if !folder.SameContent(was.Value, v) {
 		out.Bytes += v.Size
 	}
+	return true
+}
+
+// keepMode makes the mode on disk an own write, a chmod of the winner, unless it
+// is what the register shows, or the disk shows something else.
+func (t *txn) keepMode(r *Record, out *Outcome) bool {
+	if !r.Register.Live() || r.Local.Value.Kind != folder.File {
+		return false
+	}
+	res, v := r.Register.Resolve(), r.Local.Value
+	if v.Mode == res.Value.Mode || !folder.SameContent(v, res.Value) {
+		return false
+	}
+	v.Base = folder.Base{Content: v.ContentID(), Mode: res.Winner.Value.Mode}
+	d := t.issue()
+	r.Register = r.Register.Edit(folder.Local{Value: res.Winner.Value, Dot: res.Winner.Dot}, d, v)
+	r.Local.Dot, r.Local.Value = d, v
+	out.Issued++
+	out.Modified++
 	return true
 }
 

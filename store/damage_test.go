@@ -83,15 +83,7 @@ func TestDamage(t *testing.T) {
 	for _, closed := range []bool{true, false} {
 		_, good := filled(t, closed)
 		size := os.Getpagesize()
-		page := func(flag uint16) int { // the last page of a kind
-			for at := len(good) - size; at >= 0; at -= size {
-				if binary.NativeEndian.Uint16(good[at+8:]) == flag && binary.NativeEndian.Uint64(good[at:]) == uint64(at/size) {
-					return at
-				}
-			}
-			t.Fatal("no such page")
-			return 0
-		}
+		branch := rootOf(t, good) * size
 		free := int(newest(t, good)[4]) * size
 		for _, c := range []struct {
 			name  string
@@ -121,8 +113,7 @@ func TestDamage(t *testing.T) {
 			{"first meta torn", false, func(b []byte) []byte { copy(b[40:], "torn torn torn"); return b }},
 			{"second meta torn", false, func(b []byte) []byte { copy(b[size+40:], "torn torn torn"); return b }},
 			{"branch to itself", true, func(b []byte) []byte {
-				at := page(pageBranch)
-				binary.NativeEndian.PutUint64(b[at+pageHeader+8:], uint64(at/size))
+				binary.NativeEndian.PutUint64(b[branch+pageHeader+8:], uint64(branch/size))
 				return b
 			}},
 		} {
@@ -136,6 +127,24 @@ func TestDamage(t *testing.T) {
 			})
 		}
 	}
+}
+
+// rootOf is the page where the records begin, a branch.
+func rootOf(t *testing.T, content []byte) (page int) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "map.db")
+	try(t, os.WriteFile(file, content, 0o600))
+	db, err := bolt.Open(file, 0o600, &bolt.Options{ReadOnly: true})
+	try(t, err)
+	defer db.Close()
+	try(t, db.View(func(tx *bolt.Tx) error {
+		page = int(tx.Bucket(bucketRecords).Root())
+		return nil
+	}))
+	if binary.NativeEndian.Uint16(content[page*os.Getpagesize()+8:]) != pageBranch {
+		t.Fatal("too few records for a branch")
+	}
+	return page
 }
 
 // newest is the content of the meta by which bbolt opens the file, as numbers.

@@ -41,7 +41,12 @@
 // dropped once every known peer's confirmed cursor has passed it. The highest
 // position dropped is the horizon: a peer with an older cursor gets a snapshot,
 // the records in key order, in which a gap between two paths says "empty
-// register under the sender's F".
+// register under the sender's F". A gap kills what it must, and leaves no other
+// trace: what it says is adopted whole with F or, if the snapshot breaks off,
+// not at all. An F that came by snapshot may speak of paths without a row in
+// the own journal, so adopting news from one moves the horizon as well, for all
+// but the peer that it was taken from. A tombstone whose context F does not
+// cover stays: that of a replica which was lost before anybody had all it told.
 //
 // # Order of durability
 //
@@ -56,6 +61,16 @@
 // The replica ID is born with the file. It rotates when the file was copied or
 // restored (inode, file system or machine differ from those recorded in it),
 // or when a peer knows an event of ours that we never issued; the epoch, which
-// names the journal, rotates with it. Rotation is always safe: the worst it
-// does is a conflict copy.
+// names the journal, rotates with it. In the second case two histories bear the
+// same names, so what this replica wrote since every peer last agreed with it
+// is written anew, and F forgets the old replica from there on, see
+// [Store.Rotate]. A map that was set back and has since written more events
+// than it lost, before meeting any peer, is not recognised.
+//
+// # Damage
+//
+// bbolt maps its file and trusts it. [Open] therefore reads every page once
+// before bbolt does, under the file's lock and without writing, and after an
+// unclean end every record too. What is damaged is kept under another name;
+// every other failure leaves the file where it is.
 package store
