@@ -231,7 +231,10 @@ func (p *placer) swap(s stagedFile) error {
 	after.Value, after.Dot = asPlaced(s.want.res.Value, placed), written(s.want.res)
 	f.tally(rec.Local, after)
 	p.placed.Add(1)
-	p.pending = append(append(p.pending, kept...), store.Change{Path: rec.Path, Before: rec.Local, After: after, Applied: true})
+	_, took := absorbed(rec, s.want.res)
+	p.pending = append(append(p.pending, kept...), store.Change{
+		Path: rec.Path, Before: rec.Local, After: after, Applied: true, Merged: took && after.Dot.IsZero(),
+	})
 	p.dirs[rec.Path.Dir()] = true
 	return nil
 }

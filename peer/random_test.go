@@ -363,12 +363,18 @@ func (h *history) renameSome(m *machine, t tree, p string) string {
 // log notes what a change did to contents.
 func (h *history) log(m *machine, before tree, known map[writeOf]bool) {
 	after := m.tree()
+	moved := map[string]bool{}
+	for p, e := range after {
+		if e.kind == 'f' && before[p].data != e.data {
+			moved[e.data] = true
+		}
+	}
 	for p, e := range before {
 		if e.kind != 'f' || after[p].data == e.data && after[p].kind == 'f' {
 			continue
 		}
 		w := writeOf{p, e.data}
-		if !after.has(e.data) {
+		if !moved[e.data] {
 			h.destroyed[e.data] = true
 		}
 		if known[w] {

@@ -1,0 +1,343 @@
+package peer
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// apart lets two groups of machines work without each other, a in the first and
+// b in the second, and returns the tree on which all agree afterwards.
+func (c *cluster) apart(left, right []*machine, work func()) tree {
+	c.Helper()
+	for _, a := range left {
+		for _, b := range right {
+			c.net.part(a, b)
+		}
+	}
+	time.Sleep(30 * time.Second) // all have noticed
+	work()
+	time.Sleep(time.Second)
+	for _, a := range left {
+		for _, b := range right {
+			c.net.join(a, b)
+		}
+	}
+	time.Sleep(15 * time.Second) // and are connected again
+	c.settle(time.Minute)
+	return c.equal()
+}
+
+// TestConflicts: what two machines make of one path without each other (the
+// table of semantics.md 3.5, F87).
+func TestConflicts(t *testing.T) {
+	cases := []struct {
+		name  string
+		first func(m *machine)  // before they part
+		a, b  func(m *machine)  // b acts later
+		want  map[string]string // paths and contents; "/" for a directory, "" for nothing
+		loser string            // content of the one conflict copy, "" for none
+	}{
+		{
+			"edit and edit",
+			func(m *machine) { m.write("d/f.txt", "old") },
+			func(m *machine) { m.write("d/f.txt", "by a") },
+			func(m *machine) { m.write("d/f.txt", "by b") },
+			map[string]string{"d/f.txt": "by b"}, "by a",
+		}, {
+			"the same edit",
+			func(m *machine) { m.write("f", "old") },
+			func(m *machine) { m.write("f", "new") },
+			func(m *machine) { m.write("f", "new") },
+			map[string]string{"f": "new"}, "",
+		}, {
+			"edit and delete",
+			func(m *machine) { m.write("f", "old") },
+			func(m *machine) { m.write("f", "by a") },
+			func(m *machine) { m.remove("f") },
+			map[string]string{"f": "by a"}, "",
+		}, {
+			"delete and delete",
+			func(m *machine) { m.write("f", "old") },
+			func(m *machine) { m.remove("f") },
+			func(m *machine) { m.remove("f") },
+			map[string]string{"f": ""}, "",
+		}, {
+			"create and create",
+			nil,
+			func(m *machine) { m.write("new/f", "by a") },
+			func(m *machine) { m.write("new/f", "by b") },
+			map[string]string{"new/f": "by b"}, "by a",
+		}, {
+			"directory and file",
+			nil,
+			func(m *machine) { m.write("x/inside", "by a") },
+			func(m *machine) { m.write("x", "by b") },
+			map[string]string{"x": "/", "x/inside": "by a"}, "by b",
+		}, {
+			"a file becomes a directory, and is edited",
+			func(m *machine) { m.write("x", "old") },
+			func(m *machine) { m.remove("x"); m.write("x/inside", "by a") },
+			func(m *machine) { m.write("x", "by b") },
+			map[string]string{"x": "/", "x/inside": "by a"}, "by b",
+		}, {
+			"a directory becomes a file, and something is created inside",
+			func(m *machine) { m.write("x/old", "old") },
+			func(m *machine) { m.remove("x"); m.write("x", "by a") },
+			func(m *machine) { m.write("x/new", "by b") },
+			map[string]string{"x": "/", "x/new": "by b", "x/old": ""}, "by a",
+		}, {
+			"delete a directory and create inside",
+			func(m *machine) { m.write("x/y/old", "old"); m.write("x/z/other", "other") },
+			func(m *machine) { m.remove("x") },
+			func(m *machine) { m.write("x/y/new", "by b") },
+			map[string]string{"x/y/new": "by b", "x/y/old": "", "x/z": ""}, "",
+		}, {
+			"delete a directory and edit inside",
+			func(m *machine) { m.write("x/y", "old"); m.write("x/z", "old") },
+			func(m *machine) { m.remove("x") },
+			func(m *machine) { m.write("x/y", "by b") },
+			map[string]string{"x/y": "by b", "x/z": ""}, "",
+		}, {
+			"link and file",
+			nil,
+			func(m *machine) { m.symlink("x", "target") },
+			func(m *machine) { m.write("x", "by b") },
+			map[string]string{"x": "by b"}, "-> target",
+		}, {
+			"mode and content",
+			func(m *machine) { m.write("f", "old") },
+			func(m *machine) { m.chmod("f", 0o755) },
+			func(m *machine) { m.write("f", "by b") },
+			map[string]string{"f": "by b"}, "",
+		}, {
+			"rename and rename",
+			func(m *machine) { m.write("f", "text") },
+			func(m *machine) { m.rename("f", "g") },
+			func(m *machine) { m.rename("f", "h") },
+			map[string]string{"f": "", "g": "text", "h": "text"}, "",
+		}, {
+			"rename and edit",
+			func(m *machine) { m.write("f", "old") },
+			func(m *machine) { m.rename("f", "g") },
+			func(m *machine) { m.write("f", "by b") },
+			map[string]string{"f": "by b", "g": "old"}, "",
+		}, {
+			"directories moved into each other",
+			func(m *machine) { m.write("p/x", "x"); m.write("q/y", "y") },
+			func(m *machine) { m.rename("p", "q/p") },
+			func(m *machine) { m.rename("q", "p/q") },
+			map[string]string{"q/p/x": "x", "p/q/y": "y", "p/x": "", "q/y": ""}, "",
+		},
+	}
+	for _, k := range cases {
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, 3, func(c *cluster) {
+				a, b, z := c.nodes[0], c.nodes[1], c.nodes[2]
+				c.full()
+				if k.first != nil {
+					k.first(a)
+				}
+				c.start()
+				c.converged(20 * time.Second)
+				got := c.apart([]*machine{a}, []*machine{b, z}, func() {
+					k.a(a)
+					time.Sleep(2 * time.Second)
+					k.b(b)
+				})
+				for p, want := range k.want {
+					e, there := got[p]
+					if (want != "") != there || e.kind == 'f' && e.data != want || (want == "/") != (e.kind == 'd') {
+						c.Errorf("%s: %s", p, e)
+					}
+				}
+				var losers []string
+				for _, p := range got.conflicts() {
+					e := got[p]
+					if e.kind == 'l' {
+						e.data = "-> " + e.data
+					}
+					losers = append(losers, e.data)
+				}
+				if k.loser == "" && losers != nil || k.loser != "" && !slices.Equal(losers, []string{k.loser}) {
+					c.Errorf("conflict copies: %q", losers)
+				}
+				c.quiet()
+				if c.Failed() {
+					c.dump()
+				}
+			})
+		})
+	}
+}
+
+// quiet checks that nothing happens when nothing changes, restarts included (I6).
+func (c *cluster) quiet() {
+	c.Helper()
+	at := c.position()
+	for _, m := range c.nodes {
+		if m.up() {
+			m.stop()
+			c.start(m)
+		}
+	}
+	sent := c.contentSent()
+	c.settle(time.Minute)
+	time.Sleep(2 * time.Minute)
+	if now := c.position(); now != at {
+		c.dump()
+		c.Errorf("journals moved at rest: %s, now %s", at, now)
+	}
+	if c.contentSent() != sent {
+		c.Error("content was sent at rest")
+	}
+}
+
+// TestFiveResolve: five machines resolve one conflict of five at once: each
+// content once, under the same names, and peace (F88, I11, I12).
+func TestFiveResolve(t *testing.T) {
+	t.Parallel()
+	bubble(t, 5, func(c *cluster) {
+		c.full()
+		for i, m := range c.nodes {
+			m.write("d/f.txt", "by "+m.name)
+			m.touch("d/f.txt", time.Unix(int64(1e9+i), 0))
+		}
+		c.start()
+		got := c.converged(time.Minute)
+		if got["d/f.txt"].data != "by e" {
+			c.Error(got)
+		}
+		var kept []string
+		for _, p := range got.conflicts() {
+			kept = append(kept, got[p].data)
+			if !strings.HasPrefix(p, "d/f.conflict-20010909-0146") || !strings.HasSuffix(p, ".txt") {
+				c.Error(p)
+			}
+		}
+		slices.Sort(kept)
+		if !slices.Equal(kept, []string{"by a", "by b", "by c", "by d"}) {
+			c.Errorf("kept: %q", kept)
+		}
+		if n := c.nodes[4].told("conflict"); n != 0 {
+			c.Errorf("the winner's machine tells of %d conflicts", n)
+		}
+		c.quiet()
+	})
+}
+
+// TestNestedConflict: a conflict about a conflict copy keeps everything (F89).
+func TestNestedConflict(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		c.line()
+		c.start()
+		both := func(p, x, y string) tree {
+			return c.apart(c.nodes[:1], c.nodes[1:], func() {
+				a.write(p, x)
+				time.Sleep(2 * time.Second)
+				b.write(p, y)
+			})
+		}
+		first := both("f", "one", "two").conflicts()
+		if len(first) != 1 {
+			c.Fatal(first)
+		}
+		got := both(first[0], "three", "four")
+		if n := got.conflicts(); len(n) != 2 {
+			c.Error(n)
+		}
+		for _, s := range []string{"two", "three", "four"} {
+			if !got.has(s) {
+				c.Errorf("%q is lost", s)
+			}
+		}
+		c.quiet()
+	})
+}
+
+// TestMergedMode: a mode that was merged into a content stays with it, whatever
+// becomes of the write that asked for it.
+func TestMergedMode(t *testing.T) {
+	t.Parallel()
+	bubble(t, 3, func(c *cluster) {
+		a, b, z := c.nodes[0], c.nodes[1], c.nodes[2]
+		c.full()
+		a.write("f", "old")
+		c.start()
+		c.converged(20 * time.Second)
+		c.net.part(a, b)
+		c.net.part(a, z)
+		time.Sleep(30 * time.Second)
+		a.write("f", "new")
+		b.chmod("f", 0o750)
+		c.settle(10 * time.Second)
+		c.net.part(b, z)
+		time.Sleep(30 * time.Second)
+		z.remove("f")
+		c.net.join(a, b)
+		time.Sleep(15 * time.Second)
+		c.settle(20 * time.Second)
+		if got := c.equal(a, b); got["f"].mode != 0o750 || got["f"].data != "new" {
+			c.dump()
+			c.Error(got)
+		}
+		c.net.join(a, z)
+		c.net.join(b, z)
+		time.Sleep(15 * time.Second)
+		if got := c.converged(20 * time.Second); got["f"].mode != 0o750 || got["f"].data != "new" {
+			c.Error(got)
+		}
+	})
+}
+
+// TestHollow: a directory that is there only for what lives in it goes with the
+// last of that, also where a user took it away.
+func TestHollow(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		c.line()
+		a.write("x/y/new", "new")
+		c.start()
+		c.converged(10 * time.Second)
+		c.apart(c.nodes[:1], c.nodes[1:], func() {
+			a.remove("x")
+			b.touch("x/y/new", time.Unix(1e9, 0))
+		})
+		if !b.implicit("x/y") || !b.implicit("x") {
+			c.Fatal("the directories have somebody of their own")
+		}
+		b.rename("x/y/new", "new")
+		got := c.converged(10 * time.Second)
+		if _, there := got["x"]; there || got["new"].data != "new" {
+			c.Error(got)
+		}
+		c.quiet()
+	})
+}
+
+// TestDirBecomesFile: the machine that follows empties and replaces the
+// directory, and does not take its own work for a user's.
+func TestDirBecomesFile(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		c.line()
+		for _, p := range []string{"d/a", "d/b/c", "d/b/d/e"} {
+			a.write(p, p)
+		}
+		a.cfg.Rescan, b.cfg.Rescan = 50*time.Millisecond, 50*time.Millisecond // scans get between everything
+		c.start()
+		c.converged(10 * time.Second)
+		a.remove("d")
+		a.write("d", "a file now")
+		got := c.converged(10 * time.Second)
+		if len(got) != 1 || got["d"].data != "a file now" {
+			c.Error(got)
+		}
+	})
+}
