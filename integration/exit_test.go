@@ -78,21 +78,21 @@ func TestConflicts(t *testing.T) {
 	ready := a.start("share", d[0], "--listen", "127.0.0.1:0", "--json").ready()
 	once := []string{d[1], "-", "-b", "--remote", ready.Listen[0], "--once", "--listen", "127.0.0.1:0"}
 	b.must(0, append(once, "--force-id", ready.ID)...)
-	write(t, filepath.Join(d[0], "notes.txt"), "edited at a")
+	write(t, filepath.Join(d[1], "notes.txt"), "edited at b")
+	write(t, filepath.Join(d[0], "notes.txt"), "edited at a, later")
+	later := time.Now().Add(time.Hour)
+	must(t, os.Chtimes(filepath.Join(d[0], "notes.txt"), later, later))
 	a.must(0, "wait")
-	write(t, filepath.Join(d[1], "notes.txt"), "edited at b, later")
-	soon := time.Now().Add(time.Hour)
-	must(t, os.Chtimes(filepath.Join(d[1], "notes.txt"), soon, soon))
-	b.must(4, once...).names(t, "notes.txt", "1 conflict")
+	b.must(4, once...).names(t, "notes.conflict-", "1 conflict")
 	same(t, d...)
 	for _, dir := range d {
-		holds(t, filepath.Join(dir, "notes.txt"), "edited at b, later")
+		holds(t, filepath.Join(dir, "notes.txt"), "edited at a, later")
 		copies, err := filepath.Glob(filepath.Join(dir, "notes.conflict-*.txt"))
 		must(t, err)
 		if len(copies) != 1 {
 			t.Fatalf("conflict copies: %q, want one", copies)
 		}
-		holds(t, copies[0], "edited at a")
+		holds(t, copies[0], "edited at b")
 	}
 	b.must(0, once...)
 	same(t, d...)
@@ -104,7 +104,7 @@ func TestWait(t *testing.T) {
 	t.Parallel()
 	a, b := newMachine(t, "a"), newMachine(t, "b")
 	d := dirs(t, "a", "b")
-	a.must(1, "wait", d[0]).names(t, "no qsync is running")
+	a.must(1, "wait", d[0]).names(t, "no running qsync")
 	ready := a.start("share", d[0], "--listen", "127.0.0.1:0", "--json").ready()
 	a.must(0, "wait", d[0], "--timeout", "20")
 	a.must(5, "wait", "--peers", "1", "--timeout", "0.3s").names(t, "0 of 1 peers")

@@ -21,7 +21,7 @@ func TestBrake(t *testing.T) {
 	fill(t, src, 20)
 	fill(t, filepath.Join(dst, "dear"), 150)
 	before := synced.must(t, dst)
-	m.must(6, src, dst, "--once").names(t, "--max-delete", "157")
+	m.must(6, src, dst, "--once").names(t, "--max-delete", "158 of 158")
 	p := m.start(src, dst)
 	p.exits(6)
 	must(t, differs(before, synced.must(t, dst)))
