@@ -105,6 +105,29 @@ func (x *fetcher) do(job []want) error {
 	if x.ctx.Err() != nil {
 		return nil
 	}
+	j := &fetchJob{fetcher: x, since: time.Now()}
+	defer j.handOver()
+	return j.run(job)
+}
+
+// handOverAfter is how long staged files wait for more of their job.
+const handOverAfter = 50 * time.Millisecond
+
+// fetchJob is one job under way; its staged files go to the placer together.
+type fetchJob struct {
+	*fetcher
+	ready []stagedFile
+	since time.Time
+}
+
+func (x *fetchJob) handOver() {
+	if len(x.ready) > 0 {
+		x.place.put(x.ready)
+	}
+	x.ready, x.since = nil, time.Now()
+}
+
+func (x *fetchJob) run(job []want) error {
 	todo := job[:0:0]
 	for _, w := range job {
 		done, err := x.here(w)
@@ -135,7 +158,7 @@ func (x *fetcher) do(job []want) error {
 }
 
 // here makes the file from what this machine holds already.
-func (x *fetcher) here(w want) (bool, error) {
+func (x *fetchJob) here(w want) (bool, error) {
 	if w.size() > 0 {
 		if err := x.f.room(w.size()); err != nil {
 			return false, err
@@ -164,7 +187,7 @@ func (x *fetcher) here(w want) (bool, error) {
 }
 
 // copyFrom stages w from a file of a folder on this machine.
-func (x *fetcher) copyFrom(w want, from *Folder, p folder.Path) error {
+func (x *fetchJob) copyFrom(w want, from *Folder, p folder.Path) error {
 	file, _, status := from.content(p, w.digest())
 	if status != protocol.OK {
 		return errors.New(status.String())
@@ -182,14 +205,17 @@ func (x *fetcher) copyFrom(w want, from *Folder, p folder.Path) error {
 }
 
 // finished verifies a staged file and hands it on.
-func (x *fetcher) finished(w want, s *disk.Staged) error {
+func (x *fetchJob) finished(w want, s *disk.Staged) error {
 	if err := s.Finish(w.res.Value); err != nil {
 		s.Discard()
 		return err
 	}
 	path := string(w.rec.Path)
 	x.f.counts.current.Store(&path)
-	x.place.put(w, s)
+	x.ready = append(x.ready, stagedFile{w, s})
+	if time.Since(x.since) > handOverAfter {
+		x.handOver()
+	}
 	return nil
 }
 
@@ -215,7 +241,7 @@ func (x *fetcher) sources() []*session {
 }
 
 // from asks one peer for the files and returns those it could not give.
-func (x *fetcher) from(s *session, todo []want) (left []want, err error) {
+func (x *fetchJob) from(s *session, todo []want) (left []want, err error) {
 	if t := x.f.twin; t != nil {
 		for _, w := range todo {
 			if err := x.copyFrom(w, t, w.rec.Path); err != nil {
@@ -246,7 +272,7 @@ func (x *fetcher) ask(s *session, items []protocol.Item) (Stream, *protocol.Read
 }
 
 // many asks for small files, all in as few requests as the protocol allows.
-func (x *fetcher) many(s *session, todo []want) (left []want, err error) {
+func (x *fetchJob) many(s *session, todo []want) (left []want, err error) {
 	for len(todo) > 0 {
 		var items []protocol.Item
 		room := 0
@@ -269,7 +295,7 @@ func (x *fetcher) many(s *session, todo []want) (left []want, err error) {
 	return left, nil
 }
 
-func (x *fetcher) manyOf(s *session, items []protocol.Item, part []want) (left []want, err error) {
+func (x *fetchJob) manyOf(s *session, items []protocol.Item, part []want) (left []want, err error) {
 	st, r, err := x.ask(s, items)
 	if err != nil {
 		return part, err
@@ -355,7 +381,7 @@ func (x *fetcher) broken(s *session, err error) error {
 }
 
 // large brings one file, going on where an earlier attempt was cut off.
-func (x *fetcher) large(s *session, w want) (left []want, err error) {
+func (x *fetchJob) large(s *session, w want) (left []want, err error) {
 	again := []want{w}
 	path := string(w.rec.Path)
 	x.f.counts.current.Store(&path)
@@ -389,7 +415,7 @@ func (x *fetcher) large(s *session, w want) (left []want, err error) {
 // room reports whether a file of size bytes may be fetched without filling the
 // disk.
 func (f *Folder) room(size int64) error {
-	free, total, err := f.root.FreeSpace()
+	free, total, err := f.space.measure(f.root, size)
 	if err != nil {
 		return nil // unknown here: the write itself will tell
 	}
@@ -397,4 +423,29 @@ func (f *Folder) room(size int64) error {
 		return fmt.Errorf("not enough space on the disk: %d bytes free, %d needed and %d kept free", free, size, spare)
 	}
 	return nil
+}
+
+// spaceFor is how long a look at the free space is good for.
+const spaceFor = time.Second
+
+// spaceMeter asks the file system for its free space now and then, and counts
+// down in between.
+type spaceMeter struct {
+	mu          sync.Mutex
+	at          time.Time
+	free, total int64
+}
+
+func (m *spaceMeter) measure(root *disk.Root, size int64) (free, total int64, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if time.Since(m.at) > spaceFor {
+		if m.free, m.total, err = root.FreeSpace(); err != nil {
+			return 0, 0, err
+		}
+		m.at = time.Now()
+	}
+	free = m.free
+	m.free -= size
+	return free, m.total, nil
 }

@@ -51,6 +51,7 @@ type Folder struct {
 	placing pathSet     // put on disk and not yet in the map
 	parked  parking
 	counts  counters
+	space   spaceMeter
 	rates   rateMeter
 	planned chan struct{} // closed when a dry run has reported everything
 

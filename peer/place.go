@@ -41,9 +41,9 @@ type placer struct {
 	err     error
 }
 
-// placeOp is one thing handed over: a staged file, or changes done already.
+// placeOp is one thing handed over: staged files, or changes done already.
 type placeOp struct {
-	file    *stagedFile
+	files   []stagedFile
 	changes []store.Change
 	extra   folder.Path // a file that was moved aside: look at it
 	meta    bool
@@ -82,8 +82,8 @@ func newPlacer(f *Folder) *placer {
 	return p
 }
 
-// put takes over a staged and verified file.
-func (p *placer) put(w want, s *disk.Staged) { p.ops <- placeOp{file: &stagedFile{w, s}} }
+// put takes over staged and verified files.
+func (p *placer) put(files []stagedFile) { p.ops <- placeOp{files: files} }
 
 // add takes changes that are on disk already.
 func (p *placer) add(c []store.Change, displaced folder.Path) error {
@@ -129,7 +129,8 @@ func (p *placer) collect() {
 				}
 				return
 			}
-			if p.take(cur, op); len(cur.staged) == 1 {
+			empty := len(cur.staged) == 0
+			if p.take(cur, op); empty && len(cur.staged) > 0 {
 				idle.Reset(placeIdle)
 			}
 		case out <- cur:
@@ -146,9 +147,9 @@ func (p *placer) take(b *placeBatch, op placeOp) {
 	}
 	b.meta = b.meta || op.meta
 	b.changes = append(b.changes, op.changes...)
-	if op.file != nil {
-		b.staged = append(b.staged, *op.file)
-		b.bytes += op.file.want.res.Value.Size
+	b.staged = append(b.staged, op.files...)
+	for i := range op.files {
+		b.bytes += op.files[i].want.res.Value.Size
 	}
 	if op.flush != nil {
 		b.flush = op.flush

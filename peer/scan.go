@@ -169,12 +169,8 @@ func (s *scan) glance(l look) error {
 		if err != nil {
 			return err
 		}
-		// A directory's own time is compared by the scan alone, which knows
-		// whether we have moved it.
-		if k := rec.Local.Value.Kind; k == folder.File || k == folder.Symlink {
-			if st, same := s.f.root.Restat(l.path, rec.Local); same && !st.Racy {
-				return nil
-			}
+		if s.f.root.Unchanged(l.path, rec.Local) {
+			return nil
 		}
 	}
 	return s.one(l.path, !l.deep)

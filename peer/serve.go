@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -15,9 +16,10 @@ import (
 )
 
 const (
-	serveAtOnce = 16               // requests of one peer answered at the same time
-	requestWait = 30 * time.Second // for a peer to say what it wants, or to take what it asked for
-	chunkSize   = 256 << 10        // bytes of a Data frame
+	serveAtOnce  = 16               // requests of one peer answered at the same time
+	requestWait  = 30 * time.Second // for a peer to say what it wants, or to take what it asked for
+	chunkSize    = 256 << 10        // bytes of a Data frame
+	answerBuffer = 64 << 10
 )
 
 // answer serves the peer's requests for content.
@@ -61,14 +63,16 @@ func (s *session) serve(st Stream) error {
 	if !ok {
 		return fmt.Errorf("%w: no request", protocol.ErrProtocol)
 	}
-	w := protocol.NewWriter(st)
+	// Small answers gather into writes that fill a burst of packets.
+	out := bufio.NewWriterSize(st, answerBuffer)
+	w := protocol.NewWriter(out)
 	for i := range req.Items {
 		st.SetDeadline(time.Now().Add(requestWait))
 		if err := s.serveItem(st, w, &req.Items[i]); err != nil {
 			return err
 		}
 	}
-	return nil
+	return out.Flush()
 }
 
 func (s *session) serveItem(st Stream, w *protocol.Writer, it *protocol.Item) error {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"sync"
-	"syscall"
 	"time"
 
 	"qsync/folder"
@@ -51,7 +49,7 @@ func (r *Root) atAll(op string, f func([]slot) error, paths ...folder.Path) erro
 			return fmt.Errorf("%s %q: %w", op, p, err)
 		}
 		defer d.Close()
-		slots = append(slots, slot{d, p})
+		slots = append(slots, slot{d.dir, p})
 	}
 	err := f(slots)
 	if errors.Is(err, fs.ErrPermission) {
@@ -61,59 +59,6 @@ func (r *Root) atAll(op string, f func([]slot) error, paths ...folder.Path) erro
 		return fmt.Errorf("%s %q: %w", op, paths, err)
 	}
 	return nil
-}
-
-// parentFor is how long the directory reached last may be used again without
-// looking its path up anew. What somebody moves away in that moment could have
-// been moved between look-up and use as well.
-const parentFor = 20 * time.Millisecond
-
-// parent opens the directory that holds p. Work goes directory by directory,
-// so the last one is kept at hand for a moment.
-func (r *Root) parent(p folder.Path) (*dir, error) {
-	name := p.Dir()
-	r.near.mu.Lock()
-	defer r.near.mu.Unlock()
-	if n := &r.near; n.dir != nil && n.path == name && time.Since(n.at) < parentFor {
-		if d, err := n.dir.again(); err == nil {
-			return d, nil
-		}
-	}
-	d, err := r.dir.walk(name)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
-		return nil, fmt.Errorf("%w: %w", ErrNoParent, err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if c, err := d.again(); err == nil {
-		r.near.drop()
-		r.near.dir, r.near.path, r.near.at = c, name, time.Now()
-	}
-	return d, nil
-}
-
-// nearDir is the directory that was reached last.
-type nearDir struct {
-	mu   sync.Mutex
-	dir  *dir
-	path folder.Path
-	at   time.Time
-}
-
-// drop forgets it; mu is held.
-func (n *nearDir) drop() {
-	if n.dir != nil {
-		n.dir.Close()
-		n.dir = nil
-	}
-}
-
-// forget is called when directories come, go or move.
-func (r *Root) forget() {
-	r.near.mu.Lock()
-	defer r.near.mu.Unlock()
-	r.near.drop()
 }
 
 // forced calls f with the slots' directories writable, or returns refused if
@@ -272,12 +217,32 @@ func (r *Root) Restat(p folder.Path, l folder.Local) (folder.Stat, bool) {
 	}
 	defer d.Close()
 	now := time.Now().UnixNano()
-	i, err := slot{d, p}.look(l)
+	i, err := slot{d.dir, p}.look(l)
 	if err != nil {
 		return folder.Stat{}, false
 	}
 	recent := i.Kind == folder.File && racy(i, now)
 	return folder.Stat{Inode: i.Inode, CTime: i.CTime, Racy: l.Stat.Racy || recent}, true
+}
+
+// Unchanged reports whether p is exactly what l says, as far as a stat can tell:
+// then a scan of it would find nothing.
+func (r *Root) Unchanged(p folder.Path, l folder.Local) bool {
+	d, err := r.parent(p)
+	if err != nil {
+		return false
+	}
+	defer d.Close()
+	in, err := d.stat(slot{d.dir, p}.base())
+	switch {
+	case l.Value.Kind == folder.Absent:
+		return errors.Is(err, fs.ErrNotExist)
+	case err != nil:
+		return false
+	case l.Value.Kind == folder.Dir:
+		return in.Kind == folder.Dir && in.Mode == l.Value.Mode && in.MTime == l.Value.MTime
+	}
+	return unchanged(in, &l)
 }
 
 // contentOf returns the value of entry name, for a conflict name.

@@ -300,12 +300,3 @@ func (d *dir) fsid() (id uint64, free, total int64, err error) {
 	}
 	return id, int64(st.Bavail) * unit, int64(st.Blocks) * unit, nil
 }
-
-// again returns another handle of the same directory.
-func (d *dir) again() (*dir, error) {
-	fd, err := unix.FcntlInt(uintptr(d.file), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return nil, fail("dup", "", err)
-	}
-	return &dir{file: fd, pathOnly: d.pathOnly}, nil
-}

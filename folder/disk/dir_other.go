@@ -231,6 +231,3 @@ func (d *dir) fsid() (id uint64, free, total int64, err error) {
 	free, total, err = freeSpace(d.top.Name())
 	return i.Dev, free, total, err
 }
-
-// again is not worth it here: a handle is reached by its path anyway.
-func (d *dir) again() (*dir, error) { return nil, fail("dup", d.rel, errNoSupport) }

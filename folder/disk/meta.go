@@ -163,7 +163,7 @@ func (r *Root) OpenFile(p folder.Path, want folder.Local) (*os.File, error) {
 		return nil, fmt.Errorf("open %q: %w", p, err)
 	}
 	defer d.Close()
-	at := slot{d, p}
+	at := slot{d.dir, p}
 	f, i, err := d.open(at.base())
 	if err == nil && !at.holds(i, want) {
 		f.Close()

@@ -37,7 +37,7 @@ type Root struct {
 	path     string
 	readOnly bool
 	keep     atomic.Int64 // versions of each path
-	near     nearDir      // the directory reached last
+	near     nearby       // directories reached lately
 	noClone  atomic.Bool  // this file system shares no blocks
 	force    sync.Mutex   // held while a read-only directory is opened up
 	crude    bool         // in tests: as on a file system without RENAME_NOREPLACE and RENAME_EXCHANGE
