@@ -214,6 +214,7 @@ type scan struct {
 	batch   []store.Change
 	since   time.Time
 	gone    []store.Change // vanished entries, held back until they are counted
+	lost    int64          // those of them that were to stay
 	initial bool
 }
 
@@ -304,6 +305,11 @@ func (s *scan) found(x disk.Found) error {
 	c := store.Change{Path: x.Path, Before: x.Before, After: x.After}
 	if x.After.Value.Kind == folder.Absent {
 		s.gone = append(s.gone, c)
+		// What sync itself has just removed, but not yet told the map, counts
+		// for nothing.
+		if r, err := s.f.store.Record(x.Path); err != nil || r.Register.Live() {
+			s.lost++
+		}
 		return s.brake()
 	}
 	if !s.initial && x.Before.Value.Kind == folder.Absent {
@@ -341,11 +347,11 @@ func (f *Folder) origin(x disk.Found) folder.Path {
 // disk that is not there than a person who meant it.
 func (s *scan) brake() error {
 	total := s.f.store.Totals().Entries()
-	if !s.f.Mode().announces() || !s.f.cfg.MaxDelete.Stops(int64(len(s.gone)), total) {
+	if !s.f.Mode().announces() || !s.f.cfg.MaxDelete.Stops(s.lost, total) {
 		return nil
 	}
 	return fmt.Errorf("%w: more than %d of %d entries have vanished from %s; nothing was passed on. If that is meant, run again with --max-delete 100%%",
-		ErrBrake, len(s.gone)-1, total, s.f.cfg.Dir)
+		ErrBrake, s.lost-1, total, s.f.cfg.Dir)
 }
 
 // finish commits what is left, the vanished entries last: by then a rename has
