@@ -125,6 +125,9 @@ func (f *Folder) open() error {
 	if err := f.checkRoot(true); err != nil {
 		return err
 	}
+	if err := f.witness(); err != nil {
+		return err
+	}
 	if !f.bare {
 		if err := root.PrepareReserved(); err != nil {
 			return err

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"qsync/certs"
@@ -82,4 +84,33 @@ func (f *Folder) rootIdentity(inode bool) (string, error) {
 		return "", fmt.Errorf("%w: %w", ErrRoot, err)
 	}
 	return byMarker + m.Share + " " + m.Root, nil
+}
+
+// witness makes the map prove that it is the one which the last run left. The
+// proof is kept in the folder, where a restored backup of the map does not reach
+// it, or beside the map where nothing may be written into the folder.
+func (f *Folder) witness() error {
+	if f.cfg.Plan != nil {
+		return nil
+	}
+	if f.bare {
+		name := filepath.Join(f.cfg.State, "run")
+		kept, err := os.ReadFile(name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		next, err := f.store.Witness(string(kept))
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(name, []byte(next), 0o600)
+	}
+	m, err := f.root.Marker()
+	if err != nil {
+		return err
+	}
+	if m.Run, err = f.store.Witness(m.Run); err != nil {
+		return err
+	}
+	return f.root.WriteMarker(m)
 }

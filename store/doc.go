@@ -65,7 +65,8 @@
 // same names, so what this replica wrote since every peer last agreed with it
 // is written anew, and F forgets the old replica from there on, see
 // [Store.Rotate]. A map that was set back and has since written more events
-// than it lost, before meeting any peer, is not recognised.
+// than it lost, before meeting any peer, is recognised by [Store.Witness] alone:
+// a word kept beside the files that changes with every run.
 //
 // # Damage
 //

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"strconv"
 	"time"
 
 	"qsync/folder"
@@ -35,6 +36,23 @@ func (s *Store) Rotate() error {
 		}
 	}
 	return nil
+}
+
+// Witness compares what the caller has kept outside of the map since the last
+// call, "" if nothing, with what the map gave out then, and takes a new replica
+// ID if they differ: the map is an older state of itself, or somebody else has
+// worked with it since. It returns what to keep from now on, before the map is
+// given anything. A crash between the two costs a new identity, which is safe.
+func (s *Store) Witness(kept string) (next string, err error) {
+	err = s.update(func(t *txn) error {
+		if t.meta.Witness != "" && t.meta.Witness != kept {
+			t.rotate()
+		}
+		next = strconv.FormatUint(s.random(), 16)
+		t.meta.Witness = next
+		return nil
+	})
+	return next, err
 }
 
 func (t *txn) rotate() {

@@ -110,6 +110,7 @@ type meta struct {
 	Mode     uint8
 	Clean    bool // closed in order
 	LastRun  string
+	Witness  string // what Witness gave out last
 }
 
 func random64() uint64 {

@@ -200,7 +200,7 @@ func TestMarker(t *testing.T) {
 	if _, err := r.Marker(); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("no marker: %v", err)
 	}
-	for _, m := range []Marker{{"share one", "root"}, {"share \"two\"\n", "other"}} {
+	for _, m := range []Marker{{Share: "share one", Root: "root"}, {Share: "share \"two\"\n", Root: "other", Run: "7"}} {
 		if err := r.WriteMarker(m); err != nil {
 			t.Fatal(err)
 		}
