@@ -47,6 +47,7 @@ type Folder struct {
 	merging chan struct{}   // one token: who may merge a peer's batch (see store.Accept)
 
 	touched touchedDirs
+	settled touchedDirs // were touched when the present look began: it may have seen them so
 	hollow  touchedDirs // may be here for nothing any more
 	placing pathSet     // put on disk and not yet in the map
 	parked  parking

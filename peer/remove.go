@@ -196,6 +196,7 @@ func (r *round) settleDirs() error {
 		return err
 	}
 	for _, p := range dirs {
+		f.settled.add(p)
 		f.touched.drop(p)
 	}
 	return nil

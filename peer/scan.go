@@ -232,7 +232,7 @@ func (s *scan) one(under folder.Path, shallow bool) error {
 		Shallow: shallow,
 		Known:   f.known(under, shallow),
 		Ignore:  f.ignore(),
-		Touched: f.touched.has,
+		Touched: func(p folder.Path) bool { return f.touched.has(p) || f.settled.has(p) },
 		Watch:   f.diskWatcher(),
 		Found:   s.found,
 		Problem: s.problem,

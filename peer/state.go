@@ -119,6 +119,12 @@ func (t *touchedDirs) all() []folder.Path {
 	return slices.SortedFunc(maps.Keys(t.m), func(a, b folder.Path) int { return b.Compare(a) })
 }
 
+func (t *touchedDirs) clear() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	clear(t.m)
+}
+
 func (t *touchedDirs) any() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
