@@ -71,7 +71,7 @@ func TestBrakeOnMassDelete(t *testing.T) {
 }
 
 // A root without its marker, or with another one, or with nothing in it, is not
-// the folder that was synced: exit 6, and nothing is deleted. (F21 to F24)
+// the folder that was synced: exit 6, and nothing is deleted. (F21, F22)
 func TestMarker(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(t *testing.T, root string){
@@ -115,7 +115,7 @@ func TestMarker(t *testing.T) {
 	}
 }
 
-// A root that goes while a node runs stops the folder; nothing follows it. (F21, F23)
+// A root that goes while a node runs stops the folder; nothing follows it. (F21, F24)
 func TestRootGoesWhileRunning(t *testing.T) {
 	t.Parallel()
 	for name, take := range map[string]func(t *testing.T, root string){
@@ -126,7 +126,14 @@ func TestRootGoesWhileRunning(t *testing.T) {
 			must(t, os.Rename(root, root+" elsewhere"))
 			must(t, os.Mkdir(root, 0o755))
 		},
-		"deleted": func(t *testing.T, root string) { must(t, os.RemoveAll(root)) },
+		"a file in its place": func(t *testing.T, root string) {
+			must(t, os.Rename(root, root+" elsewhere"))
+			must(t, os.WriteFile(root, nil, 0o644))
+		},
+		"a symlink in its place": func(t *testing.T, root string) {
+			must(t, os.Rename(root, root+" elsewhere"))
+			must(t, os.Symlink(t.TempDir(), root))
+		},
 	} {
 		for _, flag := range []string{"-b", "--mode=send"} {
 			t.Run(name+" "+flag, func(t *testing.T) {
@@ -140,6 +147,7 @@ func TestRootGoesWhileRunning(t *testing.T) {
 				take(t, d[0])
 				p.exits(6)
 				must(t, differs(before, synced.must(t, d[1])))
+				p.says("forget")
 			})
 		}
 	}

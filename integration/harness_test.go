@@ -39,7 +39,28 @@ func TestMain(m *testing.M) {
 	if !given {
 		_ = flag.Set("test.parallel", parallel)
 	}
-	os.Exit(withBinary(m.Run))
+	os.Exit(inMemory(func() int { return withBinary(m.Run) }))
+}
+
+// inMemory runs with temporary directories in memory where the system has such
+// a place, so that flushes of other programs do not slow down the tests. Long
+// runs, and those with a TMPDIR, are on the disk.
+func inMemory(run func() int) int {
+	const memory = "/dev/shm"
+	fi, err := os.Stat(memory)
+	if err != nil || !fi.IsDir() || long || os.Getenv("TMPDIR") != "" {
+		return run()
+	}
+	dir, err := os.MkdirTemp(memory, "qsync-integration-")
+	if err != nil {
+		return run()
+	}
+	defer os.RemoveAll(dir)
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Setenv("TMPDIR", dir)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return run()
 }
 
 func withBinary(run func() int) int {

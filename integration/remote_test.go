@@ -170,7 +170,7 @@ func TestQueueOfAnAbsentPeer(t *testing.T) {
 	pb := b.startFed(ready.ID, join...)
 	a.settles(1)
 	a.queued("bert", 0)
-	pb.kill()
+	pb.end(syscall.SIGTERM, 143)
 	for i := range 30 { // ten paths, however often they change
 		for j := range 10 {
 			write(t, filepath.Join(d[0], fmt.Sprint("queued", j)), fmt.Sprint(i, j))
