@@ -237,7 +237,7 @@ func (f *Folder) converse(s *session) {
 	if f.sessions[s.id] == s {
 		delete(f.sessions, s.id)
 	}
-	if errors.Is(err, protocol.ErrProtocol) || errors.Is(err, store.ErrForged) {
+	if violation(err) {
 		f.bad[s.id] = append(f.bad[s.id], time.Now())
 	}
 	f.mu.Unlock()

@@ -56,7 +56,7 @@ type session struct {
 // run speaks with the peer until the link ends, ctx does or something is wrong.
 func (s *session) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	stop := context.AfterFunc(ctx, func() { s.link.Close(CodeShutdown, "") })
+	stop := context.AfterFunc(ctx, func() { s.shut(context.Cause(ctx)) })
 	defer stop()
 	group.Go(func() error {
 		select {
@@ -69,13 +69,27 @@ func (s *session) run(ctx context.Context) error {
 	group.Go(func() error { return s.talk(ctx, group) })
 	err := group.Wait()
 	s.waits.Wait()
-	switch {
-	case errors.Is(err, protocol.ErrProtocol), errors.Is(err, store.ErrForged):
-		s.link.Close(CodeProtocol, "")
-	default:
-		s.link.Close(CodeShutdown, "")
-	}
+	s.shut(err)
 	return err
+}
+
+// shut closes the link, with a word on why.
+func (s *session) shut(why error) {
+	code := CodeShutdown
+	if violation(why) {
+		code = CodeProtocol
+	}
+	s.link.Close(code, "")
+}
+
+// violation reports whether a session ended because the peer broke the
+// protocol, be it in what it said or in an answer or a request.
+func violation(err error) bool {
+	var closed *LinkError
+	if errors.As(err, &closed) {
+		return closed.Code == CodeProtocol && !closed.Remote
+	}
+	return errors.Is(err, protocol.ErrProtocol) || errors.Is(err, store.ErrForged)
 }
 
 // talk greets and then starts the four conversations of a session.
