@@ -70,11 +70,17 @@ func (w *world) run() error {
 
 func (w *world) step() error {
 	n := w.nodes[w.IntN(len(w.nodes))]
+	if w.IntN(30) == 0 {
+		w.line = !w.line
+	}
 	switch k := w.IntN(100); {
 	case k < 25:
 		n.act()
+		if w.IntN(2) == 0 {
+			return n.scan(true)
+		}
 		return nil
-	case k < 40:
+	case k < 35:
 		return n.scan(w.IntN(2) == 0)
 	case k < 70:
 		return w.exchange(n, w.other(n))
@@ -97,7 +103,11 @@ func (w *world) step() error {
 }
 
 func (w *world) other(n *node) *node {
-	return w.nodes[(n.n+1+w.IntN(len(w.nodes)-1))%len(w.nodes)]
+	o := w.nodes[(n.n+1+w.IntN(len(w.nodes)-1))%len(w.nodes)]
+	if w.line && o.n != n.n-1 && o.n != n.n+1 {
+		return w.other(n)
+	}
+	return o
 }
 
 // exchange takes a session from one node to another some batches further, opens
@@ -113,11 +123,15 @@ func (w *world) exchange(from, to *node) error {
 		w.links[key] = l
 	}
 	l := w.links[key]
-	for range 1 + w.IntN(4) {
+	steps, entries := 1+w.IntN(4), 1+w.IntN(3)
+	if w.IntN(2) == 0 {
+		steps, entries = 100, 10
+	}
+	for range steps {
 		if busy := w.snapshotInto(to); busy != nil && busy != l && w.IntN(20) != 0 {
 			return nil // who merges into to must wait
 		}
-		done, err := l.tell(1 + w.IntN(3))
+		done, err := l.tell(entries)
 		if errors.Is(err, ErrGap) {
 			w.log("%d -> %d starts over: %v", from.n, to.n, err)
 			delete(w.links, key)

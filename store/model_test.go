@@ -44,8 +44,10 @@ type world struct {
 	kept     map[uint64]folder.Path          // written and never replaced or deleted by one who had it
 	dead     map[uint64]map[folder.Path]bool // where a user had it and replaced or deleted it
 	lossy    bool                            // an index was lost: old content may come back
-	reckless bool                            // identities and whole indexes get lost
-	strict   bool                            // check everything after every step
+	paths    []folder.Path
+	line     bool // who talks: neighbours in a row, or everybody
+	reckless bool // identities and whole indexes get lost
+	strict   bool // check everything after every step
 }
 
 // node is one replica: what is on its disk need not be what its store has seen.
@@ -83,6 +85,8 @@ func newWorld(seed uint64, dir string) *world {
 		w.nodes = append(w.nodes, n)
 	}
 	w.strict, w.reckless = seed%8 == 0, seed%2 == 0
+	w.paths = modelPaths[:2+w.IntN(len(modelPaths)-1)]
+	w.line = w.IntN(2) == 0
 	return w
 }
 
@@ -157,7 +161,7 @@ func (n *node) overwrite(p folder.Path, v folder.Value) {
 
 func (n *node) act() {
 	w := n.w
-	p := modelPaths[w.IntN(len(modelPaths))]
+	p := w.paths[w.IntN(len(w.paths))]
 	if have := slices.Sorted(maps.Keys(n.disk)); len(have) > 0 && w.IntN(2) == 0 {
 		p = have[w.IntN(len(have))]
 	}
