@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// What cannot be synced is named, the rest goes on, and the exit code is 3.
+// What cannot be synced is named, the rest goes on, and the exit code is 3. (F63)
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, "a")
@@ -69,7 +69,7 @@ func TestUnreadable(t *testing.T) {
 	must(t, unequal(src, dst))
 }
 
-// Conflicts are kept for a person to look at, on both sides alike: exit 4.
+// Conflicts are kept for a person to look at, on both sides alike: exit 4. (F87)
 func TestConflicts(t *testing.T) {
 	t.Parallel()
 	a, b := newMachine(t, "a"), newMachine(t, "b")

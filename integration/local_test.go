@@ -14,7 +14,7 @@ import (
 )
 
 // One way: DST becomes like SRC, what was extra or edited there goes to its
-// versions, and it follows SRC until Ctrl-C, which prints totals.
+// versions, and it follows SRC until Ctrl-C, which prints totals. (F31, F95)
 func TestLocalOneWay(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, "a")
@@ -63,7 +63,8 @@ func TestLocalOneWay(t *testing.T) {
 	}
 }
 
-// SIGTERM ends a run as Ctrl-C does, also in the middle of work.
+// SIGTERM ends a run as Ctrl-C does, also in the middle of work; no half-written
+// file is to be seen, and the next run completes it. (F2)
 func TestTermination(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, "a")

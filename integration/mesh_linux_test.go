@@ -127,7 +127,7 @@ func TestPartition(t *testing.T) {
 }
 
 // A big file whose receiver is killed in the middle is not sent twice: what
-// arrived before is used.
+// arrived before is used, and nothing of it is left behind. (F2, F19)
 func TestBigFileResumes(t *testing.T) {
 	t.Parallel()
 	a, b := newMachine(t, "a").onOwnNetwork(), newMachine(t, "b").onOwnNetwork()

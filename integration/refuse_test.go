@@ -124,7 +124,7 @@ func TestTwoSources(t *testing.T) {
 	}, d...)
 }
 
-// A second process on a folder is refused, and the first one named.
+// A second process on a folder is refused, and the first one named. (F18)
 func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
 	a, b := newMachine(t, "a"), newMachine(t, "b")

@@ -108,7 +108,7 @@ func TestSeveralRemotes(t *testing.T) {
 }
 
 // Whoever starts first, however often either side is ended or killed, the two
-// meet again by themselves and nothing is lost.
+// meet again by themselves and nothing is lost. (F1, F2)
 func TestRestartsAndKills(t *testing.T) {
 	t.Parallel()
 	a, b := newMachine(t, "a"), newMachine(t, "b")
@@ -159,7 +159,7 @@ func TestRestartsAndKills(t *testing.T) {
 }
 
 // What a peer misses while it is away is counted in the status, and 0 when it
-// is back and has it.
+// is back and has it. (F84)
 func TestQueueOfAnAbsentPeer(t *testing.T) {
 	t.Parallel()
 	a, b := newMachine(t, "a"), newMachine(t, "b")

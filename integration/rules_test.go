@@ -197,3 +197,31 @@ func TestNothingIsLeftToDo(t *testing.T) {
 		}
 	}
 }
+
+// TestFaultTable checks that every test that docs/testing.md names exists.
+func TestFaultTable(t *testing.T) {
+	have := map[string]bool{}
+	for _, s := range sources(t) {
+		for _, d := range s.ast.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && s.test {
+				have[s.room+"."+f.Name.Name] = true
+			}
+		}
+	}
+	text, err := os.ReadFile(filepath.Join("..", "docs", "testing.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile("(?m)^\\| F[0-9].*$").FindAll(text, -1)
+	if len(rows) < 30 {
+		t.Fatalf("docs/testing.md has %d rows of faults", len(rows))
+	}
+	name := regexp.MustCompile("`([a-z/]+\\.Test[A-Za-z0-9]+)`")
+	for _, row := range rows {
+		for _, m := range name.FindAllSubmatch(row, -1) {
+			if !have[string(m[1])] {
+				t.Errorf("docs/testing.md names %s, which does not exist", m[1])
+			}
+		}
+	}
+}
