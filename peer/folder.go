@@ -55,6 +55,7 @@ type Folder struct {
 	space   spaceMeter
 	rates   rateMeter
 	planned chan struct{} // closed when a dry run has reported everything
+	other   *otherSide    // of a dry run
 
 	mu       sync.Mutex
 	err      error
@@ -97,6 +98,9 @@ func openFolder(n *Node, fc FolderConfig) (f *Folder, err error) {
 		change:   make(chan struct{}),
 		bad:      make(map[store.NodeID][]time.Time),
 		queues:   make(map[store.NodeID]queueFigure),
+	}
+	if fc.Plan != nil {
+		f.other = &otherSide{told: make(map[folder.Path]folder.Value), before: make(map[folder.Path]folder.Value)}
 	}
 	f.ctx, f.cancel = context.WithCancelCause(context.Background())
 	if err := f.open(); err != nil {

@@ -2,8 +2,10 @@ package peer
 
 import (
 	"context"
+	"sync"
 
 	"qsync/folder"
+	"qsync/protocol"
 	"qsync/store"
 )
 
@@ -57,14 +59,22 @@ func (f *Folder) allKnown() bool {
 	return false
 }
 
+// planHere reports what is wanted here.
 func (f *Folder) planHere() error {
+	r := &round{f: f, ignore: f.ignore()}
 	for after := folder.Path(""); ; {
 		page, err := f.store.Wanted(after, wantPage)
 		if err != nil {
 			return err
 		}
 		for _, rec := range page {
-			f.cfg.Plan(planOf(&rec, f.Dir()))
+			ignored, err := r.isIgnored(&rec, rec.Register.Resolve())
+			if err != nil {
+				return err
+			}
+			if !ignored {
+				f.cfg.Plan(planOf(&rec, f.Dir()))
+			}
 		}
 		if len(page) < wantPage {
 			return nil
@@ -74,17 +84,24 @@ func (f *Folder) planHere() error {
 }
 
 func planOf(rec *store.Record, dir string) PlanItem {
+	it := itemOf(rec, rec.Local.Value)
+	it.Here, it.Dir = true, dir
+	return it
+}
+
+// itemOf is what has to be done where a path holds the value now, to make it
+// what the register shows.
+func itemOf(rec *store.Record, now folder.Value) PlanItem {
 	res := rec.Register.Resolve()
-	here := rec.Local.Value
-	it := PlanItem{Here: true, Dir: dir, Path: rec.Path, Kind: res.Value.Kind, Bytes: res.Value.Size}
+	it := PlanItem{Path: rec.Path, Kind: res.Value.Kind, Bytes: res.Value.Size}
 	switch {
 	case res.Value.Kind == folder.Absent:
-		it.Action, it.Kind, it.Bytes = "delete", here.Kind, 0
-	case here.Kind == folder.Absent:
+		it.Action, it.Kind, it.Bytes = "delete", now.Kind, 0
+	case now.Kind == folder.Absent:
 		it.Action = "add"
-	case folder.SameContent(here, res.Value):
+	case folder.SameContent(now, res.Value):
 		it.Action, it.Bytes = "metadata", 0
-	case holdsLoser(rec, res):
+	case loses(now, res):
 		it.Action = "conflict"
 	default:
 		it.Action = "replace"
@@ -92,39 +109,91 @@ func planOf(rec *store.Record, dir string) PlanItem {
 	return it
 }
 
-func holdsLoser(rec *store.Record, res folder.Resolution) bool {
+func loses(v folder.Value, res folder.Resolution) bool {
 	for _, l := range res.Losers {
-		if folder.SameContent(l.Value, rec.Local.Value) {
+		if folder.SameContent(l.Value, v) {
 			return true
 		}
 	}
 	return false
 }
 
-// planThere reports what the peer would be sent: the rows of the journal that
-// it has not told us itself.
-func (f *Folder) planThere() error {
-	peers := f.store.Peers()
-	if len(peers) == 0 {
-		return nil
+// otherSide is what a dry run knows of the peer's files.
+type otherSide struct {
+	mu     sync.Mutex
+	told   map[folder.Path]folder.Value // what it told now
+	before map[folder.Path]folder.Value // what it has of paths that have changed here since, if we were in sync
+	whole  bool                         // it told of everything: what it did not tell of is not there
+}
+
+func (o *otherSide) hear(i *protocol.Index) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.whole = o.whole || i.Snapshot
+	for _, e := range i.Entries {
+		o.told[e.Path] = e.Register.Resolve().Value
 	}
-	for after, done := uint64(0), false; !done; {
-		b, _, err := f.store.Since(peers[0].ID, after, batchLimits)
+}
+
+func (o *otherSide) changed(p folder.Path, before folder.Value) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if _, ok := o.before[p]; !ok {
+		o.before[p] = before
+	}
+}
+
+// holds returns what the peer has of a path whose latest change here stands
+// behind the position that the peer has confirmed, or not. A change that was
+// made in an earlier run and never sent shows at least whether it replaced
+// something.
+func (o *otherSide) holds(rec *store.Record, confirmed bool) folder.Value {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if v, ok := o.told[rec.Path]; ok {
+		return v
+	}
+	res := rec.Register.Resolve()
+	v, seen := o.before[rec.Path]
+	switch {
+	case o.whole:
+		return folder.Value{}
+	case seen:
+		return v
+	case confirmed:
+		return res.Value
+	case res.Winner.Dot.IsZero():
+		return rec.Local.Value
+	case res.Value.Base == (folder.Base{}):
+		return folder.Value{}
+	}
+	v = res.Value
+	if res.Value.Base.Content != res.Value.ContentID() {
+		v.Digest = folder.Digest{}
+	}
+	v.Mode ^= 1
+	return v
+}
+
+// planThere reports what would change at the peer.
+func (f *Folder) planThere() error {
+	confirmed := uint64(0)
+	f.mu.Lock()
+	for id := range f.sessions {
+		confirmed = f.store.Peer(id).Confirmed
+	}
+	f.mu.Unlock()
+	for rec, err := range f.store.Records("") {
 		if err != nil {
 			return err
 		}
-		for _, e := range b.Entries {
-			it := PlanItem{Path: e.Path, Action: "delete"}
-			if e.Register.Live() {
-				res := e.Register.Resolve()
-				it.Kind, it.Bytes, it.Action = res.Value.Kind, res.Value.Size, "add"
-				if len(e.Register.Sibs) > 1 || res.Value.Base != (folder.Base{}) {
-					it.Action = "replace"
-				}
-			}
-			f.cfg.Plan(it)
+		if rec.Seq == 0 {
+			continue
 		}
-		after, done = b.Upto, b.Complete
+		there := f.other.holds(&rec, rec.Seq <= confirmed)
+		if !folder.SameOnDisk(there, rec.Register.Resolve().Value) {
+			f.cfg.Plan(itemOf(&rec, there))
+		}
 	}
 	return nil
 }

@@ -303,6 +303,9 @@ func (f *Folder) known(under folder.Path, shallow bool) iter.Seq2[disk.Known, er
 }
 
 func (s *scan) found(x disk.Found) error {
+	if s.f.other != nil {
+		s.f.other.changed(x.Path, x.Before.Value)
+	}
 	c := store.Change{Path: x.Path, Before: x.Before, After: x.After}
 	if x.After.Value.Kind == folder.Absent {
 		s.gone = append(s.gone, c)

@@ -470,6 +470,9 @@ func (s *session) merge(ctx context.Context) error {
 // snapshot.
 func (s *session) accept(i *protocol.Index) (snapshot bool, err error) {
 	f := s.f
+	if f.other != nil {
+		f.other.hear(i)
+	}
 	n, err := f.store.Accept(s.id, batchOf(i))
 	switch {
 	case errors.Is(err, store.ErrRollback):
