@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"qsync/folder"
@@ -22,8 +23,8 @@ const (
 	answerBuffer = 64 << 10
 )
 
-// answer serves the peer's requests for content.
-func (s *session) answer(ctx context.Context) error {
+// answers serves the peer's requests for content.
+func (s *session) answers(ctx context.Context) error {
 	slots := make(chan struct{}, serveAtOnce)
 	for {
 		st, err := s.link.AcceptStream(ctx)
@@ -65,17 +66,25 @@ func (s *session) serve(st Stream) error {
 	}
 	// Small answers gather into writes that fill a burst of packets.
 	out := bufio.NewWriterSize(st, answerBuffer)
-	w := protocol.NewWriter(out)
+	a := &answer{st: st, w: protocol.NewWriter(out)}
 	for i := range req.Items {
 		st.SetDeadline(time.Now().Add(requestWait))
-		if err := s.serveItem(st, w, &req.Items[i]); err != nil {
+		if err := s.serveItem(a, &req.Items[i]); err != nil {
 			return err
 		}
 	}
 	return out.Flush()
 }
 
-func (s *session) serveItem(st Stream, w *protocol.Writer, it *protocol.Item) error {
+// answer is the answer to one request, under way.
+type answer struct {
+	st    Stream
+	w     *protocol.Writer
+	small []byte // for the content of small files, one after another
+}
+
+func (s *session) serveItem(a *answer, it *protocol.Item) error {
+	w := a.w
 	f, local, status := s.f.content(it.Path, it.Digest)
 	if status != protocol.OK {
 		return w.Write(&protocol.Response{Status: status})
@@ -85,7 +94,7 @@ func (s *session) serveItem(st Stream, w *protocol.Writer, it *protocol.Item) er
 		return w.Write(&protocol.Response{Status: protocol.NotHere})
 	}
 	if it.Length <= chunkSize {
-		return s.serveSmall(w, f, it)
+		return s.serveSmall(a, f, it)
 	}
 	if err := w.Write(&protocol.Response{Status: protocol.OK, Length: it.Length}); err != nil {
 		return err
@@ -95,7 +104,7 @@ func (s *session) serveItem(st Stream, w *protocol.Writer, it *protocol.Item) er
 		if _, err := f.ReadAt(buf, off); err != nil {
 			return w.Write(&protocol.Abort{Status: readStatus(err)})
 		}
-		st.SetDeadline(time.Now().Add(requestWait))
+		a.st.SetDeadline(time.Now().Add(requestWait))
 		if err := w.Data(buf); err != nil {
 			return err
 		}
@@ -105,8 +114,9 @@ func (s *session) serveItem(st Stream, w *protocol.Writer, it *protocol.Item) er
 	return nil
 }
 
-func (s *session) serveSmall(w *protocol.Writer, f *os.File, it *protocol.Item) error {
-	buf := make([]byte, it.Length)
+func (s *session) serveSmall(a *answer, f *os.File, it *protocol.Item) error {
+	a.small = slices.Grow(a.small[:0], int(it.Length))[:it.Length]
+	buf, w := a.small, a.w
 	if _, err := f.ReadAt(buf, it.Offset); err != nil {
 		return w.Write(&protocol.Response{Status: readStatus(err)})
 	}

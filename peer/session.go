@@ -98,7 +98,7 @@ func (s *session) talk(ctx context.Context, group *errgroup.Group) error {
 		return err
 	}
 	group.Go(func() error { return s.hear(ctx) })
-	group.Go(func() error { return s.answer(ctx) })
+	group.Go(func() error { return s.answers(ctx) })
 	if s.f.cfg.Plan == nil || s.f.twin != nil {
 		group.Go(func() error { return s.tell(ctx) })
 	}
@@ -176,6 +176,9 @@ func (s *session) greetResume() error {
 		r.Epoch, r.Cursor = s.epoch, 0
 	}
 	f.welcome()
+	if !s.observer {
+		f.store.Confirm(s.id, r.Epoch, r.Cursor, f.store.Peer(s.id).Want)
+	}
 	s.resume = r
 	s.control.SetDeadline(time.Time{})
 	return nil

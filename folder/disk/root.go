@@ -38,6 +38,7 @@ type Root struct {
 	readOnly bool
 	keep     atomic.Int64 // versions of each path
 	near     nearby       // directories reached lately
+	hashers  sync.Pool    // of *chunk.Hasher
 	noClone  atomic.Bool  // this file system shares no blocks
 	force    sync.Mutex   // held while a read-only directory is opened up
 	crude    bool         // in tests: as on a file system without RENAME_NOREPLACE and RENAME_EXCHANGE

@@ -49,7 +49,7 @@ func (r *Root) Stage() (*Staged, error) {
 		name := newPrefix + rand.Text()
 		f, err := w.tmp.create(name, 0o600)
 		if err == nil {
-			s = &Staged{r: r, dir: w.tmp, name: name, f: f, hash: chunk.New()}
+			s = &Staged{r: r, dir: w.tmp, name: name, f: f, hash: r.hasher()}
 		}
 		return err
 	})
@@ -69,7 +69,7 @@ func (r *Root) StagePart(d folder.Digest, size int64) (*Staged, int64, error) {
 		s, err := r.Stage()
 		return s, 0, err
 	}
-	s := &Staged{r: r, name: name, hash: chunk.New(), part: name}
+	s := &Staged{r: r, name: name, hash: r.hasher(), part: name}
 	err := r.inWork(func(w *work) error {
 		s.dir = w.tmp
 		return s.openPart()
@@ -173,6 +173,24 @@ func (s *Staged) CopyFrom(f *os.File) error {
 	return nil
 }
 
+// hasher returns one that has seen nothing; they are large, and staged files
+// many, so they go from one to the next.
+func (r *Root) hasher() *chunk.Hasher {
+	if h, ok := r.hashers.Get().(*chunk.Hasher); ok {
+		h.Reset()
+		return h
+	}
+	return chunk.New()
+}
+
+// doneHashing gives the hasher back: the content is complete, or given up.
+func (s *Staged) doneHashing() {
+	if s.hash != nil {
+		s.r.hashers.Put(s.hash)
+		s.hash = nil
+	}
+}
+
 // clone shares f's blocks if the file system can. One that said no is not asked
 // again: the question costs as much as copying a small file.
 func (s *Staged) clone(f *os.File) bool {
@@ -211,6 +229,7 @@ func (s *Staged) Finish(v folder.Value) error {
 		return fmt.Errorf("finish staged file: %w", err)
 	}
 	s.value, s.ready = v, true
+	s.doneHashing()
 	return nil
 }
 
@@ -250,6 +269,7 @@ func (s *Staged) Park() {
 
 // close gives up the descriptor and the claim to the part.
 func (s *Staged) close() {
+	s.doneHashing()
 	if s.f != nil {
 		s.f.Close()
 		s.f = nil
