@@ -487,6 +487,10 @@ func (s *session) accept(i *protocol.Index) (snapshot bool, err error) {
 		if e.Have {
 			f.parked.free(e.Path)
 		}
+		if !e.Register.Live() { // what was to come into a directory may have been all that kept it
+			f.lostEntry(e.Path)
+			f.lostEntry(e.Path.Dir())
+		}
 	}
 	s.mu.Lock()
 	s.caught = s.caught || i.Complete
