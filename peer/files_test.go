@@ -30,12 +30,12 @@ func (m *machine) rest() {
 	}
 }
 
-func (m *machine) hint(p string, deep bool) {
-	if m.node == nil {
-		return
-	}
+func (m *machine) hint(p string, deep bool) { m.hints.send(p, deep) }
+
+// send hints at a path, unless nobody listens.
+func (h hints) send(p string, deep bool) {
 	select {
-	case m.hints <- disk.Hint{Path: folder.Path(p), Deep: deep}:
+	case h.c <- disk.Hint{Path: folder.Path(p), Deep: deep}:
 	default:
 	}
 }

@@ -48,7 +48,7 @@ type machine struct {
 
 	node   *Node // nil while it is down
 	f      *Folder
-	hints  chan disk.Hint
+	hints  hints
 	link   *simnet.SimulatedLink
 	cancel context.CancelFunc
 	done   chan error
@@ -102,7 +102,7 @@ func (c *cluster) add() *machine {
 		c.Fatal(err)
 	}
 	m.cfg = FolderConfig{ID: c.id, Dir: m.dir, State: m.state, Mode: TwoWay, Versions: 5, Rescan: time.Hour}
-	m.cfg.Watch = func() Watcher { return hints{m.hints} }
+	m.cfg.Watch = func() Watcher { return m.hints }
 	c.nodes = append(c.nodes, m)
 	return m
 }
@@ -167,9 +167,9 @@ func (c *cluster) stop() {
 func (m *machine) start() error {
 	m.link = &simnet.SimulatedLink{LatencyFunc: m.c.net.delay, UploadPacket: m.c.net}
 	conn := simnet.NewBlockingSimConn(m.addr, m.link)
-	m.c.net.AddNode(m.addr, m.link)
 	m.link.Start()
-	m.hints = make(chan disk.Hint, 1<<12)
+	m.c.net.AddNode(m.addr, m.link)
+	m.hints = hints{make(chan disk.Hint, 1<<12)}
 	n, err := New(Config{
 		Name: m.name, Version: "test", Device: m.device, Machine: "machine " + m.name, ResetKey: [32]byte{m.name[0]},
 		Conn: conn, Log: slog.New(slog.NewTextHandler(logWriter{m}, logOptions())), Events: m.event,

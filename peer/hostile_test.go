@@ -36,8 +36,8 @@ func (c *cluster) intruder() *intruder {
 	addr := &net.UDPAddr{IP: net.IPv4(10, 0, 0, 66), Port: 2121}
 	link := &simnet.SimulatedLink{Latency: time.Millisecond, UploadPacket: c.net}
 	conn := simnet.NewBlockingSimConn(addr, link)
-	c.net.AddNode(addr, link)
 	link.Start()
+	c.net.AddNode(addr, link)
 	tr, err := newTransport(conn, transportConfig{
 		Device: dev, Ident: func() certs.Ident { return certs.Ident{Name: "intruder", Epoch: 1} },
 		Shares: func() []certs.Keys { return nil },

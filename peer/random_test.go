@@ -238,15 +238,17 @@ func (h *history) userStep(m *machine) {
 	switch h.rng.IntN(5) {
 	case 0: // never: only a rescan finds it
 	case 1:
-		time.AfterFunc(time.Duration(h.rng.IntN(300))*time.Millisecond, func() { h.hintAll(m, p) })
+		to := m.hints
+		time.AfterFunc(time.Duration(h.rng.IntN(300))*time.Millisecond, func() { to.around(p) })
 	default:
-		h.hintAll(m, p)
+		m.hints.around(p)
 	}
 }
 
-func (h *history) hintAll(m *machine, p string) {
+// around hints at p and at whatever else may have changed with it.
+func (h hints) around(p string) {
 	for _, q := range append(slices.Clone(somePaths), p) {
-		m.hint(q, strings.HasPrefix(p, q) || h.rng == nil)
+		h.send(q, strings.HasPrefix(p, q))
 	}
 }
 

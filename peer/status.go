@@ -29,11 +29,16 @@ func (f *Folder) event(e Event) {
 	f.node.cfg.Events(e)
 }
 
-// note logs something that ends a session but not the folder.
+// note tells what ends a session but not the folder, once: the peer is tried
+// again all the time.
 func (f *Folder) note(err error) {
 	f.mu.Lock()
+	known := f.refusal != nil && f.refusal.Error() == err.Error()
 	f.refusal = err
 	f.mu.Unlock()
+	if known {
+		return
+	}
 	f.node.cfg.Log.Warn("not syncing with this peer", "folder", f.Dir(), "reason", err)
 	f.changed()
 }
