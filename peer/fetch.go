@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"time"
 
@@ -24,6 +25,11 @@ const (
 	maxParked  = 20000    // so many paths without a source, and a round gives up asking for more
 	copyFrom   = 4 << 10  // from this size on content is looked for here first
 	fetchQueue = 2 * fetchers
+
+	// A peer that vanished is known to be gone only after idleTimeout: while
+	// another one can be asked, the first word of an answer may take so long.
+	answerWait = 3 * time.Second
+	slowTime   = 30 * time.Second // and then it is asked last
 )
 
 // want is one file whose content is needed.
@@ -116,8 +122,9 @@ const handOverAfter = 50 * time.Millisecond
 // fetchJob is one job under way; its staged files go to the placer together.
 type fetchJob struct {
 	*fetcher
-	ready []stagedFile
-	since time.Time
+	ready    []stagedFile
+	since    time.Time
+	patience time.Duration // for the first word of an answer
 }
 
 func (x *fetchJob) handOver() {
@@ -141,11 +148,21 @@ func (x *fetchJob) run(job []want) error {
 			todo = append(todo, w)
 		}
 	}
-	for _, s := range x.sources() {
+	sources := x.sources()
+	for i, s := range sources {
 		if len(todo) == 0 {
 			return nil
 		}
+		x.patience = requestWait
+		if i < len(sources)-1 {
+			x.patience = answerWait
+		}
 		left, err := x.from(s, todo)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			x.f.mu.Lock()
+			s.slow = time.Now().Add(slowTime)
+			x.f.mu.Unlock()
+		}
 		if err != nil && x.ctx.Err() == nil {
 			x.f.node.cfg.Log.Debug("fetching", "folder", x.f.Dir(), "peer", s.peer.Name, "error", err)
 		}
@@ -220,14 +237,16 @@ func (x *fetchJob) finished(w want, s *disk.Staged) error {
 }
 
 // sources returns the sessions that may be asked, a different one first each
-// time, so that several peers share the work.
+// time, so that several peers share the work; those last that kept us waiting.
 func (x *fetcher) sources() []*session {
 	x.f.mu.Lock()
 	defer x.f.mu.Unlock()
-	var out []*session
+	var out, slow []*session
 	for _, s := range x.f.sessions {
 		if time.Now().After(s.slow) {
 			out = append(out, s)
+		} else {
+			slow = append(slow, s)
 		}
 	}
 	x.mu.Lock()
@@ -237,7 +256,7 @@ func (x *fetcher) sources() []*session {
 		k := x.turn % len(out)
 		out = append(out[k:], out[:k]...)
 	}
-	return out
+	return append(out, slow...)
 }
 
 // from asks one peer for the files and returns those it could not give.
@@ -258,7 +277,7 @@ func (x *fetchJob) from(s *session, todo []want) (left []want, err error) {
 }
 
 // ask opens a stream and sends a request on it.
-func (x *fetcher) ask(s *session, items []protocol.Item) (Stream, *protocol.Reader, error) {
+func (x *fetchJob) ask(s *session, items []protocol.Item) (Stream, *protocol.Reader, error) {
 	st, err := s.link.OpenStream(x.ctx)
 	if err != nil {
 		return nil, nil, err
@@ -268,6 +287,7 @@ func (x *fetcher) ask(s *session, items []protocol.Item) (Stream, *protocol.Read
 		st.Reset()
 		return nil, nil, err
 	}
+	st.SetDeadline(time.Now().Add(x.patience))
 	return st, protocol.NewReader(st, protocol.Answers), nil
 }
 
@@ -301,7 +321,9 @@ func (x *fetchJob) manyOf(s *session, items []protocol.Item, part []want) (left 
 		return part, err
 	}
 	for i := range part {
-		st.SetDeadline(time.Now().Add(requestWait))
+		if i > 0 {
+			st.SetDeadline(time.Now().Add(requestWait))
+		}
 		staged, err := x.f.root.Stage()
 		if err != nil {
 			st.Reset()

@@ -50,7 +50,7 @@ type session struct {
 	caught      bool // the peer's whole journal has been merged in this session
 	peerScanned bool // and it speaks of a whole scan
 	heard       protocol.Progress
-	slow        time.Time // the peer had no time or room for us: leave it alone until then
+	slow        time.Time // the peer kept us waiting: ask others first until then; under f.mu
 }
 
 // run speaks with the peer until the link ends, ctx does or something is wrong.
