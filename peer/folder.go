@@ -164,7 +164,7 @@ func (f *Folder) openStore() error {
 	if age == 0 {
 		age = 30 * 24 * time.Hour
 	}
-	st, err := store.Open(filepath.Join(state, "map.db"), store.Options{Machine: f.node.cfg.Machine, TombstoneAge: max(age, 0)})
+	st, err := store.Open(filepath.Join(state, "map.db"), store.Options{Machine: f.node.cfg.Machine, TombstoneAge: max(age, 0), Copy: f.cfg.Plan != nil})
 	if errors.Is(err, store.ErrBusy) {
 		return fmt.Errorf("%w: %w", ErrBusy, err)
 	}

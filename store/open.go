@@ -225,7 +225,7 @@ func (s *Store) adopt(path string) error {
 	}
 	s.fresh = s.meta.Replica == 0
 	return s.update(func(t *txn) error {
-		if t.meta.Replica == 0 || t.meta.File != file {
+		if t.meta.Replica == 0 || (t.meta.File != file && !s.opts.Copy) {
 			t.rotate()
 		}
 		t.meta.File, t.meta.Clean = file, false

@@ -55,6 +55,9 @@ type Options struct {
 	// TombstoneAge is how long a deletion is remembered at least; 0 means it
 	// goes as soon as every peer has it.
 	TombstoneAge time.Duration
+	// Copy says that the file is a copy to be thrown away. It keeps the identity
+	// of the original: no peer will ever hear of what is written to it.
+	Copy bool
 }
 
 // Totals counts what this machine's disk holds of the folder.
