@@ -1,0 +1,95 @@
+package peer
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go/testutils/simnet"
+)
+
+// network is the router of a simulated network that can fail.
+type network struct {
+	mu      sync.Mutex
+	nodes   map[string]simnet.PacketReceiver
+	cut     map[[2]string]bool
+	latency time.Duration
+	loss    int // every loss-th packet is lost, 0 none
+	count   int
+	sent    map[string]int64 // bytes that left an address
+	onSend  func(simnet.Packet)
+}
+
+func newNetwork() *network {
+	return &network{
+		nodes: make(map[string]simnet.PacketReceiver), cut: make(map[[2]string]bool),
+		latency: 5 * time.Millisecond, sent: make(map[string]int64),
+	}
+}
+
+func (n *network) AddNode(addr net.Addr, r simnet.PacketReceiver) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.nodes[addr.String()] = r
+}
+
+func (n *network) RemoveNode(addr net.Addr) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.nodes, addr.String())
+}
+
+var errNoHost = errors.New("no such host")
+
+// SendPacket implements simnet.Router.
+func (n *network) SendPacket(p simnet.Packet) error {
+	from, to := p.From.String(), p.To.String()
+	n.mu.Lock()
+	r := n.nodes[to]
+	n.count++
+	n.sent[from] += int64(len(p.Data))
+	lost := n.cut[[2]string{from, to}] || n.loss > 0 && n.count%n.loss == 0
+	hook := n.onSend
+	n.mu.Unlock()
+	if hook != nil {
+		hook(p)
+	}
+	if r == nil {
+		return errNoHost
+	}
+	if !lost {
+		r.RecvPacket(p)
+	}
+	return nil
+}
+
+func (n *network) delay(simnet.Packet) time.Duration {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.latency
+}
+
+// part cuts the way between two machines, join heals it.
+func (n *network) part(a, b *machine) { n.set(a, b, true) }
+func (n *network) join(a, b *machine) { n.set(a, b, false) }
+
+func (n *network) set(a, b *machine, cut bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.cut[[2]string{a.addr.String(), b.addr.String()}] = cut
+	n.cut[[2]string{b.addr.String(), a.addr.String()}] = cut
+}
+
+func (n *network) isCut(a, b *machine) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.cut[[2]string{a.addr.String(), b.addr.String()}]
+}
+
+// bytes is how much has left a machine's network so far.
+func (n *network) bytes(m *machine) int64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.sent[m.addr.String()]
+}
