@@ -341,3 +341,25 @@ func TestDirBecomesFile(t *testing.T) {
 		}
 	})
 }
+
+// TestModeOfLoser: who gives a file the mode that lost against another before
+// has made a change.
+func TestModeOfLoser(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		c.line()
+		a.write("f", "f")
+		c.start()
+		c.converged(10 * time.Second)
+		got := c.apart(c.nodes[:1], c.nodes[1:], func() {
+			a.chmod("f", 0o700)
+			b.chmod("f", 0o750)
+		})
+		other := 0o700 + 0o750 - got["f"].mode
+		b.chmod("f", other)
+		if got := c.converged(10 * time.Second); got["f"].mode != other {
+			c.Error(got)
+		}
+	})
+}

@@ -103,7 +103,7 @@ func (t *txn) observe(r *Record, old Record, announce bool, out *Outcome) bool {
 		out.Deleted++
 		return true
 	}
-	if sib, ok := showing(old.Register, now.Value, was.Dot); ok {
+	if sib, ok := showing(old.Register, now.Value, was.Dot); ok && !(announce && reverts(old, now.Value, sib)) {
 		// Another way to what is known already: our own apply seen early, a
 		// crash between swap and commit, a user who did the same by hand. What
 		// was there has been replaced all the same; apply keeps a copy first.
@@ -170,6 +170,14 @@ func (t *txn) keepMode(r *Record, out *Outcome) bool {
 	out.Issued++
 	out.Modified++
 	return true
+}
+
+// reverts reports whether somebody gave what showed the winner the metadata of
+// the losing write sib: that is a change like any other.
+func reverts(old Record, now folder.Value, sib folder.Sibling) bool {
+	res := old.Register.Resolve()
+	return sib.Dot != res.Winner.Dot && folder.SameContent(old.Local.Value, now) &&
+		folder.SameOnDisk(old.Local.Value, res.Value)
 }
 
 // showing returns the live write that v shows, the winner or prefer first.
