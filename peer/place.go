@@ -242,8 +242,23 @@ func (p *placer) swap(s stagedFile) error {
 
 // asPlaced is the value v with the mode and time that the disk could keep of it.
 func asPlaced(v folder.Value, p disk.Placed) folder.Value {
-	v.Mode, v.MTime = p.Local.Value.Mode, p.Local.Value.MTime
+	v.Mode = p.Local.Value.Mode
+	if coarse(p.Local.Value.MTime, v.MTime) {
+		v.MTime = p.Local.Value.MTime
+	}
 	return v
+}
+
+// coarse reports whether a file system that was asked to keep time want could
+// have made got of it. Any other time is somebody's change since, which a scan
+// must find.
+func coarse(got, want int64) bool {
+	for _, unit := range []int64{100, 1e3, 1e6, 1e7, 1e9, 2e9} {
+		if d := got - want; got%unit == 0 && -unit < d && d < unit {
+			return true
+		}
+	}
+	return false
 }
 
 // written names the write that was placed: none where another's mode was merged

@@ -222,7 +222,10 @@ func (r *round) settleDir(p folder.Path) (bool, error) {
 		return true, r.failed(p, err)
 	}
 	after := placed.Local
-	after.Dot, after.Value, after.Implicit = res.Winner.Dot, res.Value, false
+	after.Dot, after.Value, after.Implicit = res.Winner.Dot, asPlaced(res.Value, placed), false
+	if after.Value.MTime != placed.Local.Value.MTime {
+		f.lookLater(p, false, placeIdle) // somebody has been at work in it since
+	}
 	if after == rec.Local {
 		return true, nil
 	}
