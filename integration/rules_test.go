@@ -212,7 +212,7 @@ func TestFaultTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := regexp.MustCompile("(?m)^\\| F[0-9].*$").FindAll(text, -1)
+	rows := regexp.MustCompile(`(?m)^\| F[0-9].*$`).FindAll(text, -1)
 	if len(rows) < 30 {
 		t.Fatalf("docs/testing.md has %d rows of faults", len(rows))
 	}
