@@ -25,7 +25,7 @@ func TestProblems(t *testing.T) {
 	}
 	must(t, os.Remove(filepath.Join(d[0], "a fifo")))
 	m.must(0, d[0], d[1], "--once")
-	must(t, unequal(d...))
+	must(t, synced.unequal(d...))
 }
 
 // A file and a directory that this user may not read are problems; what is at
@@ -66,7 +66,7 @@ func TestUnreadable(t *testing.T) {
 	must(t, os.Chmod(secret, 0o600))
 	must(t, os.Chmod(closed, 0o755))
 	m.must(0, src, dst, "--once")
-	must(t, unequal(src, dst))
+	must(t, synced.unequal(src, dst))
 }
 
 // Conflicts are kept for a person to look at, on both sides alike: exit 4. (F87)
@@ -113,7 +113,7 @@ func TestWait(t *testing.T) {
 	for i := range 5 {
 		fill(t, filepath.Join(d[i%2], fmt.Sprint("round", i)), 200)
 		[]*machine{a, b}[i%2].must(0, "wait", "--peers", "1", "--timeout", "20s")
-		must(t, unequal(d...)) // at once
+		must(t, synced.unequal(d...)) // at once
 	}
 }
 
@@ -127,7 +127,7 @@ func TestQuiet(t *testing.T) {
 	join := []string{"join", "-", d[1], "--remote", ready.Listen[0], "--listen", "127.0.0.1:0"}
 	p := b.startFed(ready.ID, join...)
 	a.settles(1)
-	must(t, unequal(d...))
+	must(t, synced.unequal(d...))
 	p.end(syscall.SIGINT, 130)
 	before := []tree{untouched.must(t, filepath.Join(d[0], "d0")), untouched.must(t, filepath.Join(d[1], "d0"))}
 	for range 2 {

@@ -29,7 +29,7 @@ func TestBrake(t *testing.T) {
 	m.must(6, src, dst, "--once", "--max-delete", "20%")
 	must(t, differs(before, synced.must(t, dst)))
 	m.must(0, src, dst, "--once", "--max-delete", "100%")
-	must(t, unequal(src, dst))
+	must(t, synced.unequal(src, dst))
 	if !kept(t, dst, fmt.Sprintf("%s 3", filepath.Join(dst, "dear"))) {
 		t.Error("what went is not in the versions")
 	}
@@ -47,7 +47,7 @@ func TestBrakeOnMassDelete(t *testing.T) {
 	join := []string{"join", "-", d[1], "--remote", ready.Listen[0], "--listen", "127.0.0.1:0"}
 	p := b.startFed(ready.ID, join...)
 	a.settles(1)
-	must(t, unequal(d...))
+	must(t, synced.unequal(d...))
 	p.end(syscall.SIGINT, 130)
 	before := synced.must(t, d[1])
 	must(t, os.RemoveAll(filepath.Join(d[0], "most")))
@@ -109,7 +109,7 @@ func TestMarker(t *testing.T) {
 			m.must(0, "forget", d[1])
 			m.must(0, "forget", d[0])
 			m.must(0, d[0], d[1], "-b", "--once")
-			must(t, unequal(d...))
+			must(t, synced.unequal(d...))
 			must(t, differs(before, synced.must(t, d[0])))
 		})
 	}
@@ -191,7 +191,7 @@ func TestDamagedMap(t *testing.T) {
 			must(t, os.WriteFile(maps[0], damage(b), 0o600))
 			write(t, filepath.Join(d[1], "new"), "new")
 			m.must(0, d[0], d[1], "-b", "--once")
-			must(t, unequal(d...))
+			must(t, synced.unequal(d...))
 			must(t, os.Remove(filepath.Join(d[0], "new")))
 			m.must(0, d[0], d[1], "-b", "--once")
 			for _, dir := range d {

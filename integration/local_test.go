@@ -90,7 +90,7 @@ func TestTermination(t *testing.T) {
 		}
 	}
 	m.must(0, d[0], d[1], "--once")
-	must(t, unequal(d...))
+	must(t, synced.unequal(d...))
 }
 
 // A pass makes DST like SRC and exits; the next one finds nothing to do.
@@ -101,7 +101,7 @@ func TestOnce(t *testing.T) {
 	dst := filepath.Join(t.TempDir(), "made by sync")
 	richTree(t, src)
 	unchanged(t, func() { m.must(0, src, dst, "--once") }, src)
-	must(t, unequal(src, dst))
+	must(t, synced.unequal(src, dst))
 	content := filepath.Join(dst, "d0")
 	unchanged(t, func() {
 		r := m.must(0, "--once", src, dst)

@@ -39,7 +39,7 @@ func TestNamesAndKinds(t *testing.T) {
 		}
 	}
 	a.must(0, src, dst, "--once")
-	must(t, unequal(src, dst))
+	must(t, synced.unequal(src, dst))
 	ready := a.start("share", src, "--listen", "127.0.0.1:0", "--json").ready()
 	b.startFed(ready.ID, "join", "-", far, "--remote", ready.Listen[0], "--listen", "127.0.0.1:0")
 	b.settles(1)
@@ -115,7 +115,7 @@ func TestConflictOnALongName(t *testing.T) {
 	write(t, filepath.Join(d[0], name), "left")
 	write(t, filepath.Join(d[1], name), "right")
 	m.must(4, d[0], d[1], "-b", "--once")
-	must(t, unequal(d...))
+	must(t, synced.unequal(d...))
 	if all := synced.must(t, d[0]); len(all) != 2 {
 		t.Errorf("%d files, want both: %v", len(all), all)
 	}
@@ -148,7 +148,7 @@ func TestStormsOfDirectories(t *testing.T) {
 	}
 	same(t, d[0], d[1])
 	m.settles(1)
-	must(t, unequal(d[0], d[1]))
+	must(t, synced.unequal(d[0], d[1]))
 	all := synced.must(t, d[0])
 	for i := range rounds {
 		name := fmt.Sprintf("/chain%d/b/c/d/e/file", i)

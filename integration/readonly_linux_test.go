@@ -21,7 +21,7 @@ func TestReadOnlySource(t *testing.T) {
 		t.Fatal("the mount is not read-only")
 	}
 	unchanged(t, func() { m.must(0, view, dst, "--once") }, real)
-	must(t, unequal(real, dst))
+	must(t, synced.unequal(real, dst))
 	p := m.start(view, dst)
 	m.settles(1)
 	write(t, filepath.Join(real, "d0", "later"), "later")

@@ -93,7 +93,7 @@ func TestPathMismatch(t *testing.T) {
 	}, d[1])
 	must(t, differs(before, synced.must(t, d[0])))
 	a.must(0, d[0], d[1], "--remote", ready.Listen[0], "--once", "-b", "--listen", "127.0.0.1:0")
-	must(t, unequal(d...))
+	must(t, synced.unequal(d...))
 }
 
 // Two one-way sources that meet change nothing, and both say what helps.

@@ -82,7 +82,7 @@ func TestRemoteOneWay(t *testing.T) {
 	pb = b.startFed(id, "join", "-", d[1], "--listen", at)
 	write(t, filepath.Join(d[0], "last"), "last")
 	a.must(0, d[0], d[1], "--remote", at, "--once", "--listen", "127.0.0.1:0")
-	must(t, unequal(d...))
+	must(t, synced.unequal(d...))
 	pb.end(syscall.SIGINT, 130)
 }
 
@@ -104,7 +104,7 @@ func TestSeveralRemotes(t *testing.T) {
 	e := newMachine(t, "e")
 	dst := dirs(t, "e")[0]
 	e.must(0, dst, "-", "-bd", "--remote", atB, "--remote", atC, "--once", "--force-id", id, "--listen", "127.0.0.1:0")
-	must(t, unequal(d[0], dst))
+	must(t, synced.unequal(d[0], dst))
 }
 
 // Whoever starts first, however often either side is ended or killed, the two
@@ -195,5 +195,5 @@ func TestQueueOfAnAbsentPeer(t *testing.T) {
 	b.startFed(ready.ID, join...)
 	a.settles(1)
 	a.queued("bert", 0)
-	must(t, unequal(d...))
+	must(t, synced.unequal(d...))
 }
