@@ -87,14 +87,14 @@ func withBinary(run func() int) int {
 // machine is where qsync runs: a home of its own and perhaps a network
 // namespace, which on Linux is as good as a computer.
 type machine struct {
-	t    *testing.T
+	t    testing.TB
 	name string
 	home string
 	env  []string
 	wrap []string // a command that runs the one after it
 }
 
-func newMachine(t *testing.T, name string) *machine {
+func newMachine(t testing.TB, name string) *machine {
 	t.Helper()
 	return &machine{t: t, name: name, home: filepath.Join(t.TempDir(), "home-"+name)}
 }
@@ -295,7 +295,7 @@ func (m *machine) eventually(check func() error) {
 	eventually(m.t, check)
 }
 
-func eventually(t *testing.T, check func() error) {
+func eventually(t testing.TB, check func() error) {
 	t.Helper()
 	pause := 5 * time.Millisecond
 	for end := time.Now().Add(patience); ; time.Sleep(pause) {

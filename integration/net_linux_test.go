@@ -28,7 +28,7 @@ func (m *machine) onOwnNetwork() *machine {
 
 func (m *machine) ns() string { return m.wrap[len(m.wrap)-1] }
 
-func ip(t *testing.T, args ...string) []byte {
+func ip(t testing.TB, args ...string) []byte {
 	t.Helper()
 	out, err := exec.Command("ip", args...).CombinedOutput()
 	if err != nil {

@@ -230,7 +230,7 @@ func kept(t *testing.T, root, content string) bool {
 }
 
 // must fails the test for an error of its own doing.
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
