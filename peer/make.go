@@ -35,6 +35,7 @@ func (r *round) special(rec *store.Record, res folder.Resolution) error {
 		return r.failed(rec.Path, err)
 	}
 	f.touched.add(rec.Path.Dir())
+	f.placing.add(rec.Path)
 	var p disk.Placed
 	if res.Value.Kind == folder.Dir {
 		p, err = f.root.Mkdir(rec.Path, res.Value, rec.Local)
@@ -42,6 +43,7 @@ func (r *round) special(rec *store.Record, res folder.Resolution) error {
 		p, err = f.root.Symlink(rec.Path, res.Value, rec.Local)
 	}
 	if err != nil {
+		f.placing.drop(rec.Path)
 		return r.failed(rec.Path, err)
 	}
 	after := p.Local
@@ -105,8 +107,10 @@ func (r *round) parents(p folder.Path) (bool, error) {
 	}
 	r.f.touched.add(dir.Dir())
 	r.f.touched.add(dir)
+	r.f.placing.add(dir)
 	placed, err := r.f.root.Mkdir(dir, v, rec.Local)
 	if err != nil {
+		r.f.placing.drop(dir)
 		return false, r.failed(dir, err)
 	}
 	after := placed.Local

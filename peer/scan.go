@@ -303,6 +303,12 @@ func (f *Folder) known(under folder.Path, shallow bool) iter.Seq2[disk.Known, er
 }
 
 func (s *scan) found(x disk.Found) error {
+	if s.f.placing.has(x.Path) {
+		// Taken for a user's it would be announced, and be in the map before it
+		// is durable. What a user did to it meanwhile is found then.
+		s.f.lookLater(x.Path, false, placeIdle)
+		return nil
+	}
 	if s.f.other != nil {
 		s.f.other.changed(x.Path, x.Before.Value)
 	}
