@@ -256,15 +256,6 @@ func (s *scan) problem(p disk.Problem) {
 	}
 }
 
-// lookLater hints at a path after a while.
-func (f *Folder) lookLater(p folder.Path, deep bool, wait time.Duration) {
-	time.AfterFunc(wait, func() {
-		if f.ctx.Err() == nil {
-			f.look.add(p, deep)
-		}
-	})
-}
-
 func (f *Folder) diskWatcher() *disk.Watcher {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -266,3 +266,12 @@ func (c *counters) totals() Totals {
 		Sent: c.sent.Load(), Announced: c.announced.Load(), Conflicts: c.conflicts.Load(),
 	}
 }
+
+// lookLater hints at a path after a while.
+func (f *Folder) lookLater(p folder.Path, deep bool, wait time.Duration) {
+	time.AfterFunc(wait, func() {
+		if f.ctx.Err() == nil {
+			f.look.add(p, deep)
+		}
+	})
+}
