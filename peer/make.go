@@ -64,8 +64,10 @@ func (r *round) special(rec *store.Record, res folder.Resolution) error {
 
 // metadata sets mode and time of something whose content is right.
 func (r *round) metadata(rec *store.Record, res folder.Resolution) error {
+	r.f.placing.add(rec.Path)
 	p, err := r.f.root.SetMeta(rec.Path, res.Value, rec.Local)
 	if err != nil {
+		r.f.placing.drop(rec.Path)
 		return r.failed(rec.Path, err)
 	}
 	after := p.Local
