@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing/synctest"
 	"time"
 
@@ -42,9 +43,20 @@ func (h hints) send(p string, deep bool) {
 
 func (m *machine) must(err error) {
 	m.c.Helper()
-	if err != nil {
+	if err != nil && (m.c.sync || !overtaken(err)) {
 		m.c.Fatalf("%s: %v", m.name, err)
 	}
+}
+
+// overtaken reports whether an operation failed because the node has changed
+// something at the same moment.
+func overtaken(err error) bool {
+	for _, e := range []error{fs.ErrNotExist, fs.ErrExist, syscall.ENOTDIR, syscall.ENOTEMPTY, syscall.EISDIR} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // write saves a file as editors do, by a rename, and makes its directories.

@@ -293,18 +293,18 @@ func (c *cluster) settle(bound time.Duration) time.Duration {
 		}
 	}
 	const step, quiet = 100 * time.Millisecond, 2 * time.Second
-	last, since := c.position(), time.Now()
+	last, since, why := c.position(), time.Now(), ""
 	for time.Since(began) < bound+quiet {
 		if time.Since(since) >= quiet {
 			return since.Sub(began)
 		}
 		time.Sleep(step)
-		if now := c.position(); now != last || c.missing() != "" {
-			last, since = now, time.Now()
+		if now, missing := c.position(), c.missing(); now != last || missing != "" {
+			last, since, why = now, time.Now(), fmt.Sprintf("journals at %s, %s", now, missing)
 		}
 	}
 	c.dump()
-	c.Fatalf("not at rest after %v: %s", bound, c.missing())
+	c.Fatalf("not at rest after %v; %v ago: %s", bound, time.Since(since), why)
 	return 0
 }
 

@@ -235,7 +235,8 @@ func (t *txn) join(e Entry, f folder.Context, from uint64, gap bool) (bool, erro
 		echo = 0
 	}
 	if r.Register.Live() && r.Local.Value.Kind != folder.Absent {
-		if old.Register.Live() && old.Register.Resolve().Value.Mode != r.Register.Resolve().Value.Mode {
+		was, is := old.Register.Resolve(), r.Register.Resolve()
+		if r.Local.Dot == is.Winner.Dot && was.Winner.Dot == is.Winner.Dot && was.Value.Mode != is.Value.Mode {
 			r.Local.Dot = folder.Dot{} // the same write asks for another mode than the one put there
 		}
 		if sib, ok := showing(r.Register, r.Local.Value, r.Local.Dot); ok {

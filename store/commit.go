@@ -1,6 +1,8 @@
 package store
 
 import (
+	"slices"
+
 	"qsync/folder"
 )
 
@@ -122,7 +124,7 @@ func (t *txn) observe(r *Record, old Record, announce bool, out *Outcome) bool {
 			return true
 		}
 	}
-	if folder.SameOnDisk(was.Value, now.Value) && (!was.Dot.IsZero() || was.Implicit || !announce) {
+	if folder.SameOnDisk(was.Value, now.Value) && (!was.Dot.IsZero() || was.Implicit || !announce || merged(old)) {
 		// Only inode or ctime differ.
 		r.Local.Dot, r.Local.Value, r.Local.Implicit = was.Dot, was.Value, was.Implicit
 		return false
@@ -170,6 +172,12 @@ func (t *txn) keepMode(r *Record, out *Outcome) bool {
 	out.Issued++
 	out.Modified++
 	return true
+}
+
+// merged reports whether what the disk held was some write's content, though with
+// a mode that is no write's own.
+func merged(old Record) bool {
+	return slices.ContainsFunc(old.Register.Sibs, func(s folder.Sibling) bool { return folder.SameContent(s.Value, old.Local.Value) })
 }
 
 // reverts reports whether somebody gave what showed the winner the metadata of
