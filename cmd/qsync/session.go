@@ -55,9 +55,11 @@ func (p *program) startSession(f *syncFlags, network, dry bool) (s *session, err
 	if s.home, err = s.openHome(); err != nil {
 		return s, err
 	}
-	if s.log, s.logFile, err = p.openLog(); err != nil {
+	log, file, err := p.openLog()
+	if err != nil {
 		return s, err
 	}
+	s.log, s.logFile = log, file
 	if s.identity, err = s.home.identity(); err != nil {
 		return s, err
 	}

@@ -28,10 +28,18 @@ func (c *syncCmd) check() error {
 	switch {
 	case c.Bidirectional && c.Mode != "" && c.Mode != peer.TwoWay.String():
 		return usagef("-b means both ways and --mode %s one: leave out one of them", c.Mode)
+	case c.Remote != nil && len(c.Remote) == 0:
+		return usagef("--remote is empty: name the peer, or leave the flag out for a DST on this machine")
 	case len(c.Remote) == 0 && c.Dst == "-":
 		return usagef("DST is '-', the peer's own path, but there is no peer: name it with --remote HOST")
 	case len(c.Remote) == 0 && c.Mode == peer.Receive.String():
 		return usagef("with two directories on this machine SRC is the one that is read: swap them instead of --mode receive")
+	case len(c.Remote) == 0 && c.Listen != "":
+		if _, err := parseListen(c.Listen); err != nil {
+			return usagef("--listen %s: %v", quote(c.Listen), err)
+		}
+	}
+	switch {
 	case c.Timeout != nil && !c.Once:
 		return usagef("--timeout goes with --once; without it qsync keeps trying")
 	case c.Once && c.LoopTime != nil:
