@@ -27,7 +27,11 @@ func (f *Folder) planLoop(ctx context.Context) error {
 		if err := f.planHere(); err != nil {
 			return err
 		}
-		if err := f.checkBrake(); err != nil {
+		risk, err := f.atRisk()
+		if err == nil {
+			err = f.checkBrake(risk)
+		}
+		if err != nil {
 			return err
 		}
 	}

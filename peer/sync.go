@@ -13,10 +13,6 @@ import (
 // wantPage is how many wanted paths are read at a time.
 const wantPage = 1000
 
-// guardBelow: a folder with no more entries than this cannot meet the default
-// brake, so what arrives may be applied before the peers have told everything.
-const guardBelow = 100
-
 // syncLoop makes the disk like the map whenever they differ.
 func (f *Folder) syncLoop(ctx context.Context) error {
 	select {
@@ -85,14 +81,18 @@ func (f *Folder) syncRound(ctx context.Context) (more bool, err error) {
 		f.parked.sweep(began)
 		return false, nil
 	}
-	ready, extras := f.ready()
+	risk, err := f.atRisk()
+	if err != nil {
+		return false, err
+	}
+	ready, extras := f.ready(risk)
 	if !ready {
 		return false, nil
 	}
 	if err := f.checkRoot(false); err != nil {
 		return false, err
 	}
-	if err := f.checkBrake(); err != nil {
+	if err := f.checkBrake(risk); err != nil {
 		return false, err
 	}
 	f.setState("syncing")
@@ -107,6 +107,15 @@ func (f *Folder) syncRound(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if len(r.removals) > 0 {
+		// What has been wanted away since the round began was not counted.
+		if risk, err = f.atRisk(); err != nil {
+			return false, err
+		}
+		if err := f.checkBrake(risk); err != nil {
+			return false, err
+		}
+	}
 	if err := r.remove(); err != nil {
 		return false, err
 	}
@@ -119,61 +128,6 @@ func (f *Folder) syncRound(ctx context.Context) (more bool, err error) {
 	f.parked.sweep(began)
 	f.changed()
 	return r.did+int(r.place.placed.Load()) > 0, nil
-}
-
-// ready reports whether wanted changes may be applied now, and whether entries
-// that no peer ever told of may be removed (the mirror of a one-way source).
-func (f *Folder) ready() (ready, extras bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	all, complete := true, false
-	for _, s := range f.sessions {
-		s.mu.Lock()
-		all = all && s.caught
-		complete = complete || s.caught && s.peerScanned
-		s.mu.Unlock()
-	}
-	extras = Mode(f.mode.Load()) == Receive && complete
-	if f.cfg.MaxDelete.Percent >= 100 || f.store.Totals().Entries() <= guardBelow {
-		return true, extras
-	}
-	// The brake counts what is about to go, so it has to know all of it.
-	if Mode(f.mode.Load()) == Receive {
-		return all && complete, extras
-	}
-	return all, extras
-}
-
-// checkBrake stops the folder if what is wanted would remove or replace too
-// much of it at once.
-func (f *Folder) checkBrake() error {
-	total := f.store.Totals().Entries()
-	if f.cfg.MaxDelete.Percent >= 100 || f.cfg.MaxDelete == (Brake{}) && total <= guardBelow {
-		return nil
-	}
-	var n int64
-	for after := folder.Path(""); ; {
-		page, err := f.store.Wanted(after, wantPage)
-		if err != nil {
-			return err
-		}
-		for _, rec := range page {
-			if rec.Local.Value.Kind == folder.Absent || rec.Local.Implicit {
-				continue
-			}
-			if !rec.Register.Live() || !folder.SameContent(rec.Local.Value, rec.Register.Resolve().Value) {
-				n++
-			}
-		}
-		if len(page) < wantPage {
-			break
-		}
-		after = page[len(page)-1].Path
-	}
-	if f.cfg.MaxDelete.Stops(n, total) {
-		return fmt.Errorf("%w: this would remove or replace %d of %d entries in %s; nothing was touched. If that is meant, run again with --max-delete 100%%", ErrBrake, n, total, f.Dir())
-	}
-	return nil
 }
 
 // want is what differs here and is meant to become equal.
