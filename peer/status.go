@@ -152,6 +152,14 @@ func (f *Folder) Status() FolderStatus {
 
 // whyWaiting says why wanted entries are not being fetched; f.mu is held.
 func (f *Folder) whyWaiting() string {
+	for _, s := range f.sessions {
+		s.mu.Lock()
+		told := s.caught && s.peerScanned
+		s.mu.Unlock()
+		if !told {
+			return "waiting until " + s.peer.Name + " has told all it has, lest something be removed by mistake"
+		}
+	}
 	if len(f.sessions) > 0 {
 		return "waiting for a connected peer to have the content"
 	}
