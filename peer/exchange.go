@@ -8,6 +8,14 @@ import (
 	"qsync/store"
 )
 
+// toldAll reports whether a peer that has the whole index knows all there is to
+// know here. Of a receiving folder, which adds nothing of its own, that is so
+// once a source, or who knows it, has told it all: else receivers that are among
+// themselves would take what none of them may announce for what the source lacks.
+func (f *Folder) toldAll() bool {
+	return isClosed(f.scanned) && (f.Mode() != Receive || f.store.Told())
+}
+
 // tell sends the index: what the journal holds behind the peer's cursor, then
 // whatever comes.
 func (s *session) tell(ctx context.Context) error {
@@ -18,6 +26,8 @@ func (s *session) tell(ctx context.Context) error {
 	w := protocol.NewWriter(out)
 	after, toldScan, first := s.resume.Cursor, false, true
 	for {
+		change := s.f.changes()
+		scanned := s.f.toldAll()
 		b, snapshot, err := s.f.store.Since(s.id, after, batchLimits)
 		if snapshot {
 			after, err = s.tellSnapshot(ctx, w)
@@ -36,7 +46,6 @@ func (s *session) tell(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		scanned := isClosed(s.f.scanned)
 		if first || b.Upto > after || scanned && !toldScan {
 			if err := w.Write(indexOf(b, scanned)); err != nil {
 				return s.streamEnd(ctx, err)
@@ -45,17 +54,20 @@ func (s *session) tell(ctx context.Context) error {
 		}
 		after = b.Upto
 		if b.Complete {
-			if !s.awaitMore(ctx, after, toldScan) {
+			if toldScan {
+				change = nil
+			}
+			if !s.awaitMore(ctx, after, change) {
 				return nil
 			}
 		}
 	}
 }
 
-// awaitMore waits until the journal goes on, or the first scan is done and the
-// peer does not know it yet.
-func (s *session) awaitMore(ctx context.Context, after uint64, toldScan bool) bool {
-	if toldScan {
+// awaitMore waits until the journal goes on or, unless it is nil, on change: the
+// peer does not know yet that it was told all.
+func (s *session) awaitMore(ctx context.Context, after uint64, change <-chan struct{}) bool {
+	if change == nil {
 		return s.f.store.Wait(ctx, after) == nil
 	}
 	wctx, cancel := context.WithCancel(ctx)
@@ -69,7 +81,7 @@ func (s *session) awaitMore(ctx context.Context, after uint64, toldScan bool) bo
 	}()
 	select {
 	case <-done:
-	case <-s.f.scanned:
+	case <-change:
 	case <-ctx.Done():
 	}
 	return ctx.Err() == nil
@@ -92,7 +104,7 @@ func (s *session) tellSnapshot(ctx context.Context, w *protocol.Writer) (uint64,
 		if err != nil {
 			return 0, err
 		}
-		if err := w.Write(indexOf(b, isClosed(s.f.scanned))); err != nil {
+		if err := w.Write(indexOf(b, s.f.toldAll())); err != nil {
 			return 0, err
 		}
 	}
@@ -184,6 +196,11 @@ func (s *session) accept(i *protocol.Index) (snapshot bool, err error) {
 		return false, f.rolledBack()
 	case err != nil:
 		return false, err
+	}
+	if i.Complete && i.Scanned && f.Mode() == Receive {
+		if err := f.store.SetTold(); err != nil {
+			return false, err
+		}
 	}
 	for _, e := range i.Entries {
 		if e.Have {

@@ -31,9 +31,10 @@ type Folder struct {
 	bare  bool    // nothing of ours is written into the root
 	temp  string  // a dry run's throw-away state
 
-	mode    atomic.Uint32
-	modeSet chan struct{} // closed when the mode is known
-	modeOne sync.Once
+	mode     atomic.Uint32
+	modeSet  chan struct{} // closed when the mode is known
+	modeOne  sync.Once
+	settling sync.Mutex // two peers may be the first at the same time
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc

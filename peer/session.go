@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -184,44 +182,6 @@ func (s *session) greetResume() error {
 	return nil
 }
 
-// judge decides by the peer's Hello whether the two belong together.
-func (s *session) judge() error {
-	f := s.f
-	if want := f.cfg.Expect; want != "" && want != "-" && !samePath(want, s.hello.Folder) {
-		err := fmt.Errorf("%w: %s was to be synced with %s, but the peer %q shares %s", ErrPath, f.Dir(), want, s.hello.Name, s.hello.Folder)
-		f.stop(err)
-		return err
-	}
-	peer := Mode(s.hello.Mode)
-	if f.Mode() == ModeAuto {
-		mode := TwoWay
-		if peer == Send {
-			mode = Receive
-		}
-		if err := f.setMode(mode); err != nil {
-			return err
-		}
-		f.node.cfg.Log.Info("mode settled by the first peer", "folder", f.Dir(), "mode", mode.String(), "peer", s.hello.Name)
-		f.changed()
-	}
-	if f.Mode() == Send && peer == Send && !s.observer && f.cfg.Plan == nil {
-		err := fmt.Errorf("%w: %s here and %s on %q; use qsync join on the receiving side, or -b on both", ErrSources, f.Dir(), s.hello.Folder, s.hello.Name)
-		f.note(err)
-		return err
-	}
-	return nil
-}
-
-// samePath compares a path as a person typed it for the other machine with the
-// absolute one which that machine shares. A relative one matches as its end.
-func samePath(typed, shared string) bool {
-	typed, shared = filepath.ToSlash(filepath.Clean(typed)), filepath.ToSlash(filepath.Clean(shared))
-	if typed == shared {
-		return true
-	}
-	return !filepath.IsAbs(typed) && strings.HasSuffix(shared, "/"+strings.TrimPrefix(typed, "./"))
-}
-
 // hear reads the control stream.
 func (s *session) hear(ctx context.Context) error {
 	for {
@@ -287,7 +247,7 @@ func (s *session) report(ctx context.Context) error {
 // merged and nothing wanted.
 func (s *session) ours() protocol.Progress {
 	p := s.f.store.Peer(s.id)
-	out := protocol.Progress{Epoch: p.Epoch, Cursor: p.Cursor, Scanned: isClosed(s.f.scanned)}
+	out := protocol.Progress{Epoch: p.Epoch, Cursor: p.Cursor, Scanned: s.f.toldAll()}
 	if s.f.Mode().applies() {
 		w := s.f.want()
 		out.WantEntries, out.WantBytes = uint64(w.Entries), uint64(w.Bytes)

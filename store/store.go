@@ -108,6 +108,7 @@ type meta struct {
 	Want     Want
 	Peers    uint64 // peer numbers handed out
 	Caught   bool   // a whole exchange with a peer was completed once
+	Told     bool   // a source has told everything once
 	File     string // identity of the database file
 	Root     string // identity of the folder's root, as its owner sees it
 	Mode     uint8
@@ -156,6 +157,18 @@ func (s *Store) Want() Want { return s.now().Want }
 
 // CaughtUp reports whether a whole exchange with some peer was ever completed.
 func (s *Store) CaughtUp() bool { return s.now().Caught }
+
+// Told reports whether [Store.SetTold] was ever called.
+func (s *Store) Told() bool { return s.now().Told }
+
+// SetTold records for good that those who may announce have told everything: of
+// a receiving replica, what it knows of nobody else's is extra from then on.
+func (s *Store) SetTold() error {
+	if s.Told() {
+		return nil
+	}
+	return s.update(func(t *txn) error { t.meta.Told = true; return nil })
+}
 
 // Root returns the identity of the folder's root as last set, "" if never.
 func (s *Store) Root() string { return s.now().Root }
