@@ -3,6 +3,7 @@ package disk
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"qsync/folder"
 )
@@ -31,3 +32,16 @@ var (
 	errNotFile   = errors.New("not a regular file")
 	errNoSupport = fmt.Errorf("%w by the file system", errors.ErrUnsupported)
 )
+
+// nanos is a time as nanoseconds since 1970, which reach from 1677 to 2262: the
+// end that is nearest to a time beyond them.
+func nanos(sec, nsec int64) int64 {
+	const last = math.MaxInt64 / 1_000_000_000
+	switch {
+	case sec >= last:
+		return math.MaxInt64
+	case sec <= -last:
+		return math.MinInt64
+	}
+	return sec*1_000_000_000 + nsec
+}

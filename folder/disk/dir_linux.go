@@ -147,7 +147,7 @@ func infoOf(st *unix.Stat_t) info {
 	i := info{
 		Mode:  uint16(st.Mode) & folder.ModeMask,
 		Size:  st.Size,
-		MTime: st.Mtim.Nano(),
+		MTime: nanos(int64(st.Mtim.Sec), int64(st.Mtim.Nsec)),
 		CTime: st.Ctim.Nano(),
 		Inode: st.Ino,
 		Dev:   uint64(st.Dev),

@@ -110,7 +110,7 @@ func (d *dir) stat(name string) (info, error) {
 }
 
 func infoOf(fi fs.FileInfo) info {
-	i := info{Size: fi.Size(), MTime: fi.ModTime().UnixNano(), Mode: uint16(fi.Mode().Perm())}
+	i := info{Size: fi.Size(), MTime: nanos(fi.ModTime().Unix(), int64(fi.ModTime().Nanosecond())), Mode: uint16(fi.Mode().Perm())}
 	i.Kind = kindOf(fi.Mode())
 	i.Special = i.Kind == folder.Absent
 	if i.Kind == folder.Symlink {
