@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -208,15 +209,20 @@ func (x *fetchJob) copyFrom(w want, from *Folder, p folder.Path) error {
 		return errors.New(status.String())
 	}
 	defer file.Close()
+	defer context.AfterFunc(x.ctx, func() { file.Close() })() // a long copy ends with the node
 	s, err := x.f.root.Stage()
-	if err != nil {
-		return err
+	if err == nil {
+		if err = s.CopyFrom(file); err != nil {
+			s.Discard()
+		}
 	}
-	if err := s.CopyFrom(file); err != nil {
-		s.Discard()
-		return err
+	if err == nil {
+		err = x.finished(w, s)
 	}
-	return x.finished(w, s)
+	if err != nil && !errors.Is(err, disk.ErrContent) {
+		return fmt.Errorf("%w: %w", errStaging, err)
+	}
+	return err
 }
 
 // finished verifies a staged file and hands it on.
@@ -261,7 +267,12 @@ func (x *fetcher) sources() []*session {
 func (x *fetchJob) from(s *session, todo []want) (left []want, err error) {
 	if t := x.f.twin; t != nil {
 		for _, w := range todo {
-			if err := x.copyFrom(w, t, w.rec.Path); err != nil {
+			switch err := x.copyFrom(w, t, w.rec.Path); {
+			case errors.Is(err, errStaging) && x.ctx.Err() == nil:
+				if err := x.stuck([]want{w}, err); err != nil {
+					return left, err
+				}
+			case err != nil:
 				left = append(left, w)
 			}
 			x.f.counts.received.Add(w.size())

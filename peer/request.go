@@ -61,24 +61,46 @@ func (x *fetchJob) manyOf(s *session, items []protocol.Item, part []want) (left 
 		staged, err := x.f.root.Stage()
 		if err != nil {
 			st.Reset()
-			return append(left, part[i:]...), x.f.pathFailed(part[i].rec.Path, err)
+			return left, x.stuck(part[i:], err)
 		}
 		ok, err := x.receive(st, r, staged, part[i].size())
 		if err != nil {
 			staged.Discard()
 			st.Reset()
+			if errors.Is(err, errStaging) {
+				return left, x.stuck(part[i:], err)
+			}
 			return append(left, part[i:]...), x.broken(s, err)
 		}
 		if ok {
-			ok = x.finished(part[i], staged) == nil
+			err = x.finished(part[i], staged)
 		} else {
 			staged.Discard()
 		}
-		if !ok {
+		switch {
+		case !ok, errors.Is(err, disk.ErrContent):
 			left = append(left, part[i])
+		case err != nil:
+			if err := x.stuck(part[i:i+1], err); err != nil {
+				st.Reset()
+				return append(left, part[i+1:]...), err
+			}
 		}
 	}
 	return left, st.Close()
+}
+
+// errStaging says that this machine's disk failed: no other peer can help.
+var errStaging = errors.New("staging")
+
+// stuck notes for files why they cannot be put on the disk here.
+func (x *fetchJob) stuck(files []want, err error) error {
+	for i := range files {
+		if err := x.f.pathFailed(files[i].rec.Path, err); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // receive writes the answer to one item into staged. It reports false if the
@@ -101,7 +123,7 @@ func (x *fetcher) receive(st Stream, r *protocol.Reader, staged io.Writer, lengt
 	got := int64(0)
 	for data := resp.Data; ; {
 		if _, err := staged.Write(data); err != nil {
-			return false, fmt.Errorf("staging: %w", err)
+			return false, fmt.Errorf("%w: %w", errStaging, err)
 		}
 		got += int64(len(data))
 		x.f.counts.received.Add(int64(len(data)))
@@ -155,6 +177,9 @@ func (x *fetchJob) large(s *session, w want) (left []want, err error) {
 		if err != nil || !ok {
 			staged.Park()
 			st.Reset()
+			if errors.Is(err, errStaging) {
+				return nil, x.stuck(again, err)
+			}
 			return again, x.broken(s, err)
 		}
 		st.Close()
