@@ -258,8 +258,20 @@ func coarse(got, want int64) bool {
 			return true
 		}
 	}
+	for _, end := range timeEnds {
+		if got == end.at*1e9 && (want < got) == end.first {
+			return true
+		}
+	}
 	return false
 }
+
+// timeEnds are the first and the last second that file systems can store: they
+// make that of any time beyond it.
+var timeEnds = []struct {
+	at    int64
+	first bool
+}{{-1 << 31, true}, {0, true}, {1<<31 - 1, false}, {1<<32 - 1, false}}
 
 // written names the write that was placed: none where another's mode was merged
 // into it, since the map takes a file placed by a write for all that this write
