@@ -68,6 +68,7 @@ type FolderConfig struct {
 	Dir       string // absolute path of the root
 	State     string // directory of map.db; made if absent
 	Mode      Mode
+	Unsettled bool     // with ModeAuto: whatever mode the folder had before
 	Remotes   []string // host:port, tried until connected, for ever
 	Expect    string   // the path peers must share, "" or "-" for any
 	Exclude   []string // gitignore patterns

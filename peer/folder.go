@@ -140,6 +140,9 @@ func (f *Folder) open() error {
 		}
 	}
 	mode := f.cfg.Mode
+	if mode == ModeAuto && f.cfg.Unsettled {
+		return f.store.SetMode(uint8(ModeAuto), false)
+	}
 	if mode == ModeAuto {
 		mode = Mode(f.store.Mode())
 	}

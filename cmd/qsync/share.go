@@ -129,7 +129,9 @@ func (s *session) serve(f *syncFlags, dir string, v served) error {
 	case m.fresh || old.Kind == "pair" || old.Kind == "remote":
 		m.entry.Mode = v.mode.String()
 	}
-	if err := s.add(m, f, func(fc peer.FolderConfig) peer.FolderConfig { return fc }); err != nil {
+	// What the two-path form made of it says nothing about what a join completes.
+	unsettled := !m.fresh && old.Kind != "share" && old.Kind != "join"
+	if err := s.add(m, f, func(fc peer.FolderConfig) peer.FolderConfig { fc.Unsettled = unsettled; return fc }); err != nil {
 		return err
 	}
 	s.ready = func() error { return s.announce(m, announcement{id: v.id, show: true, qr: v.qr}) }
