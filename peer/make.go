@@ -143,5 +143,8 @@ func (f *Folder) pathFailed(p folder.Path, err error) error {
 	f.parked.park(p, plain(err))
 	f.event(Event{Event: "problem", Path: string(p), Text: plain(err)})
 	f.changed()
+	if f.twin != nil {
+		f.twin.changed() // a single pass ends when both know what cannot be done
+	}
 	return nil
 }

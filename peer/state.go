@@ -197,6 +197,21 @@ func (k *parking) park(p folder.Path, why string) {
 	k.m[p] = e
 }
 
+// onceTries is how often a path may fail before a single pass ends without it.
+const onceTries = 3
+
+// given counts the paths that have failed, for a reason, so often.
+func (k *parking) given() (n int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, e := range k.m {
+		if e.why != "" && e.tries >= onceTries {
+			n++
+		}
+	}
+	return n
+}
+
 func (k *parking) parked(p folder.Path) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()

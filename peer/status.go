@@ -188,7 +188,7 @@ func (f *Folder) peerStatus() []PeerStatus {
 		}
 		ps.Queued = Amount{q.Entries + p.Want.Entries, q.Bytes + p.Want.Bytes}
 		applied := !f.Mode().applies() || ours.Entries == 0 || f.want().Entries == 0
-		ps.InSync = s != nil && s.missing() == "" && applied
+		ps.InSync = s != nil && s.missing(false) == "" && applied
 		out = append(out, ps)
 	}
 	return out
@@ -223,7 +223,10 @@ func (f *Folder) queued(id store.NodeID) (store.Want, error) {
 
 // Missing says in a sentence what keeps the folder from being in sync with at
 // least so many connected peers; "" if nothing does.
-func (f *Folder) Missing(peers int) string {
+func (f *Folder) Missing(peers int) string { return f.missing(peers, false) }
+
+// missing is Missing; partly passes over what has failed too often to wait for.
+func (f *Folder) missing(peers int, partly bool) string {
 	if f.cfg.Plan != nil && f.twin == nil && peers == 0 {
 		peers = 1
 	}
@@ -244,7 +247,7 @@ func (f *Folder) Missing(peers int) string {
 		return fmt.Sprintf("%d of %d peers connected", len(sessions), peers)
 	}
 	for _, s := range sessions {
-		if m := s.missing(); m != "" {
+		if m := s.missing(partly); m != "" {
 			return m
 		}
 	}
@@ -255,7 +258,7 @@ func (f *Folder) Missing(peers int) string {
 		return ""
 	}
 	if f.Mode().applies() {
-		if w := f.want(); w.Entries > 0 {
+		if w := f.want(); w.Entries > 0 && (!partly || w.Entries > f.parked.given()) {
 			return fmt.Sprintf("%d entries (%d bytes) still to be fetched or applied here", w.Entries, w.Bytes)
 		}
 	}
@@ -263,8 +266,11 @@ func (f *Folder) Missing(peers int) string {
 }
 
 // missing says what this session still has to bring over, "" if nothing.
-func (s *session) missing() string {
-	seq := s.f.store.Identity().Seq
+func (s *session) missing(partly bool) string {
+	seq, passed := s.f.store.Identity().Seq, int64(0)
+	if partly && s.f.twin != nil {
+		passed = s.f.twin.parked.given()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	name := s.peer.Name
@@ -277,7 +283,7 @@ func (s *session) missing() string {
 		return ""
 	case s.heard.Epoch != s.epoch || s.heard.Cursor < seq:
 		return name + " has not confirmed the latest changes"
-	case s.heard.WantEntries > 0:
+	case s.heard.WantEntries > uint64(passed):
 		return fmt.Sprintf("%s still has %d entries (%d bytes) to fetch or apply", name, s.heard.WantEntries, s.heard.WantBytes)
 	}
 	return ""
@@ -321,7 +327,7 @@ func (f *Folder) Wait(ctx context.Context, peers int) error {
 	}
 	for {
 		change := f.changes()
-		if f.Missing(peers) == "" {
+		if f.missing(peers, f.cfg.Once) == "" {
 			return f.Err()
 		}
 		if err := f.refused(); err != nil && peers > 0 {
