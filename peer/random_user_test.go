@@ -126,6 +126,10 @@ func (h *history) change(m *machine, t tree, p string) string {
 		return "flip " + p
 	case k < 14 && e.kind == 'f':
 		at := time.Now().Add(-time.Duration(h.rng.IntN(1000)) * time.Second)
+		if h.lossy {
+			// An older time could let a write win that nobody has any more.
+			at = time.Now().Add(time.Hour)
+		}
 		m.must(os.Chtimes(m.path(p), at, at))
 		return "touch " + p
 	case e.kind == 'f' || e.kind == 'd':
