@@ -181,20 +181,27 @@ func (f *Folder) admit(s *session) (*session, error) {
 	if n := f.quarantined(s.id); n > 0 {
 		return nil, fmt.Errorf("the peer broke the protocol %d times within %v and is left out for %v", n, badWindow, badPause)
 	}
-	if !s.observer {
-		if old := f.sessions[s.id]; old != nil {
-			if !f.replaces(s, old) {
-				return old, nil
-			}
-			old.link.Close(CodeDuplicate, "")
+	all := f.among(s)
+	if old := all[s.id]; old != nil {
+		if !f.replaces(s, old) {
+			return old, nil
 		}
-		f.sessions[s.id] = s
+		old.link.Close(CodeDuplicate, "")
 	}
+	all[s.id] = s
 	f.group.Go(func() error {
 		f.converse(s)
 		return nil
 	})
 	return s, nil
+}
+
+// among returns the sessions of the kind of s, one a node. f.mu is held.
+func (f *Folder) among(s *session) map[store.NodeID]*session {
+	if s.observer {
+		return f.observers
+	}
+	return f.sessions
 }
 
 // replaces decides between two links to one peer, the same on both sides: the
@@ -234,8 +241,8 @@ func (f *Folder) converse(s *session) {
 	f.changed()
 	err := s.run(f.ctx)
 	f.mu.Lock()
-	if f.sessions[s.id] == s {
-		delete(f.sessions, s.id)
+	if all := f.among(s); all[s.id] == s {
+		delete(all, s.id)
 	}
 	if violation(err) {
 		f.bad[s.id] = append(f.bad[s.id], time.Now())

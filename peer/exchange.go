@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"time"
 
 	"qsync/protocol"
 	"qsync/store"
@@ -152,6 +153,10 @@ func (s *session) merge(ctx context.Context) error {
 	}
 	defer in.Cancel()
 	r := protocol.NewReader(in, protocol.Indexes)
+	// Who begins a snapshot and goes no further must not keep the others waiting.
+	stalled := time.AfterFunc(snapshotWait, func() { s.link.Close(CodeShutdown, "") })
+	stalled.Stop()
+	defer stalled.Stop()
 	holding := false // the merge token, over a whole snapshot
 	defer func() {
 		if holding {
@@ -160,6 +165,7 @@ func (s *session) merge(ctx context.Context) error {
 	}()
 	for {
 		m, err := r.Next()
+		stalled.Stop()
 		if err != nil {
 			return s.streamEnd(ctx, err)
 		}
@@ -173,7 +179,9 @@ func (s *session) merge(ctx context.Context) error {
 			}
 		}
 		snapshot, err := s.accept(i)
-		if !snapshot {
+		if snapshot {
+			stalled.Reset(snapshotWait)
+		} else {
 			<-s.f.merging
 			holding = false
 		}

@@ -58,22 +58,23 @@ type Folder struct {
 	planned chan struct{} // closed when a dry run has reported everything
 	other   *otherSide    // of a dry run
 
-	mu       sync.Mutex
-	err      error
-	closing  bool // run is coming to its end
-	state    string
-	sessions map[store.NodeID]*session
-	problems map[folder.Path]string
-	conflict map[folder.Path]bool
-	watcher  Watcher
-	refusal  error            // why a peer was sent away, for people
-	wrong    map[string]error // remotes that refuse our ID, or cannot be reached
-	met      bool             // a peer was connected since the start
-	change   chan struct{}    // closed and renewed whenever something of the above, or the store, changed
-	synced   bool             // as last told
-	ignored  store.Want       // wanted paths that are ignored here
-	bad      map[store.NodeID][]time.Time
-	queues   map[store.NodeID]queueFigure
+	mu        sync.Mutex
+	err       error
+	closing   bool // run is coming to its end
+	state     string
+	sessions  map[store.NodeID]*session
+	observers map[store.NodeID]*session // of dry runs
+	problems  map[folder.Path]string
+	conflict  map[folder.Path]bool
+	watcher   Watcher
+	refusal   error            // why a peer was sent away, for people
+	wrong     map[string]error // remotes that refuse our ID, or cannot be reached
+	met       bool             // a peer was connected since the start
+	change    chan struct{}    // closed and renewed whenever something of the above, or the store, changed
+	synced    bool             // as last told
+	ignored   store.Want       // wanted paths that are ignored here
+	bad       map[store.NodeID][]time.Time
+	queues    map[store.NodeID]queueFigure
 }
 
 func openFolder(n *Node, fc FolderConfig) (f *Folder, err error) {
@@ -83,22 +84,23 @@ func openFolder(n *Node, fc FolderConfig) (f *Folder, err error) {
 	}
 	f = &Folder{
 		node: n, cfg: fc, keys: keys,
-		bare:     fc.Mode == Send || fc.Plan != nil,
-		modeSet:  make(chan struct{}),
-		ended:    make(chan struct{}),
-		rescans:  make(chan chan error),
-		wake:     make(chan struct{}, 1),
-		scanned:  make(chan struct{}),
-		planned:  make(chan struct{}),
-		merging:  make(chan struct{}, 1),
-		state:    "idle",
-		sessions: make(map[store.NodeID]*session),
-		problems: make(map[folder.Path]string),
-		conflict: make(map[folder.Path]bool),
-		wrong:    make(map[string]error),
-		change:   make(chan struct{}),
-		bad:      make(map[store.NodeID][]time.Time),
-		queues:   make(map[store.NodeID]queueFigure),
+		bare:      fc.Mode == Send || fc.Plan != nil,
+		modeSet:   make(chan struct{}),
+		ended:     make(chan struct{}),
+		rescans:   make(chan chan error),
+		wake:      make(chan struct{}, 1),
+		scanned:   make(chan struct{}),
+		planned:   make(chan struct{}),
+		merging:   make(chan struct{}, 1),
+		state:     "idle",
+		sessions:  make(map[store.NodeID]*session),
+		observers: make(map[store.NodeID]*session),
+		problems:  make(map[folder.Path]string),
+		conflict:  make(map[folder.Path]bool),
+		wrong:     make(map[string]error),
+		change:    make(chan struct{}),
+		bad:       make(map[store.NodeID][]time.Time),
+		queues:    make(map[store.NodeID]queueFigure),
 	}
 	if fc.Plan != nil {
 		f.other = &otherSide{told: make(map[folder.Path]folder.Value), before: make(map[folder.Path]folder.Value)}

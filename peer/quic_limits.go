@@ -15,11 +15,12 @@ import (
 
 // Limits before authentication.
 const (
-	maxOpen       = 64 // connections that have not proved themselves
-	maxOpenSource = 8  // of those, from one IPv4 address or IPv6 /64
-	retryRate     = 16 // new connections a second, above which an address must prove to receive
-	retryOpen     = 32 // unproved connections, above which it must
-	retrySource   = 4  // of one source, so that a forger cannot use up somebody's places
+	maxOpen       = 64  // connections that have not proved themselves
+	maxOpenSource = 8   // of those, from one IPv4 address or IPv6 /64
+	retryRate     = 16  // new connections a second, above which an address must prove to receive
+	maxPeers      = 256 // connections that have
+	retryOpen     = 32  // unproved connections, above which it must
+	retrySource   = 4   // of one source, so that a forger cannot use up somebody's places
 )
 
 var errTooMany = errors.New("too many connections")
@@ -98,16 +99,17 @@ func (l *limits) admit(ctx context.Context, info *quic.ClientInfo) (context.Cont
 	return context.WithValue(ctx, placeKey{}, p), nil
 }
 
-// authenticated gives c the place and the windows of a peer until it ends.
+// authenticated gives c the place and the windows of a peer until it ends, or
+// ends it where there are too many.
 func (l *limits) authenticated(c *quic.Conn, link *quicLink) {
 	if p, ok := c.Context().Value(placeKey{}).(*place); ok {
 		p.free()
 	}
 	l.mu.Lock()
 	l.windows[c], l.links[c] = 0, link
-	closing := l.closing
+	refused := l.closing || len(l.links) > maxPeers
 	l.mu.Unlock()
-	if closing {
+	if refused {
 		_ = link.Close(CodeShutdown, "")
 	}
 	context.AfterFunc(c.Context(), func() {

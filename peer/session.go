@@ -19,6 +19,7 @@ import (
 const (
 	helloWait    = 15 * time.Second // for the first messages of the peer
 	progressWait = 5 * time.Millisecond
+	snapshotWait = time.Minute // for the next batch of a snapshot
 	retryWait    = time.Second // before a register that cannot be told yet is tried again
 )
 
