@@ -365,12 +365,15 @@ func (s *scan) finish() error {
 		n := min(len(s.gone), scanBatch)
 		part := s.gone[:n]
 		s.gone = s.gone[n:]
-		for i := range part {
-			s.f.lostEntry(part[i].Path.Dir())
-		}
+		told := part
 		if err := s.flush(&part); err != nil {
 			return err
 		}
+		// Only now: the syncer looks whether anything still keeps them.
+		for i := range told {
+			s.f.lostEntry(told[i].Path.Dir())
+		}
+		s.f.wakeSyncer()
 	}
 	return nil
 }
