@@ -109,7 +109,13 @@ func (r *round) removable(p folder.Path) (*store.Record, error) {
 func (r *round) removeOne(rec *store.Record) error {
 	f := r.f
 	f.touched.add(rec.Path.Dir())
+	// Seen missing before the map says so, it would pass for a user's removal,
+	// and take with it what a peer has written there again meanwhile.
+	f.placing.add(rec.Path)
 	err := f.root.Remove(rec.Path, rec.Local)
+	if err != nil {
+		f.placing.drop(rec.Path)
+	}
 	switch {
 	case errors.Is(err, disk.ErrNotEmpty):
 		// Something lives in it, or is ignored there: it stays for that alone.
@@ -160,7 +166,9 @@ func (r *round) removeHollow(above map[folder.Path]bool) error {
 				continue
 			}
 			r.f.touched.add(p.Dir())
+			r.f.placing.add(p)
 			if r.f.root.Remove(p, rec.Local) != nil {
+				r.f.placing.drop(p)
 				continue
 			}
 			r.did++

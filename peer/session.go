@@ -253,6 +253,7 @@ func (s *session) ours() protocol.Progress {
 		w := s.f.want()
 		out.WantEntries, out.WantBytes = uint64(w.Entries), uint64(w.Bytes)
 	}
+	out.Head = s.f.store.Identity().Seq // last: what fell out of the want, such as a conflict copy, stands before it
 	return out
 }
 

@@ -125,6 +125,12 @@ func (t *touchedDirs) clear() {
 	clear(t.m)
 }
 
+func (t *touchedDirs) count() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return int64(len(t.m))
+}
+
 func (t *touchedDirs) any() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -283,6 +283,8 @@ func (s *session) missing(partly bool) string {
 		return ""
 	case s.heard.Epoch != s.epoch || s.heard.Cursor < seq:
 		return name + " has not confirmed the latest changes"
+	case s.f.store.Peer(s.id).Cursor < s.heard.Head:
+		return "changes of " + name + " are still arriving"
 	case s.heard.WantEntries > uint64(passed):
 		return fmt.Sprintf("%s still has %d entries (%d bytes) to fetch or apply", name, s.heard.WantEntries, s.heard.WantBytes)
 	}

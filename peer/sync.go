@@ -132,6 +132,7 @@ func (f *Folder) syncRound(ctx context.Context) (more bool, err error) {
 // want is what differs here and is meant to become equal.
 func (f *Folder) want() store.Want {
 	w := f.store.Want()
+	w.Entries += f.touched.count() // their times are still to be set right
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	w.Entries = max(w.Entries-f.ignored.Entries, 0)

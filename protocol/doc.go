@@ -33,7 +33,7 @@
 //	type  message   payload                               at most
 //	1     Hello     array of 8                            80 KiB
 //	2     Resume    array of 2                            64 KiB
-//	3     Progress  array of 5                            64 KiB
+//	3     Progress  array of 6                            64 KiB
 //	4     Index     flag, then an array of 9, see below   1 MiB and the flag
 //	5     Request   array of 1                            64 KiB
 //	6     Response  array of 3                            1 MiB and 32 bytes
@@ -77,6 +77,8 @@
 //	  entries   uint   how many paths the sender still wants to fetch or apply
 //	  bytes     uint   and how much content that is
 //	  scanned   bool   the sender has finished a whole scan since it started
+//	  head      uint   last position of the sender's own journal, read after the rest:
+//	                   a receiver whose cursor is behind it has something to come
 //
 // Each side sends Hello first and once, without waiting. What it says of mode,
 // name, folder and version is for people and for choosing a mode; a receiver

@@ -140,7 +140,7 @@ var genResume = rapid.Custom(func(t *rapid.T) Message {
 var genProgress = rapid.Custom(func(t *rapid.T) Message {
 	r := genResume.Draw(t, "cursor").(*Resume)
 	n := rapid.Uint64Max(maxCounter)
-	return &Progress{r.Epoch, r.Cursor, n.Draw(t, "entries"), n.Draw(t, "bytes"), rapid.Bool().Draw(t, "scanned")}
+	return &Progress{r.Epoch, r.Cursor, n.Draw(t, "entries"), n.Draw(t, "bytes"), rapid.Bool().Draw(t, "scanned"), n.Draw(t, "head")}
 })
 
 var genIndex = rapid.Custom(func(t *rapid.T) Message {

@@ -33,7 +33,7 @@ var golden = map[string]Message{
 	},
 	"resume-new": &Resume{},
 	"resume":     &Resume{Epoch: 7, Cursor: 1 << 32},
-	"progress":   &Progress{Epoch: 7, Cursor: 70000, WantEntries: 3, WantBytes: 1 << 40, Scanned: true},
+	"progress":   &Progress{Epoch: 7, Cursor: 70000, WantEntries: 3, WantBytes: 1 << 40, Scanned: true, Head: 99},
 	"index-journal": &Index{
 		After: 41, Upto: 44, Scanned: true, Complete: true,
 		Context: folder.Context{{Replica: 9, Counter: 10}},

@@ -113,9 +113,9 @@ var limits = []struct {
 		h.Context, h.Folder = manyReplicas(folder.MaxFolderContext), strings.Repeat("f", MaxFolder)
 	}), []Message{with("hello", func(h *Hello) { h.Context = manyReplicas(folder.MaxFolderContext + 1) })}},
 	{"resume", &Resume{1, maxCounter}, []Message{&Resume{1, maxCounter + 1}, &Resume{0, 1}}},
-	{"progress", &Progress{1, maxCounter, maxCounter, maxCounter, true}, []Message{
+	{"progress", &Progress{1, maxCounter, maxCounter, maxCounter, true, maxCounter}, []Message{
 		&Progress{Epoch: 1, Cursor: maxCounter + 1}, &Progress{Cursor: 1},
-		&Progress{WantEntries: maxCounter + 1}, &Progress{WantBytes: maxCounter + 1}}},
+		&Progress{WantEntries: maxCounter + 1}, &Progress{WantBytes: maxCounter + 1}, &Progress{Head: maxCounter + 1}}},
 	{"positions", &Index{After: maxCounter, Upto: maxCounter}, []Message{&Index{Upto: maxCounter + 1}, &Index{After: 2, Upto: 1}}},
 	{"entries", &Index{Upto: MaxEntries, Entries: manyEntries(MaxEntries)}, []Message{
 		&Index{Upto: MaxEntries + 1, Entries: manyEntries(MaxEntries + 1)}, &Index{Upto: 1, Entries: manyEntries(2)}}},
@@ -253,8 +253,8 @@ func TestStrictForms(t *testing.T) {
 		{"float", kindAbort, "\x91\xca\x3f\x80\x00\x00"},
 		{"number out of its width", kindAbort, "\x91\xcd\x01\x01"},
 		{"number cut short", kindAbort, "\x91\xcf\x00"},
-		{"nil for a boolean", kindProgress, "\x95\x01\x01\x01\x01\xc0"},
-		{"number for a boolean", kindProgress, "\x95\x01\x01\x01\x01\x01"},
+		{"nil for a boolean", kindProgress, "\x96\x01\x01\x01\x01\xc0\x01"},
+		{"number for a boolean", kindProgress, "\x96\x01\x01\x01\x01\x01\x01"},
 		{"string for binary", kindResponse, "\x93\x00\x01\xa1x"},
 		{"nil for binary", kindResponse, "\x93\x01\x00\xc0"},
 		{"binary for a string", kindHello, "\x98\x01\xc4\x01x\xc4\x01/\xa1v\x01\x01\x01\xc4\x01\x00"},

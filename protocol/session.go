@@ -127,6 +127,7 @@ type Progress struct {
 	WantEntries uint64 // paths whose content the sender has yet to fetch or apply
 	WantBytes   uint64 // and the bytes of them
 	Scanned     bool   // the sender has finished a whole scan since it started
+	Head        uint64 // last position of the sender's own journal, read after all of the above
 }
 
 func (*Progress) kind() kind { return kindProgress }
@@ -136,23 +137,26 @@ func (p *Progress) check() error {
 		checkCursor(p.Epoch, p.Cursor),
 		inRange("wanted entries", p.WantEntries, 0, maxCounter),
 		inRange("wanted bytes", p.WantBytes, 0, maxCounter),
+		inRange("head", p.Head, 0, maxCounter),
 	)
 }
 
 func (p *Progress) encode(e *encoder) {
-	e.array(5)
+	e.array(6)
 	e.uint(p.Epoch)
 	e.uint(p.Cursor)
 	e.uint(p.WantEntries)
 	e.uint(p.WantBytes)
 	e.bool(p.Scanned)
+	e.uint(p.Head)
 }
 
 func (p *Progress) decode(d *decoder) {
-	d.array(5)
+	d.array(6)
 	p.Epoch = d.uint(1<<64 - 1)
 	p.Cursor = d.uint(maxCounter)
 	p.WantEntries = d.uint(maxCounter)
 	p.WantBytes = d.uint(maxCounter)
 	p.Scanned = d.bool()
+	p.Head = d.uint(maxCounter)
 }

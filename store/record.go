@@ -29,6 +29,9 @@ func (r Record) Wanted() (bool, int64) {
 		return r.Local.Value.Kind != folder.Absent && !r.Local.Implicit, 0
 	}
 	res := r.Register.Resolve()
+	if r.Local.Implicit {
+		return true, res.Value.Size // not settled: it does not stand for the write yet
+	}
 	if folder.SameOnDisk(r.Local.Value, res.Value) {
 		return false, 0
 	}
