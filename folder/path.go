@@ -29,7 +29,7 @@ type Path string
 
 // ParsePath checks that s is canonical and returns it as a [Path]. It rejects
 // rather than cleans: an empty, "." or ".." component, a leading or trailing
-// slash, a NUL byte, anything at or below [Reserved], and what exceeds
+// slash, a NUL byte, anything at or below [IsReserved], and what exceeds
 // [MaxPath], [MaxName] or [MaxDepth]. Its errors wrap [ErrPath].
 func ParsePath(s string) (Path, error) {
 	if s == "" || len(s) > MaxPath {
@@ -42,7 +42,7 @@ func ParsePath(s string) (Path, error) {
 		if err := CheckName(name); err != nil {
 			return "", err
 		}
-		if depth == 0 && name == Reserved {
+		if depth == 0 && IsReserved(name) {
 			return "", fmt.Errorf("%w: below the reserved directory %s", ErrPath, Reserved)
 		}
 		if depth++; depth > MaxDepth {
@@ -50,6 +50,13 @@ func ParsePath(s string) (Path, error) {
 		}
 	}
 	return Path(s), nil
+}
+
+// IsReserved reports whether an entry of the root called name would be
+// [Reserved] on some file system: some do not tell upper from lower case, some
+// drop dots and spaces at the end. None may sync, lest a peer write there.
+func IsReserved(name string) bool {
+	return strings.EqualFold(strings.TrimRight(name, ". "), Reserved)
 }
 
 // CheckName reports why name cannot be one component of a path, nil if it can.

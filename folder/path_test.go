@@ -23,7 +23,7 @@ func TestParsePath(t *testing.T) {
 	}
 	for _, bad := range []string{
 		"", "/", "/a", "a/", "a//b", ".", "..", "./a", "a/.", "a/./b", "../a", "a/..", "a/../b",
-		"a\x00b", "\x00", ".qsync", ".qsync/tmp", long + "n", "a/" + long + "n/b", deep + "/a",
+		"a\x00b", "\x00", ".qsync", ".qsync/tmp", ".QSync/marker", ".q\u017fync", ".qsync. .", long + "n", "a/" + long + "n/b", deep + "/a",
 		strings.Repeat("abcdefghijklmno/", 256) + "a",
 	} {
 		if p, err := ParsePath(bad); !errors.Is(err, ErrPath) || p != "" {

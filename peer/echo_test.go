@@ -52,3 +52,22 @@ func TestNoEcho(t *testing.T) {
 		}
 	})
 }
+
+// TestReservedName: what other file systems take for our own directory is named
+// and stops nothing.
+func TestReservedName(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		c.line()
+		a.write(".QSYNC/marker", "x")
+		a.write("f", "1")
+		c.start()
+		a.hint(".QSYNC", true)
+		c.settle(20 * time.Second)
+		p := a.f.Problems()
+		if a.f.Err() != nil || len(p) != 1 || p[0].Path != ".QSYNC" || b.exists(".QSYNC") || !b.exists("f") {
+			c.Error(a.f.Err(), p, b.tree())
+		}
+	})
+}

@@ -110,6 +110,12 @@ func (f *Folder) hint(h disk.Hint) {
 		f.look.addAll()
 		return
 	}
+	if h.Path != "" {
+		if _, err := folder.ParsePath(string(h.Path)); err != nil {
+			f.problem(h.Path, err) // it cannot be in the map, so no look is needed
+			return
+		}
+	}
 	f.look.add(h.Path, h.Deep)
 }
 

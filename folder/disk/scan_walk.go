@@ -241,7 +241,7 @@ func (s *scanner) classify(lv *level, e dirent, st statted) error {
 	if st.Special {
 		return s.problem(child, ErrSpecial)
 	}
-	if lv.depth >= folder.MaxDepth || len(child) > folder.MaxPath || len(e.Name) > folder.MaxName {
+	if lv.depth == 0 && folder.IsReserved(e.Name) || lv.depth >= folder.MaxDepth || len(child) > folder.MaxPath || len(e.Name) > folder.MaxName {
 		if _, err := folder.ParsePath(string(child)); err != nil {
 			return s.problem(child, err)
 		}
