@@ -20,7 +20,7 @@ const (
 	smallFile  = 128 << 10 // up to here many files go into one request
 	jobFiles   = 256
 	jobBytes   = 4 << 20
-	spareMin   = 64 << 20 // bytes that a transfer leaves free on the disk, or 1 %
+	spareMin   = 64 << 20 // bytes that a transfer leaves free on the disk, or 1 %, and 5 % of a small one
 	maxParked  = 20000    // so many paths without a source, and a round gives up asking for more
 	copyFrom   = 4 << 10  // from this size on content is looked for here first
 	fetchQueue = 2 * fetchers

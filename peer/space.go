@@ -11,15 +11,17 @@ import (
 // room reports whether a file of size bytes may be fetched without filling the
 // disk.
 func (f *Folder) room(size int64) error {
-	free, total, err := f.space.measure(f.root, size)
-	if err != nil {
-		return nil // unknown here: the write itself will tell
+	free, spare, err := f.space.take(f.root, size)
+	if err == nil && free-size < spare {
+		return fmt.Errorf("not enough space on the disk: %s free, %s needed and %s kept free", inMiB(free), inMiB(size), inMiB(spare))
 	}
-	if spare := max(total/100, spareMin); free-size < spare {
-		return fmt.Errorf("not enough space on the disk: %d bytes free, %d needed and %d kept free", free, size, spare)
-	}
-	return nil
+	return nil // or unknown here: the write itself will tell
 }
+
+// spareOf is what a transfer leaves free on a disk of total bytes.
+func spareOf(total int64) int64 { return min(max(total/100, spareMin), total/20) }
+
+func inMiB(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
 
 // spaceFor is how long a look at the free space is good for.
 const spaceFor = time.Second
@@ -32,7 +34,9 @@ type spaceMeter struct {
 	free, total int64
 }
 
-func (m *spaceMeter) measure(root *disk.Root, size int64) (free, total int64, err error) {
+// take returns the free space and what is to be left of it, and counts size off
+// where there is room for it.
+func (m *spaceMeter) take(root *disk.Root, size int64) (free, spare int64, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if time.Since(m.at) > spaceFor {
@@ -41,7 +45,9 @@ func (m *spaceMeter) measure(root *disk.Root, size int64) (free, total int64, er
 		}
 		m.at = time.Now()
 	}
-	free = m.free
-	m.free -= size
-	return free, m.total, nil
+	free, spare = m.free, spareOf(m.total)
+	if free-size >= spare {
+		m.free -= size
+	}
+	return free, spare, nil
 }

@@ -1,0 +1,35 @@
+package peer
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestSpareOf: what is left free is a part of the disk, whatever its size (F7).
+func TestSpareOf(t *testing.T) {
+	t.Parallel()
+	for total, want := range map[int64]int64{0: 0, 8 << 20: 8 << 20 / 20, 64 << 20: 64 << 20 / 20, 6 << 30: 64 << 20, 1 << 40: 1 << 40 / 100} {
+		if got := spareOf(total); got != want {
+			t.Errorf("of %d bytes %d", total, got)
+		}
+	}
+}
+
+// TestRoomRefused: what there is no room for takes no room.
+func TestRoomRefused(t *testing.T) {
+	t.Parallel()
+	f := &Folder{}
+	f.space = spaceMeter{at: time.Now().Add(time.Hour), free: 10 << 20, total: 20 << 20}
+	for range 3 {
+		if err := f.room(11 << 20); err == nil || !strings.Contains(err.Error(), " 10.0 MiB free") {
+			t.Fatal(err)
+		}
+	}
+	if err := f.room(8 << 20); err != nil {
+		t.Error(err)
+	}
+	if err := f.room(2 << 20); err == nil {
+		t.Error("taken twice")
+	}
+}
