@@ -231,13 +231,6 @@ func (k *parking) free(p folder.Path) {
 	delete(k.m, p)
 }
 
-// clear forgets all: nothing is wanted any more.
-func (k *parking) clear() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	clear(k.m)
-}
-
 // hope lets every path that waits for a source be tried at once.
 func (k *parking) hope() {
 	k.mu.Lock()
