@@ -266,13 +266,15 @@ func (f *Folder) welcome() {
 
 // rolledBack takes a new identity: a peer knows writes of ours that we do not,
 // so this map is an old copy. The session ends and the next one starts over.
-func (f *Folder) rolledBack() error {
+func (f *Folder) rolledBack(peer store.NodeID) error {
 	f.node.cfg.Log.Warn("the folder map is older than what a peer knows of it; taking a new identity", "folder", f.Dir())
 	if err := f.store.Rotate(); err != nil {
 		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	// Who makes us do this again and again is no better than who breaks the protocol.
+	f.bad[peer] = append(f.bad[peer], time.Now())
 	for _, s := range f.sessions {
 		s.link.Close(CodeShutdown, "")
 	}

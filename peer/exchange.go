@@ -201,7 +201,7 @@ func (s *session) accept(i *protocol.Index) (snapshot bool, err error) {
 	n, err := f.store.Accept(s.id, batchOf(i))
 	switch {
 	case errors.Is(err, store.ErrRollback):
-		return false, f.rolledBack()
+		return false, f.rolledBack(s.id)
 	case err != nil:
 		return false, err
 	}

@@ -1,10 +1,12 @@
 package peer
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"qsync/certs"
+	"qsync/folder"
 	"qsync/protocol"
 )
 
@@ -65,6 +67,36 @@ func TestTooManyPeers(t *testing.T) {
 		}
 		if n := count(); n > maxPeers {
 			c.Errorf("%d links", n)
+		}
+	})
+}
+
+// TestRollbackAgainAndAgain: a peer cannot make us take new identities for ever.
+func TestRollbackAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	bubble(t, 1, func(c *cluster) {
+		a := c.nodes[0]
+		c.start()
+		x := c.intruder()
+		seen := map[folder.ReplicaID]bool{}
+		for range 4 * badLimit {
+			r := a.f.store.Identity().Replica
+			seen[r] = true
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			l, err := x.dial(ctx, a.addr, x.keys)
+			cancel()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = protocol.Write(l.Control, &protocol.Hello{
+				Mode: protocol.TwoWay, Name: "x", Folder: "/x", Replica: 99, Epoch: 77,
+				Context: folder.Context{{Replica: r, Counter: 1 << 30}},
+			})
+			l.ended()
+			time.Sleep(time.Second)
+		}
+		if len(seen) > badLimit+1 {
+			c.Errorf("%d identities", len(seen))
 		}
 	})
 }

@@ -9,7 +9,7 @@ import (
 // judge decides by the peer's Hello whether the two belong together.
 func (s *session) judge() error {
 	f := s.f
-	if want := f.cfg.Expect; want != "" && want != "-" && !samePath(want, s.hello.Folder) {
+	if want := f.cfg.Expect; want != "" && want != "-" && !s.observer && !samePath(want, s.hello.Folder) {
 		err := fmt.Errorf("%w: %s was to be synced with %s, but the peer %q shares %s", ErrPath, f.Dir(), want, s.hello.Name, s.hello.Folder)
 		f.stop(err)
 		return err

@@ -139,7 +139,7 @@ func (s *session) greet() error {
 		return err
 	}
 	if hello.Context.Counter(id.Replica) > id.Context.Counter(id.Replica) {
-		return f.rolledBack()
+		return f.rolledBack(s.id)
 	}
 	return s.greetResume()
 }
@@ -169,7 +169,7 @@ func (s *session) greetResume() error {
 		return fmt.Errorf("%w: no resume", protocol.ErrProtocol)
 	}
 	if r.Epoch == s.epoch && r.Cursor > f.store.Identity().Seq {
-		return f.rolledBack() // the peer has read further than we have written
+		return f.rolledBack(s.id) // the peer has read further than we have written
 	}
 	if r.Epoch != s.epoch {
 		r.Epoch, r.Cursor = s.epoch, 0
