@@ -105,20 +105,6 @@ func (f *Folder) watch(ctx context.Context) (Watcher, error) {
 	return w, nil
 }
 
-func (f *Folder) hint(h disk.Hint) {
-	if h.Lost || h.Path == "" && h.Deep {
-		f.look.addAll()
-		return
-	}
-	if h.Path != "" {
-		if _, err := folder.ParsePath(string(h.Path)); err != nil {
-			f.problem(h.Path, err) // it cannot be in the map, so no look is needed
-			return
-		}
-	}
-	f.look.add(h.Path, h.Deep)
-}
-
 // scanHints looks at what has been hinted at, after a moment in which the rest
 // of a burst can arrive.
 func (f *Folder) scanHints(ctx context.Context, hints <-chan disk.Hint) error {

@@ -281,6 +281,21 @@ func (c *counters) totals() Totals {
 	}
 }
 
+// hint notes where the watcher says that something may have changed.
+func (f *Folder) hint(h disk.Hint) {
+	if h.Lost || h.Path == "" && h.Deep {
+		f.look.addAll()
+		return
+	}
+	if h.Path != "" {
+		if _, err := folder.ParsePath(string(h.Path)); err != nil {
+			f.problem(h.Path, err) // it cannot be in the map, so no look is needed
+			return
+		}
+	}
+	f.look.add(h.Path, h.Deep)
+}
+
 // lookLater hints at a path after a while.
 func (f *Folder) lookLater(p folder.Path, deep bool, wait time.Duration) {
 	time.AfterFunc(wait, func() {
