@@ -273,8 +273,8 @@ func TestLies(t *testing.T) {
 		if err != nil {
 			c.Fatal(err)
 		}
-		value := func(content string, size int) folder.Value {
-			return folder.Value{Kind: folder.File, Mode: 0o644, MTime: 1, Size: int64(size), Digest: digestOf(content)}
+		value := func(content string, size int64) folder.Value {
+			return folder.Value{Kind: folder.File, Mode: 0o644, MTime: 1, Size: size, Digest: digestOf(content)}
 		}
 		b := &protocol.Index{Upto: 3, Complete: true, Scanned: true}
 		for i, v := range []folder.Value{value("x", 1<<50), value("small", 5), value("large", 500_000)} {
