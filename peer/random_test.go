@@ -203,7 +203,7 @@ func (h *history) giveUp() {
 				somewhere = somewhere || len(held) > 0
 			}
 			p := string(r.Path)
-			if v.Kind != folder.File || somewhere || m.exists(p) || !m.exists(path.Dir(p)) {
+			if v.Kind != folder.File || somewhere || r.Local.Value.Kind == folder.Dir || !m.exists(path.Dir(p)) {
 				continue
 			}
 			h.note("%s: nobody has %s any more", m.name, p)
