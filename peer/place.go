@@ -211,7 +211,13 @@ func (p *placer) flush(staged []stagedFile) error {
 
 // swap puts one durable file in place.
 func (p *placer) swap(s stagedFile) error {
-	f, rec := p.f, &s.want.rec
+	f := p.f
+	fresh, err := f.refresh(&s.want)
+	if err != nil || !fresh {
+		s.staged.Discard()
+		return err
+	}
+	rec := &s.want.rec
 	kept, err := f.keepLosers(rec, s.want.res)
 	if err != nil {
 		s.staged.Discard()
@@ -238,6 +244,23 @@ func (p *placer) swap(s stagedFile) error {
 	})
 	p.dirs[rec.Path.Dir()] = true
 	return nil
+}
+
+// refresh reads the record of w again: while its content was on the way a peer
+// may have told of another write, which makes what is on disk a conflict's
+// loser. It reports false if something else is wanted now.
+func (f *Folder) refresh(w *want) (bool, error) {
+	now, err := f.store.Record(w.rec.Path)
+	if err != nil {
+		return false, err
+	}
+	res := now.Register.Resolve()
+	if now.Local != w.rec.Local || !folder.SameOnDisk(res.Value, w.res.Value) {
+		f.wakeSyncer()
+		return false, nil
+	}
+	w.rec, w.res = now, res
+	return true, nil
 }
 
 // asPlaced is the value v with the mode and time that the disk could keep of it.
