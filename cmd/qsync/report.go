@@ -30,13 +30,14 @@ type reporter struct {
 	dropped  int
 	more     chan struct{} // one token when queue has something
 	problems map[string]string
-	closing  bool         // peers are lost because this node ends
-	totals   *peer.Totals // of the end, once it is known
+	told     map[string]time.Time // when the problem was last told
+	closing  bool                 // peers are lost because this node ends
+	totals   *peer.Totals         // of the end, once it is known
 }
 
 func newReporter(p *program) *reporter {
 	return &reporter{
-		p: p, more: make(chan struct{}, 1), problems: map[string]string{},
+		p: p, more: make(chan struct{}, 1), problems: map[string]string{}, told: map[string]time.Time{},
 		since: map[string]time.Time{}, flapping: map[string]bool{},
 	}
 }
@@ -118,11 +119,7 @@ func (r *reporter) drain() {
 
 // tell prints one event.
 func (r *reporter) tell(e peer.Event) {
-	if e.Event == "problem" {
-		r.mu.Lock()
-		r.problems[e.Path] = e.Text
-		r.mu.Unlock()
-	}
+	again := e.Event == "problem" && r.problem(e)
 	if r.p.flags.JSON {
 		_ = r.p.printJSON(e) // a closed standard output ends the process by itself
 		return
@@ -140,7 +137,9 @@ func (r *reporter) tell(e peer.Event) {
 	case "conflict":
 		ui.say("conflict   %s: both versions are kept", quote(e.Path))
 	case "problem":
-		ui.printf("problem    %s: %s", quote(e.Path), e.Text)
+		if !again {
+			ui.printf("problem    %s: %s", quote(e.Path), e.Text)
+		}
 	case "paused":
 		ui.say("paused     %s", e.Text)
 	case "synced":
@@ -149,6 +148,22 @@ func (r *reporter) tell(e peer.Event) {
 			ui.say("in sync    %s", quote(e.Folder))
 		}
 	}
+}
+
+// sameProblem is how long people are not told of a problem again that is tried
+// again and again.
+const sameProblem = 10 * time.Minute
+
+// problem notes a problem and reports whether it was told already.
+func (r *reporter) problem(e peer.Event) (again bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	again = r.problems[e.Path] == e.Text && e.Time.Sub(r.told[e.Path]) < sameProblem
+	r.problems[e.Path] = e.Text
+	if !again {
+		r.told[e.Path] = e.Time
+	}
+	return again
 }
 
 // shortVisit is a connection that ended before anything came of it.

@@ -113,3 +113,25 @@ func TestEventsWithoutAReaderAreBounded(t *testing.T) {
 		t.Errorf("said %q", messages)
 	}
 }
+
+// A problem is met at every try: people read of it once in a while, scripts
+// each time.
+func TestProblemsAreToldOnce(t *testing.T) {
+	r, _, messages := testReporter(globals{})
+	at := time.Now()
+	for i := range 20 {
+		r.tell(peer.Event{Event: "problem", Time: at.Add(time.Duration(i) * time.Second), Path: "a", Text: "not enough space"})
+	}
+	r.tell(peer.Event{Event: "problem", Time: at, Path: "a", Text: "permission denied"})
+	r.tell(peer.Event{Event: "problem", Time: at.Add(time.Hour), Path: "a", Text: "permission denied"})
+	if n := strings.Count(messages.String(), "\n"); n != 3 {
+		t.Errorf("%d lines:\n%s", n, messages)
+	}
+	js, out, _ := testReporter(globals{JSON: true})
+	for range 2 {
+		js.tell(peer.Event{Event: "problem", Time: at, Path: "a", Text: "not enough space"})
+	}
+	if n := strings.Count(out.String(), "\n"); n != 2 {
+		t.Errorf("%d lines for scripts", n)
+	}
+}
