@@ -201,6 +201,7 @@ func (m *machine) stop() {
 		m.c.Errorf("%s does not end", m.name)
 		<-m.done
 	}
+	time.Sleep(10 * time.Millisecond) // its last words are still on the way
 	m.c.net.RemoveNode(m.addr)
 	if err := m.link.Close(); err != nil {
 		m.c.Error(err)
