@@ -81,7 +81,9 @@ func runHistory(t *testing.T, seed uint64) {
 		c.settle(5 * time.Minute)
 		h.judge()
 		h.quiet()
-		h.sequel()
+		if !h.haunted() {
+			h.sequel()
+		}
 	})
 }
 
@@ -248,6 +250,22 @@ func (h *history) judge() {
 		h.dump()
 		h.FailNow()
 	}
+}
+
+// haunted reports whether some path has a losing write that nobody holds: who
+// removes the winner brings it up again, and everybody wants it for ever. Only
+// the loss of a map makes such.
+func (h *history) haunted() bool {
+	if !h.lossy {
+		return false
+	}
+	for r, err := range h.nodes[0].f.store.Records("") {
+		h.nodes[0].must(err)
+		if len(r.Register.Resolve().Losers) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // quiet checks that nothing happens when nothing changes (I6, I12).
