@@ -68,6 +68,7 @@ type FolderConfig struct {
 	Dir       string // absolute path of the root
 	State     string // directory of map.db; made if absent
 	Mode      Mode
+	Mirror    bool     // with Send: receivers become like this folder, whatever they wrote before
 	Unsettled bool     // with ModeAuto: whatever mode the folder had before
 	Remotes   []string // host:port, tried until connected, for ever
 	Expect    string   // the path peers must share, "" or "-" for any

@@ -249,7 +249,7 @@ func (s *session) report(ctx context.Context) error {
 func (s *session) ours() protocol.Progress {
 	p := s.f.store.Peer(s.id)
 	out := protocol.Progress{Epoch: p.Epoch, Cursor: p.Cursor, Scanned: s.f.toldAll()}
-	if s.f.Mode().applies() {
+	if s.f.settles() {
 		w := s.f.want()
 		out.WantEntries, out.WantBytes = uint64(w.Entries), uint64(w.Bytes)
 	}

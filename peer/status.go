@@ -103,7 +103,7 @@ func (f *Folder) Problems() []Problem {
 func (f *Folder) Status() FolderStatus {
 	t := f.store.Totals()
 	w := store.Want{}
-	if f.Mode().applies() {
+	if f.settles() {
 		w = f.want()
 	}
 	s := FolderStatus{
@@ -187,7 +187,7 @@ func (f *Folder) peerStatus() []PeerStatus {
 			continue
 		}
 		ps.Queued = Amount{q.Entries + p.Want.Entries, q.Bytes + p.Want.Bytes}
-		applied := !f.Mode().applies() || ours.Entries == 0 || f.want().Entries == 0
+		applied := !f.settles() || ours.Entries == 0 || f.want().Entries == 0
 		ps.InSync = s != nil && s.missing(false) == "" && applied
 		out = append(out, ps)
 	}
@@ -257,7 +257,7 @@ func (f *Folder) missing(peers int, partly bool) string {
 		}
 		return ""
 	}
-	if f.Mode().applies() {
+	if f.settles() {
 		if w := f.want(); w.Entries > 0 && (!partly || w.Entries > f.parked.given()) {
 			return fmt.Sprintf("%d entries (%d bytes) still to be fetched or applied here", w.Entries, w.Bytes)
 		}

@@ -22,6 +22,9 @@ func (f *Folder) syncLoop(ctx context.Context) error {
 	if f.cfg.Plan != nil {
 		return f.planLoop(ctx)
 	}
+	if f.Mode() == Send && f.cfg.Mirror {
+		return f.mirrorLoop(ctx)
+	}
 	if !f.Mode().applies() {
 		return nil
 	}

@@ -70,6 +70,7 @@ func (c *syncCmd) forcedID(p *program) (certs.SyncID, bool, error) {
 // pace applies the flags of the two-path form that are about time.
 func (c *syncCmd) pace(fc peer.FolderConfig, plan func(peer.PlanItem)) peer.FolderConfig {
 	fc.Once, fc.Every, fc.Plan = c.Once, c.LoopTime.or(0), plan
+	fc.Mirror = fc.Mode == peer.Send
 	return fc
 }
 
