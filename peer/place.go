@@ -14,7 +14,7 @@ import (
 const (
 	placeFiles = 1000 // at most: each holds a descriptor
 	placeBytes = 64 << 20
-	batchFiles = 200 // enough to hand a batch on when nothing is being flushed
+	batchFiles = 500 // enough to hand a batch on when nothing is being flushed
 	batchBytes = 16 << 20
 	placeIdle  = 100 * time.Millisecond // an unfinished batch waits no longer
 	fewFiles   = 8                      // up to here each is flushed by itself, beyond the whole file system is
