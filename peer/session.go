@@ -19,6 +19,7 @@ import (
 const (
 	helloWait    = 15 * time.Second // for the first messages of the peer
 	progressWait = 5 * time.Millisecond
+	refusalWait  = time.Second // for the peer to read what makes it refuse us too
 	snapshotWait = time.Minute // for the next batch of a snapshot
 	retryWait    = time.Second // before a register that cannot be told yet is tried again
 )
@@ -94,6 +95,14 @@ func violation(err error) bool {
 // talk greets and then starts the four conversations of a session.
 func (s *session) talk(ctx context.Context, group *errgroup.Group) error {
 	if err := s.greet(); err != nil {
+		if errors.Is(err, ErrSources) {
+			// Closing would overtake our Hello, by which the peer sees the same.
+			select {
+			case <-s.link.Done():
+			case <-ctx.Done():
+			case <-time.After(refusalWait):
+			}
+		}
 		return err
 	}
 	group.Go(func() error { return s.hear(ctx) })
