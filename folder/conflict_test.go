@@ -63,7 +63,7 @@ func TestConflictNameIsAPath(t *testing.T) {
 		v := Value{Kind: File, MTime: rapid.Int64().Draw(t, "mtime")}
 		copy(v.Digest[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "digest"))
 		if _, err := ParsePath(string(p)); err != nil {
-			t.Skip(err)
+			return // too long to be a path at all
 		}
 		got := ConflictName(p, v, rapid.IntRange(1, 60).Draw(t, "width"))
 		if _, err := ParsePath(string(got)); err != nil && len(p.Dir()) < MaxPath-90 {

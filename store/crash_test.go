@@ -61,7 +61,7 @@ func TestCrash(t *testing.T) {
 		try(t, s.db.Close()) // unclean once more
 	}
 	if written == 0 {
-		t.Skip("too slow a machine: no round committed anything")
+		t.Fatal("no round committed anything: nothing was tested")
 	}
 }
 

@@ -123,7 +123,7 @@ func TestStaleSocketIsReplaced(t *testing.T) {
 	for _, name := range []string{socketName, "control-99999.sock"} {
 		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(h.dir, name), Net: "unix"})
 		if err != nil {
-			t.Skip("no Unix sockets here:", err)
+			t.Fatal(err)
 		}
 		l.SetUnlinkOnClose(false)
 		l.Close() // as a killed process leaves it
@@ -144,9 +144,6 @@ func TestSocketInAHomeWithALongPath(t *testing.T) {
 	dir := t.TempDir()
 	for range 4 {
 		dir = filepath.Join(dir, strings.Repeat("long", 12))
-	}
-	if err := os.Symlink(t.TempDir(), filepath.Join(t.TempDir(), "link")); err != nil {
-		t.Skip("no symlinks here:", err)
 	}
 	p := &program{vars: map[string]string{}, flags: &globals{Home: dir}}
 	h, err := p.openHome()

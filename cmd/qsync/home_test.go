@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -65,41 +64,6 @@ func TestWhereTheHomeIs(t *testing.T) {
 		if _, err := p.homeDir(); exitCode(err) != 2 {
 			t.Errorf("without any variable: %v", err)
 		}
-	}
-}
-
-func TestFilesAreForTheirOwnerAlone(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("no permission bits")
-	}
-	h := testHome(t)
-	if _, err := h.identity(); err != nil {
-		t.Fatal(err)
-	}
-	e := testEntry(t, t.TempDir())
-	if err := h.save(e); err != nil {
-		t.Fatal(err)
-	}
-	l, path, err := h.listenControl()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	if filepath.Base(path) != socketName {
-		t.Errorf("socket %s", path)
-	}
-	err = filepath.WalkDir(h.dir, func(p string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		fi, err := d.Info()
-		if err == nil && fi.Mode().Perm()&0o077 != 0 {
-			t.Errorf("%s has mode %v", p, fi.Mode())
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 
