@@ -108,17 +108,24 @@ func runs(nodes []answeringNode, dir string) int {
 	return 0
 }
 
+// homeAnd opens the home that there is, and makes a folder's path absolute
+// unless none is given.
+func (p *program) homeAnd(dir string) (home, string, error) {
+	h, err := p.existingHome()
+	if err != nil || dir == "" {
+		return h, "", err
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return h, "", failf("cannot tell where the directory is: %v", err)
+	}
+	return h, dir, nil
+}
+
 // Run waits for running nodes.
 func (c *waitCmd) Run(p *program) error {
-	h, err := p.existingHome()
+	h, dir, err := p.homeAnd(c.Dir)
 	if err != nil {
 		return err
-	}
-	dir := ""
-	if c.Dir != "" {
-		if dir, err = filepath.Abs(c.Dir); err != nil {
-			return failf("cannot tell where the directory is: %v", err)
-		}
 	}
 	nodes := h.ask(askTime)
 	if dir != "" && runs(nodes, dir) == 0 {

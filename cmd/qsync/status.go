@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -17,15 +16,9 @@ const statusWidth = 80
 
 // Run shows what the running nodes of the home do.
 func (c *statusCmd) Run(p *program) error {
-	h, err := p.existingHome()
+	h, dir, err := p.homeAnd(c.Dir)
 	if err != nil {
 		return err
-	}
-	dir := ""
-	if c.Dir != "" {
-		if dir, err = filepath.Abs(c.Dir); err != nil {
-			return failf("cannot tell where the directory is: %v", err)
-		}
 	}
 	if !c.Watch {
 		return p.showStatus(h, dir)
