@@ -1,0 +1,216 @@
+package peer
+
+import (
+	"errors"
+
+	"qsync/folder"
+	"qsync/folder/disk"
+	"qsync/store"
+)
+
+// work flushes batch after batch. A durable batch waits to be swapped in until
+// the flush of the next one runs, if there is a next one: the disk and the
+// processor then work at the same time.
+func (p *placer) work() {
+	defer close(p.ended)
+	for {
+		b, ok := p.next()
+		if !ok {
+			break
+		}
+		err := p.flush(b)
+		if b.flush != nil || len(p.pending) >= 2*placeFiles {
+			err = errors.Join(err, p.swapDurable(), p.secureAndCommit())
+		}
+		p.err = errors.Join(p.err, err)
+		if b.flush != nil {
+			b.flush <- p.err
+			p.err = nil
+		}
+	}
+	for _, s := range p.durable {
+		s.staged.Discard()
+	}
+}
+
+// next returns the next batch. While there is none it swaps in what is durable.
+func (p *placer) next() (*placeBatch, bool) {
+	select {
+	case b, ok := <-p.batches:
+		return b, ok
+	default:
+	}
+	p.err = errors.Join(p.err, p.swapDurable())
+	b, ok := <-p.batches
+	return b, ok
+}
+
+// flush makes what is staged durable. A few files are swapped in at once, many
+// later.
+func (p *placer) flush(b *placeBatch) error {
+	p.pending = append(p.pending, b.changes...)
+	for i := range b.changes {
+		p.dirs[b.changes[i].Path.Dir()] = true
+	}
+	p.all = p.all || b.meta
+	switch {
+	case len(b.staged) == 0:
+		return nil
+	case len(b.staged) <= fewFiles:
+		return p.flushEach(b.staged)
+	}
+	// What is pending now was swapped in before the flush begins: it covers it.
+	// What is swapped in while it runs, it may not.
+	before, durable := p.takePending(), make(chan error, 1)
+	go func() { durable <- p.f.root.SyncAll() }()
+	swapped := p.swapDurable()
+	if err := <-durable; err != nil {
+		// This platform or file system has no such flush.
+		p.restore(before)
+		return errors.Join(swapped, p.flushEach(b.staged))
+	}
+	p.durable = b.staged
+	return errors.Join(swapped, p.commit(before.pending))
+}
+
+// flushEach makes files durable one by one and swaps them in.
+func (p *placer) flushEach(staged []stagedFile) error {
+	return p.each(staged, func(s stagedFile) error {
+		// A failed flush may have thrown the data away and will not fail
+		// again: the staged file is worthless now (FSYNC, ATC 2020).
+		if err := s.staged.Sync(); err != nil {
+			s.staged.Discard()
+			return p.f.pathFailed(s.want.rec.Path, err)
+		}
+		return p.swap(s)
+	})
+}
+
+// swapDurable puts the files in place that a flush has made durable.
+func (p *placer) swapDurable() error {
+	staged := p.durable
+	p.durable = nil
+	return p.each(staged, p.swap)
+}
+
+// each does something to every file, and discards those that an error leaves.
+func (p *placer) each(staged []stagedFile, do func(stagedFile) error) error {
+	for i, s := range staged {
+		if err := do(s); err != nil {
+			for _, rest := range staged[i+1:] {
+				rest.staged.Discard()
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// swap puts one durable file in place.
+func (p *placer) swap(s stagedFile) error {
+	f := p.f
+	fresh, err := f.refresh(&s.want)
+	if err != nil || !fresh {
+		s.staged.Discard()
+		return err
+	}
+	rec := &s.want.rec
+	kept, err := f.keepLosers(rec, s.want.res)
+	if err != nil {
+		s.staged.Discard()
+		return f.pathFailed(rec.Path, err)
+	}
+	f.touched.add(rec.Path.Dir())
+	f.placing.add(rec.Path)
+	placed, err := f.root.Put(rec.Path, s.staged, rec.Local)
+	if err != nil {
+		f.placing.drop(rec.Path)
+		s.staged.Discard()
+		return f.pathFailed(rec.Path, err)
+	}
+	if placed.Displaced != "" {
+		f.look.add(placed.Displaced, false)
+	}
+	after := placed.Local
+	after.Value, after.Dot = asPlaced(s.want.res.Value, placed), written(s.want.res)
+	f.tally(rec.Local, after)
+	p.placed.Add(1)
+	_, took := absorbed(rec, s.want.res)
+	p.pending = append(append(p.pending, kept...), store.Change{
+		Path: rec.Path, Before: rec.Local, After: after, Applied: true, Merged: took && after.Dot.IsZero(),
+	})
+	p.dirs[rec.Path.Dir()] = true
+	return nil
+}
+
+// secureAndCommit makes durable what is pending and tells the map.
+func (p *placer) secureAndCommit() error {
+	if len(p.pending) == 0 {
+		return nil // what was set without a change waits for one
+	}
+	on := p.takePending()
+	if err := p.secure(on.dirs, on.all); err != nil {
+		for _, c := range on.pending {
+			p.f.placing.drop(c.Path)
+			p.f.parked.park(c.Path, plain(err))
+			p.f.look.add(c.Path, false)
+		}
+		return nil
+	}
+	return p.commit(on.pending)
+}
+
+// commit tells the map what is durable on disk.
+func (p *placer) commit(changes []store.Change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	defer func() {
+		for _, c := range changes {
+			p.f.placing.drop(c.Path)
+		}
+	}()
+	for i := range changes {
+		c := &changes[i]
+		if c.After.Value.Kind == folder.Absent {
+			continue
+		}
+		if st, ok := p.f.root.Restat(c.Path, c.After); ok {
+			c.After.Stat = st
+		} else {
+			p.f.look.add(c.Path, false) // changed by somebody since
+		}
+	}
+	out, err := p.f.store.Commit(changes, p.f.Mode().announces())
+	if err != nil {
+		return err
+	}
+	for _, stale := range out.Stale {
+		p.f.look.add(stale, false)
+	}
+	for _, c := range changes {
+		p.f.parked.free(c.Path)
+	}
+	p.f.changed()
+	return nil
+}
+
+// secure makes directory entries durable.
+func (p *placer) secure(dirs map[folder.Path]bool, all bool) error {
+	if all || len(dirs) > fewFiles {
+		if err := p.f.root.SyncAll(); err == nil {
+			return nil
+		}
+	}
+	for d := range dirs {
+		err := p.f.root.SyncDir(d)
+		for d != "" && errors.Is(err, disk.ErrNoParent) {
+			d = d.Dir() // it is gone itself: that is what must last
+			err = p.f.root.SyncDir(d)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,76 @@
+package peer
+
+import (
+	"qsync/folder"
+	"qsync/folder/disk"
+)
+
+// refresh reads the record of w again: while its content was on the way a peer
+// may have told of another write, which makes what is on disk a conflict's
+// loser. It reports false if something else is wanted now.
+func (f *Folder) refresh(w *want) (bool, error) {
+	now, err := f.store.Record(w.rec.Path)
+	if err != nil {
+		return false, err
+	}
+	res := now.Register.Resolve()
+	if now.Local != w.rec.Local || !folder.SameOnDisk(res.Value, w.res.Value) {
+		f.wakeSyncer()
+		return false, nil
+	}
+	w.rec, w.res = now, res
+	return true, nil
+}
+
+// asPlaced is the value v with the mode and time that the disk could keep of it.
+func asPlaced(v folder.Value, p disk.Placed) folder.Value {
+	v.Mode = p.Local.Value.Mode
+	if coarse(p.Local.Value.MTime, v.MTime) {
+		v.MTime = p.Local.Value.MTime
+	}
+	return v
+}
+
+// coarse reports whether a file system that was asked to keep time want could
+// have made got of it. Any other time is somebody's change since, which a scan
+// must find.
+func coarse(got, want int64) bool {
+	for _, unit := range []int64{100, 1e3, 1e6, 1e7, 1e9, 2e9} {
+		if d := got - want; got%unit == 0 && -unit < d && d < unit {
+			return true
+		}
+	}
+	for _, end := range timeEnds {
+		if got == end.at*1e9 && (want < got) == end.first {
+			return true
+		}
+	}
+	return false
+}
+
+// timeEnds are the first and the last second that file systems can store: they
+// make that of any time beyond it.
+var timeEnds = []struct {
+	at    int64
+	first bool
+}{{-1 << 31, true}, {0, true}, {1<<31 - 1, false}, {1<<32 - 1, false}}
+
+// written names the write that was placed: none where another's mode was merged
+// into it, since the map takes a file placed by a write for all that this write
+// asks for, and the other may be gone by the time it hears of it.
+func written(res folder.Resolution) folder.Dot {
+	if res.Value.Mode != res.Winner.Value.Mode {
+		return folder.Dot{}
+	}
+	return res.Winner.Dot
+}
+
+// tally counts what was done to the disk, for the totals of the run.
+func (f *Folder) tally(before, after folder.Local) {
+	if before.Value.Kind == folder.Absent {
+		f.counts.added.Add(1)
+	} else {
+		f.counts.modified.Add(1)
+	}
+	f.counts.bytes.Add(after.Value.Size)
+}
