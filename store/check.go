@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
@@ -15,7 +16,13 @@ func (s *Store) Check() error {
 	if err := s.walkPages(); err != nil {
 		return err
 	}
+	if n := len(s.Addrs()); n > addrsInAll {
+		return fmt.Errorf("check: %d addresses", n)
+	}
 	return s.view(func(tx *bolt.Tx) error {
+		if err := checkPeers(tx); err != nil {
+			return err
+		}
 		m, err := metaOf(tx)
 		if err != nil {
 			return err
@@ -55,6 +62,19 @@ func (s *Store) Check() error {
 			return fmt.Errorf("check: totals %+v, records say %+v", m.Totals, got.Totals)
 		}
 		return nil
+	})
+}
+
+func checkPeers(tx *bolt.Tx) error {
+	return tx.Bucket(bucketPeers).ForEach(func(k, v []byte) error {
+		var p Peer
+		if err := json.Unmarshal(v, &p); err != nil {
+			return fmt.Errorf("check: peer %x: %w", k, err)
+		}
+		if string(k) != string(p.ID[:]) {
+			return fmt.Errorf("check: peer %x under %x", p.ID, k)
+		}
+		return checkAddrs(p)
 	})
 }
 

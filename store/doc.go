@@ -7,7 +7,7 @@
 //	journal   position -> row        one row a path, its latest change: from whom it came, bytes, path key
 //	wanted    path key -> bytes      paths whose disk differs from what the register shows
 //	digests   digest[:8]+key -> ""   where content may be found here; advisory, may miss entries
-//	peers     node ID -> peer        cursors both ways, what the peer still wants, name, address
+//	peers     node ID -> peer        cursors both ways, what the peer still wants, name, addresses
 //
 // A path key is the path with '/' stored as 0x00, so key order is the order of
 // a walk. Positions are 8 bytes big-endian.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -227,7 +228,7 @@ func TestFailedTransaction(t *testing.T) {
 	if !errors.Is(err, fail) {
 		t.Fatal(err)
 	}
-	if s.Peer(peer) != was || s.Identity().Seq != id.Seq || len(s.peers.dirty) != 1 {
+	if !reflect.DeepEqual(s.Peer(peer), was) || s.Identity().Seq != id.Seq || len(s.peers.dirty) != 1 {
 		t.Errorf("%+v was %+v", s.Peer(peer), was)
 	}
 	if held, err := s.Holding(file(1).Digest, 9); err != nil || len(held) != 0 {

@@ -32,6 +32,7 @@ type Peer struct {
 	Want     Want   // what it still had to fetch or apply when last heard
 	Name     string
 	Address  string
+	Addrs    []Addr // where it was found, the latest first; never changed in place
 	Mode     uint8
 	LastSeen time.Time
 
@@ -93,7 +94,12 @@ func (c *peerCache) commit(t *txn) {
 				p.LastSeen = now.LastSeen
 			}
 		}
+		known := c.all[p.ID].Addrs
+		p.Addrs = joinAddrs(p.Addrs, known)
 		c.all[p.ID] = p
+		if len(p.Addrs) > len(known) {
+			c.trim()
+		}
 	}
 }
 
@@ -115,12 +121,14 @@ func (c *peerCache) load(tx *bolt.Tx) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.all, c.dirty = make(map[NodeID]Peer), make(map[NodeID]bool)
+	defer c.trim()
 	return tx.Bucket(bucketPeers).ForEach(func(_, v []byte) error {
 		var p Peer
 		if err := json.Unmarshal(v, &p); err != nil {
 			return damaged("peer: %v", err)
 		}
 		p.Snapshot = false
+		p.Addrs = joinAddrs(p.Addrs, nil)
 		c.all[p.ID] = p
 		return nil
 	})
@@ -152,7 +160,7 @@ func (s *Store) Peer(id NodeID) Peer { return s.peers.of(id) }
 
 // Greet records that peer id said hello with this replica and epoch, and
 // returns what to resume from: its journal from Cursor on. A new epoch is a new
-// journal and starts over.
+// journal and starts over. The addresses in hello are added to those known.
 func (s *Store) Greet(hello Peer) (Peer, error) {
 	var p Peer
 	err := s.update(func(t *txn) error {
@@ -167,6 +175,7 @@ func (s *Store) Greet(hello Peer) (Peer, error) {
 		}
 		p.Snapshot, p.walking = false, false
 		p.Replica, p.Name, p.Address, p.Mode = hello.Replica, hello.Name, hello.Address, hello.Mode
+		p.Addrs = joinAddrs(p.Addrs, hello.Addrs)
 		p.LastSeen = time.Now()
 		return t.putPeer(p)
 	})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"testing"
 
 	"qsync/folder"
@@ -141,7 +142,7 @@ func TestForged(t *testing.T) {
 			if now := a.s.Identity(); now.Seq != id.Seq || len(now.Context) != len(id.Context) {
 				t.Fatalf("now %+v, was %+v", now, id)
 			}
-			if now := a.s.Peer(b.id); now != p {
+			if now := a.s.Peer(b.id); !reflect.DeepEqual(now, p) {
 				t.Fatalf("peer now %+v, was %+v", now, p)
 			}
 			try(t, a.s.Check())
