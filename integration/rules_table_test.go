@@ -2,7 +2,7 @@ package integration
 
 // floors are the rooms and how high they lie. An arrow only goes down.
 var floors = map[string]int{
-	"folder": 1, "certs": 1,
+	"folder": 1, "certs": 1, "discovery": 1,
 	"folder/chunk": 2,
 	"folder/disk":  3, "store": 3, "protocol": 3,
 	"peer":      4,
@@ -14,6 +14,12 @@ var floors = map[string]int{
 var arrows = map[string]map[string]string{
 	"folder": {}, // pure: the standard library alone
 	"certs":  {}, // HKDF, HMAC, Ed25519 and TLS are the standard library's
+	"discovery": {
+		"github.com/hashicorp/mdns": "the records of an announcement",
+		"github.com/miekg/dns":      "the packets around them; it comes with hashicorp/mdns",
+		"golang.org/x/net":          "joining and sending on one interface",
+		"golang.org/x/sys":          "news of the network on Linux",
+	},
 	"folder/chunk": {
 		"qsync/folder":            "a digest is a noun of the model",
 		"github.com/zeebo/blake3": "the digest",
