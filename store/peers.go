@@ -50,6 +50,7 @@ type peerCache struct {
 	mu    sync.Mutex
 	all   map[NodeID]Peer
 	dirty map[NodeID]bool
+	here  map[NodeID]int // sessions under way
 }
 
 func (c *peerCache) of(id NodeID) Peer {
@@ -120,7 +121,7 @@ func (c *peerCache) write(tx *bolt.Tx, p Peer) error {
 func (c *peerCache) load(tx *bolt.Tx) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.all, c.dirty = make(map[NodeID]Peer), make(map[NodeID]bool)
+	c.all, c.dirty, c.here = make(map[NodeID]Peer), make(map[NodeID]bool), make(map[NodeID]int)
 	defer c.trim()
 	return tx.Bucket(bucketPeers).ForEach(func(_, v []byte) error {
 		var p Peer
@@ -160,11 +161,18 @@ func (s *Store) Peer(id NodeID) Peer { return s.peers.of(id) }
 
 // Greet records that peer id said hello with this replica and epoch, and
 // returns what to resume from: its journal from Cursor on. A new epoch is a new
-// journal and starts over. The addresses in hello are added to those known.
+// journal and starts over. The addresses in hello are added to those known. The
+// peer counts as being here until as many calls of [Store.Leave]. Of many peers
+// those that matter least are forgotten; ErrCrowded means that none may be.
 func (s *Store) Greet(hello Peer) (Peer, error) {
 	var p Peer
 	err := s.update(func(t *txn) error {
 		p = s.peers.of(hello.ID)
+		if p.Number == 0 {
+			if err := t.makeRoom(); err != nil {
+				return err
+			}
+		}
 		if p.Number == 0 || p.Epoch != hello.Epoch {
 			t.meta.Peers++
 			p.Number = t.meta.Peers
@@ -179,6 +187,9 @@ func (s *Store) Greet(hello Peer) (Peer, error) {
 		p.LastSeen = time.Now()
 		return t.putPeer(p)
 	})
+	if err == nil {
+		s.peers.arrive(hello.ID)
+	}
 	return p, err
 }
 

@@ -28,6 +28,8 @@ var (
 	ErrRollback = errors.New("a peer knows events of ours that we never issued")
 	// ErrForged: a register or context that no honest replica could send.
 	ErrForged = errors.New("impossible event counter")
+	// ErrCrowded: too many peers are known, all of them here or here of late.
+	ErrCrowded = errors.New("too many devices share this folder")
 )
 
 const schema = 1
