@@ -137,8 +137,7 @@ func (r *Root) Put(p folder.Path, s *Staged, before folder.Local) (Placed, error
 		if s.f == nil || !s.ready || s.failed {
 			return fs.ErrClosed
 		}
-		x := &staged{dir: s.dir, name: s.name, rename: func(n string) { s.name = n }, info: s.info, value: s.value}
-		if out, err = r.place(x, at, before); err == nil {
+		if out, err = r.place(s.entry(), at, before); err == nil {
 			s.close() // its name may be that of the old file now: no Discard
 		}
 		return err

@@ -38,7 +38,10 @@ func TestChangedWhileSwapping(t *testing.T) {
 			}
 			save(r.full("d/a.txt"))
 			s := stage(t, r, "two")
-			x := &staged{dir: s.dir, name: s.name, info: s.info, value: s.value}
+			x := s.entry()
+			if err := x.move(swapPrefix + "test"); err != nil {
+				t.Fatal(err)
+			}
 			old, was, err := r.exchange(x, at, was)
 			if err != nil {
 				t.Fatal(err)

@@ -19,6 +19,37 @@ func (d *dir) create(name string, perm fs.FileMode) (*os.File, error) {
 	return f, err
 }
 
+// createNameless makes a file in the file system of d that has no name, and
+// does not outlive its descriptor unless linkFile gives it one (open(2),
+// O_TMPFILE).
+func (d *dir) createNameless() (*os.File, error) {
+	f, _, err := d.openFile(".", unix.O_RDWR|unix.O_TMPFILE, 0o600)
+	return f, err
+}
+
+// securesNameless reports whether fsync(2) secures what has no name yet. Btrfs
+// skips the log for such files, so that one linked later may be empty after a
+// power cut.
+func (d *dir) securesNameless() bool {
+	var st unix.Statfs_t
+	if eintr(func() error { return unix.Fstatfs(d.file, &st) }) != nil {
+		return false
+	}
+	switch int64(st.Type) {
+	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.TMPFS_MAGIC:
+		return true
+	}
+	return false
+}
+
+// linkFile gives a file a name in d that must be free: the error is fs.ErrExist
+// when it is not.
+func (d *dir) linkFile(f *os.File, name string) error {
+	return fail("link", name, eintr(func() error {
+		return unix.Linkat(unix.AT_FDCWD, fdPath(int(f.Fd())), d.file, name, unix.AT_SYMLINK_FOLLOW)
+	}))
+}
+
 // reopen opens an existing file of ours to go on writing it.
 func (d *dir) reopen(name string) (*os.File, info, error) {
 	return d.openFile(name, unix.O_RDWR|unix.O_NONBLOCK, 0)

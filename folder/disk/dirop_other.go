@@ -22,6 +22,12 @@ func (d *dir) create(name string, perm fs.FileMode) (*os.File, error) {
 	return d.here.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm.Perm())
 }
 
+func (d *dir) createNameless() (*os.File, error) { return nil, fail("open", ".", errNoSupport) }
+
+func (d *dir) securesNameless() bool { return false }
+
+func (d *dir) linkFile(_ *os.File, name string) error { return fail("link", name, errNoSupport) }
+
 // reopen opens an existing file of ours to go on writing it.
 func (d *dir) reopen(name string) (*os.File, info, error) {
 	return d.openFile(name, os.O_RDWR|syscall.O_NONBLOCK)

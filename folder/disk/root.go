@@ -40,6 +40,7 @@ type Root struct {
 	near     nearby       // directories reached lately
 	hashers  sync.Pool    // of *chunk.Hasher
 	noClone  atomic.Bool  // this file system shares no blocks
+	nameless atomic.Int32 // see namelessFiles
 	force    sync.Mutex   // held while a read-only directory is opened up
 	crude    bool         // in tests: as on a file system without RENAME_NOREPLACE and RENAME_EXCHANGE
 

@@ -29,8 +29,8 @@ const copyBuffer = 256 << 10
 // may use it.
 type Staged struct {
 	r      *Root
-	dir    *dir // where it is
-	name   string
+	dir    *dir   // where it is
+	name   string // "" while it has none
 	f      *os.File
 	hash   *chunk.Hasher
 	size   int64  // bytes of content so far
@@ -46,8 +46,7 @@ type Staged struct {
 func (r *Root) Stage() (*Staged, error) {
 	var s *Staged
 	err := r.inWork(func(w *work) error {
-		name := newPrefix + rand.Text()
-		f, err := w.tmp.create(name, 0o600)
+		f, name, err := r.newFile(w.tmp)
 		if err == nil {
 			s = &Staged{r: r, dir: w.tmp, name: name, f: f, hash: r.hasher()}
 		}
@@ -57,6 +56,49 @@ func (r *Root) Stage() (*Staged, error) {
 		return nil, fmt.Errorf("stage: %w", err)
 	}
 	return s, nil
+}
+
+// newFile makes an empty file, without a name where the file system can: to put
+// that in place costs one change of a directory instead of three, staging does
+// not wait for the lock of the staging directory, and a crash leaves nothing
+// behind.
+func (r *Root) newFile(tmp *dir) (f *os.File, name string, err error) {
+	if r.namelessFiles(tmp) {
+		if f, err = tmp.createNameless(); err == nil {
+			return f, "", nil
+		}
+	}
+	name = newPrefix + rand.Text()
+	f, err = tmp.create(name, 0o600)
+	return f, name, err
+}
+
+// namelessFiles reports whether files can be made without a name and be given
+// one later; it tries once.
+func (r *Root) namelessFiles(tmp *dir) bool {
+	const unknown, yes, no = 0, 1, 2
+	state := r.nameless.Load()
+	if state == unknown {
+		state = no
+		if !r.crude && tmp.securesNameless() && tryNameless(tmp) == nil {
+			state = yes
+		}
+		r.nameless.Store(state)
+	}
+	return state == yes
+}
+
+func tryNameless(tmp *dir) error {
+	f, err := tmp.createNameless()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	name := newPrefix + rand.Text()
+	if err := tmp.linkFile(f, name); err != nil {
+		return err
+	}
+	return tmp.unlink(name)
 }
 
 // StagePart starts, or goes on with, a file of which digest and size are known,
@@ -253,8 +295,10 @@ func (s *Staged) Discard() {
 		return
 	}
 	s.close()
-	// A file that stays behind is removed by the next PrepareReserved.
-	_ = s.dir.unlink(s.name)
+	if s.name != "" {
+		// A file that stays behind is removed by the next PrepareReserved.
+		_ = s.dir.unlink(s.name)
+	}
 }
 
 // Park keeps what was written so far for a later [Root.StagePart] of the same

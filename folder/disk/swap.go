@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"syscall"
 
 	"qsync/folder"
@@ -15,17 +16,33 @@ import (
 type staged struct {
 	dir    *dir
 	name   string
+	file   *os.File     // itself, while it has no name
 	rename func(string) // told the new name, if set
 	info   info
 	value  folder.Value
 }
 
+// entry is the finished file s as an entry that can be moved.
+func (s *Staged) entry() *staged {
+	x := &staged{dir: s.dir, name: s.name, rename: func(n string) { s.name = n }, info: s.info, value: s.value}
+	if s.name == "" {
+		x.file = s.f
+	}
+	return x
+}
+
 // move gives x another name in the staging directory.
 func (x *staged) move(name string) error {
-	if err := x.dir.rename(x.name, x.dir, name); err != nil {
+	var err error
+	if x.file != nil {
+		err = x.dir.linkFile(x.file, name)
+	} else {
+		err = x.dir.rename(x.name, x.dir, name)
+	}
+	if err != nil {
 		return err
 	}
-	x.name = name
+	x.name, x.file = name, nil
 	if x.rename != nil {
 		x.rename(name)
 	}
@@ -60,7 +77,12 @@ func (r *Root) place(x *staged, at slot, before folder.Local) (Placed, error) {
 }
 
 func (r *Root) placeNew(x *staged, at slot) error {
-	err := r.noReplace(x.dir, x.name, at.dir, at.base())
+	var err error
+	if x.file != nil {
+		err = at.dir.linkFile(x.file, at.base())
+	} else {
+		err = r.noReplace(x.dir, x.name, at.dir, at.base())
+	}
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w: %w", ErrChanged, err)
 	}
