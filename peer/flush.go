@@ -188,8 +188,9 @@ func (p *placer) commit(changes []store.Change) error {
 	for _, stale := range out.Stale {
 		p.f.look.add(stale, false)
 	}
-	for _, c := range changes {
-		p.f.parked.free(c.Path)
+	for i := range changes {
+		p.f.parked.free(changes[i].Path)
+		p.f.echoes.add(changes[i].Path, changes[i].After)
 	}
 	p.f.changed()
 	return nil

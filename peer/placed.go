@@ -1,6 +1,8 @@
 package peer
 
 import (
+	"sync"
+
 	"qsync/folder"
 	"qsync/folder/disk"
 )
@@ -73,4 +75,46 @@ func (f *Folder) tally(before, after folder.Local) {
 		f.counts.modified.Add(1)
 	}
 	f.counts.bytes.Add(after.Value.Size)
+}
+
+// maxEchoes bounds what is remembered of files placed lately.
+const maxEchoes = 8192
+
+// echoes is what files were placed lately. The watcher reports all that sync
+// does; to know its own work again must cost less than asking the map for each
+// path. An entry can be out of date without harm: no file gets a change time
+// for a second time.
+type echoes struct {
+	mu   sync.Mutex
+	m    map[folder.Path]folder.Local
+	ring []folder.Path // of the keys of m, the oldest at next
+	next int
+}
+
+func (e *echoes) add(p folder.Path, l folder.Local) {
+	if l.Value.Kind != folder.File || l.Stat.Racy || l.Stat.CTime == 0 {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.m == nil {
+		e.m = make(map[folder.Path]folder.Local)
+	}
+	if _, ok := e.m[p]; !ok {
+		if len(e.ring) < maxEchoes {
+			e.ring = append(e.ring, p)
+		} else {
+			delete(e.m, e.ring[e.next])
+			e.ring[e.next] = p
+			e.next = (e.next + 1) % maxEchoes
+		}
+	}
+	e.m[p] = l
+}
+
+func (e *echoes) of(p folder.Path) (folder.Local, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	l, ok := e.m[p]
+	return l, ok
 }
