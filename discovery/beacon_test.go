@@ -3,6 +3,7 @@ package discovery
 import (
 	"context"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -65,5 +66,34 @@ func TestPairOnLoopback(t *testing.T) {
 			t.Errorf("nothing found: %+v", a.Report())
 		}
 	}
-	t.Logf("%+v", a.Report())
+}
+
+// A folder more is announced and looked for at once; one less is neither.
+func TestRefresh(t *testing.T) {
+	var keys atomic.Value
+	keys.Store(only())
+	a, atA := beacon(t, 3333, func() [][32]byte { return keys.Load().(func() [][32]byte)() })
+	_, atB := beacon(t, 4444, only(5))
+	select {
+	case f := <-atB:
+		t.Fatalf("found %v", f)
+	case <-time.After(1500 * time.Millisecond):
+	}
+	keys.Store(only(5))
+	a.Refresh()
+	for name, c := range map[string]chan found{"a": atA, "b": atB} {
+		select {
+		case <-c:
+		case <-time.After(3 * time.Second):
+			t.Errorf("%s has found nothing", name)
+		}
+	}
+	keys.Store(only())
+	a.Refresh()
+	time.Sleep(200 * time.Millisecond)
+	sent := a.Report()[0].Sent
+	time.Sleep(time.Second)
+	if now := a.Report()[0].Sent; now != sent {
+		t.Errorf("without a folder it sent %d packets", now-sent)
+	}
 }

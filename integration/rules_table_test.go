@@ -74,4 +74,5 @@ var testArrows = map[string]string{
 	"golang.org/x/sys":                  "what a test needs of the system",
 	"golang.org/x/net":                  "what a test needs of the network",
 	"golang.org/x/sync":                 "goroutines of a test end together",
+	"github.com/hashicorp/mdns":         "what other programs see of announcements",
 }
