@@ -1,0 +1,102 @@
+package config
+
+import (
+	"slices"
+
+	"qsync/certs"
+)
+
+// The defaults of what has one that is not "none".
+const (
+	DefaultLogLevel = "warn"
+	DefaultLogDays  = 7        // days that a log file is kept
+	DefaultLogSize  = 10 << 20 // bytes at which a log file is closed and the next begun
+	DefaultVersions = 5        // older versions kept of a file
+)
+
+// Config is what one config.yaml says, with the defaults of what it does not
+// say. It is read by [Parse]; its methods that change it return another one and
+// leave it as it is.
+type Config struct {
+	Name      string // how peers see this node; "" is the host name
+	Listen    string // ADDR:PORT, UDP; "" is :2121, or a free port where that is taken
+	Discovery bool   // search for peers nearby
+	Log       Log
+	Folders   []Folder // in the order of the file
+
+	doc document
+}
+
+// Log says what is logged and where.
+type Log struct {
+	Level string // debug, info, warn or error
+	File  string // absolute path; "" is standard error
+	Days  int    // old files are removed after so many
+	Size  int64  // bytes
+}
+
+// Folder is one entry of the list of folders.
+type Folder struct {
+	Path      string        // absolute and clean
+	ID        *certs.SyncID // nil: from IDFile, else kept in the home
+	IDFile    string        // absolute path of a file whose first line is the ID
+	Label     string        // what people call it
+	Profile   string        // the group it belongs to
+	Mode      Mode
+	Remotes   []string // host:port
+	Exclude   []string // gitignore patterns
+	Versions  int      // older versions kept of each file that sync replaces or deletes
+	MaxDelete Brake
+	Every     Schedule
+	Paused    bool
+
+	Line int // of the entry in the file, from 1
+}
+
+// Mode is the law of a folder on this node, as peer.ParseMode reads it. The zero
+// Mode, "", is what completes the folder: receive where the first peer met is a
+// one-way source, else two-way.
+type Mode string
+
+// modes are the modes that a file can give.
+var modes = []Mode{"two-way", "send", "receive"}
+
+// Brake bounds how many entries one pass may remove or replace before the folder
+// is stopped; it has the fields of peer.Brake. The zero Brake is the default:
+// more than 100 entries that are more than half of all.
+type Brake struct {
+	Entries int64   // above 0: more than so many
+	Percent float64 // above 0: more than this share; 100 never stops
+}
+
+// Default returns the settings of a home without a file.
+func Default() *Config {
+	return &Config{
+		Discovery: true,
+		Log:       Log{Level: DefaultLogLevel, Days: DefaultLogDays, Size: DefaultLogSize},
+	}
+}
+
+// DefaultFolder returns the settings of a folder of which only the path is given.
+func DefaultFolder(path string) Folder { return Folder{Path: path, Versions: DefaultVersions} }
+
+// Bytes returns the file.
+func (c *Config) Bytes() []byte { return slices.Clone(c.doc.text) }
+
+// Folder returns the folder at a path, absolute or with ~.
+func (c *Config) Folder(path string) (Folder, bool) {
+	i := c.index(path)
+	if i < 0 {
+		return Folder{}, false
+	}
+	return c.Folders[i], true
+}
+
+// index is where the folder at a path stands in the list, or -1.
+func (c *Config) index(path string) int {
+	full, err := c.doc.src.expand(path)
+	if err != nil {
+		return -1
+	}
+	return slices.IndexFunc(c.Folders, func(f Folder) bool { return f.Path == full })
+}

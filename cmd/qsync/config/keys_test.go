@@ -1,0 +1,139 @@
+package config
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// testID is nobody's ID.
+const testID = "7f3a1c9e5b2d4f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e9"
+
+// root is an absolute path on every system.
+func root(parts ...string) string {
+	abs, err := filepath.Abs(string(filepath.Separator))
+	if err != nil {
+		panic(err)
+	}
+	return filepath.Join(append([]string{abs}, parts...)...)
+}
+
+var testSource = Source{Name: "config.yaml", Home: root("home", "u")}
+
+// at is a path in YAML.
+func at(parts ...string) string { return renderText(root(parts...)) }
+
+// keyCase is what a key takes and refuses.
+type keyCase struct {
+	unset any               // its value in an empty file
+	good  map[string]any    // YAML to value
+	bad   map[string]string // YAML to a part of the problem
+}
+
+// nodeCases and folderCases have a case for each key; [TestKeys] sees to that.
+var nodeCases = map[string]keyCase{
+	"name": {"", map[string]any{"laptop": "laptop", "'my laptop'": "my laptop", "12": "12", "yes": "yes"},
+		map[string]string{"": "name has no value", "' '": "one line", `"a\nb"`: "one line", strings.Repeat("x", 65): "at most 64", "[a]": "not a list", "{a: b}": "not keys"}},
+	"listen": {"", map[string]any{":2121": ":2121", "2122": ":2122", "192.168.0.1": "192.168.0.1:2121", "'[fe80::1]:9'": "[fe80::1]:9", "'::1'": "[::1]:2121", ":0": ":0"},
+		map[string]string{"": "listen has no value", ":65536": "0 to 65535", "a:b:c": "ADDR:PORT"}},
+	"discovery": {true, map[string]any{"false": false, "no": false, "ON": true, "'off'": false},
+		map[string]string{"": "discovery has no value", "maybe": "true or false", "0": "true or false", "[true]": "not a list"}},
+	"log.level": {"warn", map[string]any{"debug": "debug", "info": "info", "warn": "warn", "error": "error"},
+		map[string]string{"": "level has no value", "INFO": "debug, info", "3": "debug, info"}},
+	"log.file": {"", map[string]any{"~/q.log": root("home", "u", "q.log"), at("var", "q.log"): root("var", "q.log")},
+		map[string]string{"": "file has no value", "q.log": "absolute"}},
+	"log.days": {7, map[string]any{"1": 1, "3650": 3650},
+		map[string]string{"": "days has no value", "0": "1 to 3650", "3651": "1 to 3650", "1.5": "whole number", "week": "whole number"}},
+	"log.size": {"10MiB", map[string]any{"64KiB": "64KiB", "1GiB": "1GiB", "100k": "100KiB", "1 MB": "1000000", "20M": "20MiB", "65536": "64KiB", "2mib": "2MiB"},
+		map[string]string{"": "size has no value", "1KiB": "64KiB to 1GiB", "2GiB": "64KiB to 1GiB", "big": "64KiB to 1GiB", "999999999999G": "64KiB", "10 iB": "64KiB", "-1": "64KiB"}},
+}
+
+var folderCases = map[string]keyCase{
+	"path": {root("the", "folder"), map[string]any{at("a", "b"): root("a", "b"), "~/a/../b/": root("home", "u", "b"), "'~'": root("home", "u")},
+		map[string]string{"": "path has no value", "~": "path has no value", "a/b": "absolute", "~root/x": "your own home", `"` + strings.Repeat("x", 5000) + `"`: "4096", "[x]": "not a list"}},
+	"id": {"", map[string]any{testID: testID, "0x" + strings.ToUpper(testID): testID, "'" + testID[:32] + " " + testID[32:] + "'": testID},
+		map[string]string{"": "id has no value", testID[:63]: "", "legal winner": "", "0": "", strings.Repeat("ab", 32): ""}},
+	"id_file": {"", map[string]any{"~/x.id": root("home", "u", "x.id")},
+		map[string]string{"": "id_file has no value", "x.id": "absolute"}},
+	"label": {"", map[string]any{"my photos": "my photos", "Fotos Müller": "Fotos Müller"},
+		map[string]string{"": "label has no value", `"\e"`: "one line", strings.Repeat("x", 65): "64"}},
+	"profile": {"", map[string]any{"work": "work", "a.b-C_1": "a.b-C_1", "7": "7"},
+		map[string]string{"": "profile has no value", "a/b": "letters", ".x": "letters", "x.": "letters", "..": "letters", strings.Repeat("x", 65): "letters", "ü": "letters"}},
+	"mode": {"", map[string]any{"two-way": "two-way", "send": "send", "receive": "receive"},
+		map[string]string{"": "mode has no value", "both": "two-way, send", "auto": "two-way, send", "Send": "two-way, send"}},
+	"remotes": {[]string(nil), map[string]any{"nas": []string{"nas:2121"}, "[nas, '10.0.0.1:99', \"fe80::1%eth0\"]": []string{"nas:2121", "10.0.0.1:99", "[fe80::1%eth0]:2121"},
+		"": []string(nil), "[]": []string(nil), "\n    - nas\n    # other\n    - pi:1": []string{"nas:2121", "pi:1"}, "\n  - nas": []string{"nas:2121"}},
+		map[string]string{"a/b": "no path", "[nas, ]x": "", "[a, ~]": "an item is empty", "[nas:0]": "1 to 65535", "{a: b}": "give a list", "[[a]]": "not a list", "'a b'": "no name"}},
+	"exclude": {[]string(nil), map[string]any{"['*.tmp', /cache/]": []string{"*.tmp", "/cache/"}, "'!keep'": []string{"!keep"}, "\n    - 'a b'\n    - '#x'": []string{"a b", "#x"}},
+		map[string]string{"[*.tmp]": "begins with *", "*.tmp": "begins with *", "!keep": "begins with !", "\n    - #x": "an item is empty", "['']": "one line", "[&x]": "begins with &", `["a\nb"]`: "one line"}},
+	"versions": {5, map[string]any{"0": 0, "5": 5, "1000000": 1000000},
+		map[string]string{"": "versions has no value", "-1": "0 to 1000000", "1000001": "0 to 1000000", "many": "whole number", "5.0": "whole number"}},
+	"max_delete": {"", map[string]any{"100": "100", "50%": "50%", "'0.5%'": "0.5%", "100%": "100%"},
+		map[string]string{"": "max_delete has no value", "0": "above zero", "0%": "above zero", "101%": "above zero", "-5": "above zero", "half": "above zero", "NaN%": "above zero"}},
+	"every": {"live", map[string]any{"live": "live", "10": "10s", "1h30m": "1h30m", "'*/5 * * * *'": "*/5 * * * *", "0 3 * * *": "0 3 * * *", "'@daily'": "@daily"},
+		map[string]string{"": "every has no value", "*/5 * * * *": "begins with *", "@daily": "begins with @", "0": "from 1s", "'0 0 30 2 *'": "none of these months", "often": "give live"}},
+	"paused": {false, map[string]any{"true": true, "false": false, "yes": true},
+		map[string]string{"": "paused has no value", "1": "true or false"}},
+}
+
+func TestKeys(t *testing.T) {
+	if len(nodeCases) != len(nodeKeys) || len(folderCases) != len(folderKeys) {
+		t.Errorf("%d cases for %d keys of the node, %d for %d of folders", len(nodeCases), len(nodeKeys), len(folderCases), len(folderKeys))
+	}
+	for _, k := range nodeKeys {
+		pre, name := "", k.name
+		if section, last, ok := strings.Cut(k.name, "."); ok {
+			pre, name = section+":\n  ", last
+		}
+		checkKey(t, k.name, nodeCases[k.name], func(text string) (any, error) {
+			c, err := Parse([]byte(pre+name+": "+text+"\n"), testSource)
+			if err != nil {
+				return nil, err
+			}
+			return k.value(c), nil
+		})
+		if v := k.value(Default()); !equal(v, nodeCases[k.name].unset) {
+			t.Errorf("%s: the default is %v, want %v", k.name, v, nodeCases[k.name].unset)
+		}
+	}
+	for _, k := range folderKeys {
+		pre := "folders:\n- path: " + at("the", "folder") + "\n  "
+		if k.name == "path" {
+			pre = "folders:\n- "
+		}
+		checkKey(t, k.name, folderCases[k.name], func(text string) (any, error) {
+			c, err := Parse([]byte(pre+k.name+": "+text+"\n"), testSource)
+			if err != nil {
+				return nil, err
+			}
+			return k.value(&c.Folders[0]), nil
+		})
+		f := DefaultFolder(root("the", "folder"))
+		if v := k.value(&f); !equal(v, folderCases[k.name].unset) {
+			t.Errorf("%s: the default is %v, want %v", k.name, v, folderCases[k.name].unset)
+		}
+	}
+}
+
+func checkKey(t *testing.T, name string, c keyCase, parse func(string) (any, error)) {
+	if len(c.good) == 0 || len(c.bad) == 0 {
+		t.Errorf("%s has no case", name)
+	}
+	for text, want := range c.good {
+		if got, err := parse(text); err != nil {
+			t.Errorf("%s: %s: %v", name, text, err)
+		} else if !equal(got, want) {
+			t.Errorf("%s: %s is %#v, want %#v", name, text, got, want)
+		}
+	}
+	for text, want := range c.bad {
+		got, err := parse(text)
+		if err == nil {
+			t.Errorf("%s: %s is %#v, want an error", name, text, got)
+			continue
+		}
+		if !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "config.yaml:") {
+			t.Errorf("%s: %s: %v, want …%s…", name, text, err, want)
+		}
+	}
+}
