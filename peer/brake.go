@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"qsync/folder"
+	"qsync/store"
 )
 
 // guardBelow: a round that would remove or replace no more than this cannot
@@ -21,38 +22,141 @@ func (b Brake) stopsAbove() int64 {
 	return b.Entries
 }
 
-// atRisk counts the entries on disk that the wanted changes known so far would
-// remove or replace.
-func (f *Folder) atRisk() (n int64, err error) {
-	if f.cfg.MaxDelete.Percent >= 100 || f.store.Totals().Entries() == 0 {
-		return 0, nil
+// risk is how many entries a pass or a batch would remove or replace.
+type risk struct {
+	lost   int64 // these count
+	packed int64 // beside them, removals by which git has only moved something: see [folder.PackDir]
+}
+
+func (r risk) all() int64 { return r.lost + r.packed }
+
+// tally adds up a risk. Whether git has moved something, or somebody removed a
+// repository, shows only when all is known.
+type tally struct {
+	lost  int64
+	moved map[folder.Path]int64 // by the directory that must then hold a pack
+}
+
+func (t *tally) remove(p folder.Path, k folder.Kind) {
+	dir, ok := folder.PackDir(p, k)
+	if !ok {
+		t.lost++
+		return
 	}
+	if t.moved == nil {
+		t.moved = make(map[folder.Path]int64)
+	}
+	t.moved[dir]++
+}
+
+// atLeast is the risk if all that git may have moved has been: whatever turns
+// out to be removed instead adds as much to the lost as to the total, so that a
+// brake that stops this one stops that one as well.
+func (t *tally) atLeast() (r risk) {
+	r.lost = t.lost
+	for _, n := range t.moved {
+		r.packed += n
+	}
+	return r
+}
+
+// sum is the risk, where holds reports whether a directory will hold a pack.
+func (t *tally) sum(holds func(folder.Path) (bool, error)) (risk, error) {
+	r := risk{lost: t.lost}
+	for dir, n := range t.moved {
+		held, err := holds(dir)
+		if err != nil {
+			return r, err
+		}
+		if held {
+			r.packed += n
+		} else {
+			r.lost += n
+		}
+	}
+	return r, nil
+}
+
+// packIn reports whether some pack directly in dir passes the test.
+func (f *Folder) packIn(dir folder.Path, test func(*store.Record) (bool, error)) (bool, error) {
+	for r, err := range f.store.Records(dir) {
+		if err != nil {
+			return false, err
+		}
+		if r.Path.Dir() != dir || !folder.IsPack(r.Path) {
+			continue
+		}
+		if ok, err := test(&r); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
+// stops reports whether that much is too much, and of how many entries. Of what
+// git has packed neither side of the comparison knows: most of a small
+// repository is such, and counted in the total alone it would let as much of
+// somebody's own files go along with it unnoticed.
+func (f *Folder) stops(r risk) (total int64, stop bool) {
+	total = f.store.Totals().Entries() - r.packed
+	return total, f.cfg.MaxDelete.Stops(r.lost, total)
+}
+
+// atRisk counts the entries on disk that the wanted changes known so far would
+// remove or replace. What is ignored here, they would not.
+func (f *Folder) atRisk() (risk, error) {
+	if f.cfg.MaxDelete.Percent >= 100 || f.store.Totals().Entries() == 0 {
+		return risk{}, nil
+	}
+	var t tally
+	r := &round{f: f, ignore: f.ignore()}
 	for after := folder.Path(""); ; {
 		page, err := f.store.Wanted(after, wantPage)
 		if err != nil {
-			return 0, err
+			return risk{}, err
 		}
 		for i := range page {
-			rec := &page[i]
-			if rec.Local.Value.Kind == folder.Absent || rec.Local.Implicit {
-				continue
-			}
-			if !rec.Register.Live() || !folder.SameContent(rec.Local.Value, rec.Register.Resolve().Value) {
-				n++
-			}
+			r.weigh(&t, &page[i])
 		}
 		if len(page) < wantPage {
-			return n, nil
+			break
 		}
 		after = page[len(page)-1].Path
 	}
+	return t.sum(func(dir folder.Path) (bool, error) {
+		return f.packIn(dir, func(rec *store.Record) (bool, error) {
+			res := rec.Register.Resolve()
+			return res.Value.Kind == folder.File && !r.spared(rec, res), nil
+		})
+	})
+}
+
+// weigh adds what a wanted path would cost to the tally.
+func (r *round) weigh(t *tally, rec *store.Record) {
+	here, res := rec.Local.Value, rec.Register.Resolve()
+	switch {
+	case here.Kind == folder.Absent || rec.Local.Implicit:
+	case rec.Register.Live() && folder.SameContent(here, res.Value):
+	case r.spared(rec, res):
+	case rec.Register.Live() || rec.Seq == 0:
+		t.lost++ // nobody has moved what nobody else ever had
+	default:
+		t.remove(rec.Path, here.Kind)
+	}
+}
+
+// spared is isIgnored for counting: where the rules cannot be read nothing is.
+func (r *round) spared(rec *store.Record, res folder.Resolution) bool {
+	ignored, err := r.isIgnored(rec, res)
+	return ignored && err == nil
 }
 
 // ready reports whether wanted changes may be applied now, and whether entries
 // that no peer ever told of may be removed (the mirror of a one-way source).
 // Where so much is at risk that the brake may have to stop it, the peers must
 // have told all they know first, so that the count is whole and nothing has
-// been touched.
+// been touched. To risk counts here whatever would go: the next part of what
+// they tell may take away the pack by which some of it was harmless.
 func (f *Folder) ready(risk int64) (ready, extras bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -71,10 +175,10 @@ func (f *Folder) ready(risk int64) (ready, extras bool) {
 }
 
 // checkBrake stops the folder if that much at risk is too much.
-func (f *Folder) checkBrake(risk int64) error {
-	total := f.store.Totals().Entries()
-	if !f.cfg.MaxDelete.Stops(risk, total) {
+func (f *Folder) checkBrake(r risk) error {
+	total, stop := f.stops(r)
+	if !stop {
 		return nil
 	}
-	return fmt.Errorf("%w: this would remove or replace %d of %d entries in %s; nothing was touched. If that is meant, run again with --max-delete 100%%", ErrBrake, risk, total, f.Dir())
+	return fmt.Errorf("%w: this would remove or replace %d of %d entries in %s; nothing was touched. If that is meant, run again with --max-delete 100%%", ErrBrake, r.lost, total, f.Dir())
 }

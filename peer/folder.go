@@ -224,22 +224,22 @@ func (f *Folder) run(ctx context.Context) {
 	f.mu.Lock()
 	f.group = group
 	f.mu.Unlock()
-	spawn := func(what string, fn func(context.Context) error) {
+	spawn := func(fn func(context.Context) error) {
 		group.Go(func() error {
 			if err := fn(gctx); err != nil && gctx.Err() == nil {
-				f.stop(fmt.Errorf("%s: %w", what, err))
+				f.stop(err) // for people, who do not care which of these it was
 			}
 			return nil
 		})
 	}
-	spawn("scan", f.scanLoop)
-	spawn("sync", f.syncLoop)
-	spawn("keep", f.keepLoop)
+	spawn(f.scanLoop)
+	spawn(f.syncLoop)
+	spawn(f.keepLoop)
 	for _, r := range f.cfg.Remotes {
-		spawn("dial", func(ctx context.Context) error { return f.dialLoop(ctx, r) })
+		spawn(func(ctx context.Context) error { return f.dialLoop(ctx, r) })
 	}
 	if f.leads {
-		spawn("pair", f.pairLoop)
+		spawn(f.pairLoop)
 	}
 	group.Go(func() error {
 		<-gctx.Done()

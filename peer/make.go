@@ -3,7 +3,6 @@ package peer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"qsync/folder"
@@ -136,7 +135,7 @@ func (f *Folder) pathFailed(p folder.Path, err error) error {
 		}
 		return nil
 	case errors.Is(err, disk.ErrRootGone):
-		return fmt.Errorf("%w: %w", ErrRoot, err)
+		return f.rootGone()
 	case errors.Is(err, context.Canceled):
 		return nil
 	}

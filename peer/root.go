@@ -39,6 +39,11 @@ func (f *Folder) checkRoot(first bool) error {
 	return fmt.Errorf("%w: another directory has taken the place of %s; if that is meant, run qsync forget and share or join it again", ErrRoot, f.cfg.Dir)
 }
 
+// rootGone is the reason to stop when the root went while it was worked in.
+func (f *Folder) rootGone() error {
+	return fmt.Errorf("%w: %s: %w", ErrRoot, f.cfg.Dir, disk.ErrRootGone)
+}
+
 // Prefixes of a root's remembered identity.
 const (
 	byInode  = "inode "

@@ -3,7 +3,6 @@ package peer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"time"
 
@@ -205,14 +204,19 @@ type scan struct {
 	whole   bool
 	batch   []store.Change
 	since   time.Time
-	gone    []store.Change // vanished entries, held back until they are counted
-	lost    int64          // those of them that were to stay
+	gone    []store.Change       // vanished entries, held back until they are counted
+	seen    map[folder.Path]bool // that they are gone; hints overlap
+	toll    tally                // those of them that were to stay
+	failed  error                // what found has ended the walk with
 	initial bool
 }
 
 func (f *Folder) newScan(ctx context.Context, whole bool) *scan {
 	f.settled.clear() // from here on: what is settled while this look is under way
-	return &scan{f: f, ctx: ctx, whole: whole, since: time.Now(), initial: f.store.Fresh()}
+	return &scan{
+		f: f, ctx: ctx, whole: whole, since: time.Now(), initial: f.store.Fresh(),
+		seen: make(map[folder.Path]bool),
+	}
 }
 
 func (s *scan) one(under folder.Path, shallow bool) error {
@@ -227,11 +231,14 @@ func (s *scan) one(under folder.Path, shallow bool) error {
 		Ignore:  f.ignore(),
 		Touched: func(p folder.Path) bool { return f.touched.has(p) || f.settled.has(p) },
 		Watch:   f.diskWatcher(),
-		Found:   s.found,
+		Found:   func(x disk.Found) error { s.failed = s.found(x); return s.failed },
 		Problem: s.problem,
 	})
-	if errors.Is(err, disk.ErrRootGone) {
-		return fmt.Errorf("%w: %w", ErrRoot, err)
+	switch {
+	case s.failed != nil:
+		return s.failed // our own words, not those of the walk that it ended
+	case errors.Is(err, disk.ErrRootGone):
+		return f.rootGone()
 	}
 	if stats.Racy > 0 && !f.cfg.Once {
 		f.lookLater(under, !shallow, racyWait)
@@ -297,13 +304,7 @@ func (s *scan) found(x disk.Found) error {
 	}
 	c := store.Change{Path: x.Path, Before: x.Before, After: x.After}
 	if x.After.Value.Kind == folder.Absent {
-		s.gone = append(s.gone, c)
-		// What sync itself has just removed, but not yet told the map, counts
-		// for nothing.
-		if r, err := s.f.store.Record(x.Path); err != nil || r.Register.Live() {
-			s.lost++
-		}
-		return s.brake()
+		return s.vanished(c)
 	}
 	if !s.initial && x.Before.Value.Kind == folder.Absent {
 		c.After.Value.Origin = s.f.origin(x)
@@ -334,40 +335,6 @@ func (f *Folder) origin(x disk.Found) folder.Path {
 		}
 	}
 	return ""
-}
-
-// brake stops the folder when a pass finds too much of it gone: more likely a
-// disk that is not there than a person who meant it.
-func (s *scan) brake() error {
-	total := s.f.store.Totals().Entries()
-	if !s.f.Mode().announces() || !s.f.cfg.MaxDelete.Stops(s.lost, total) {
-		return nil
-	}
-	return fmt.Errorf("%w: more than %d of %d entries have vanished from %s; nothing was passed on. If that is meant, run again with --max-delete 100%%",
-		ErrBrake, s.lost-1, total, s.f.cfg.Dir)
-}
-
-// finish commits what is left, the vanished entries last: by then a rename has
-// been seen as the new entry that it is too.
-func (s *scan) finish() error {
-	if err := s.flush(&s.batch); err != nil {
-		return err
-	}
-	for len(s.gone) > 0 {
-		n := min(len(s.gone), scanBatch)
-		part := s.gone[:n]
-		s.gone = s.gone[n:]
-		told := part
-		if err := s.flush(&part); err != nil {
-			return err
-		}
-		// Only now: the syncer looks whether anything still keeps them.
-		for i := range told {
-			s.f.lostEntry(told[i].Path.Dir())
-		}
-		s.f.wakeSyncer()
-	}
-	return nil
 }
 
 func (s *scan) flush(batch *[]store.Change) error {

@@ -87,7 +87,7 @@ func (f *Folder) syncRound(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	ready, extras := f.ready(risk)
+	ready, extras := f.ready(risk.all())
 	if !ready {
 		return false, nil
 	}
