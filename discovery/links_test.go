@@ -93,3 +93,25 @@ func TestLinks(t *testing.T) {
 		}
 	}
 }
+
+// Where the system does not tell its interfaces, the address towards the world
+// is announced, if there is one; never loopback.
+func TestDefaultLink(t *testing.T) {
+	if all, err := defaultLink(netip.MustParseAddrPort("127.0.0.1:7")); err == nil {
+		t.Errorf("loopback leads to the world: %v", all)
+	}
+	all, err := defaultLink(netip.MustParseAddrPort("[::]:7"))
+	if err != nil {
+		all = nil // a machine without a route
+	}
+	for _, l := range all {
+		if l.index != 0 || l.name != "" || l.loopback || l.netInterface() != nil || len(l.at) == 0 || len(l.at) > 2 {
+			t.Errorf("%+v", l)
+		}
+		for _, a := range l.at {
+			if !announceable(a) || a.Addr().IsLoopback() {
+				t.Errorf("it announces %v", a)
+			}
+		}
+	}
+}
