@@ -51,6 +51,7 @@ type Folder struct {
 	settled touchedDirs // were touched when the present look began: it may have seen them so
 	hollow  touchedDirs // may be here for nothing any more
 	placing pathSet     // put on disk and not yet in the map
+	echoes  echoes      // put on disk lately, and in the map
 	parked  parking
 	counts  counters
 	space   spaceMeter

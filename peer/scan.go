@@ -156,6 +156,9 @@ func (f *Folder) scanHints(ctx context.Context, hints <-chan disk.Hint) error {
 // Most hints are echoes of what sync itself has done.
 func (s *scan) glance(l look) error {
 	if !l.deep {
+		if own, ok := s.f.echoes.of(l.path); ok && s.f.root.Unchanged(l.path, own) {
+			return nil
+		}
 		rec, err := s.f.store.Record(l.path)
 		if err != nil {
 			return err
