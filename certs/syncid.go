@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -20,7 +21,8 @@ import (
 type SyncID [32]byte
 
 // ErrSyncID is what every error of [ParseSyncID] wraps. No such error contains
-// any part of what was parsed.
+// any part of what was parsed but, among 24 words or some of them, the one that
+// is no word.
 var ErrSyncID = errors.New("not a sync ID")
 
 // Lengths of the hexadecimal forms, in digits, and of any form, in bytes.
@@ -46,14 +48,16 @@ func NewSyncID() (SyncID, error) {
 // the digits or words ignored:
 //
 //   - 64 hexadecimal digits, in either case, with or without 0x before them;
-//   - the 24 English words of BIP 39, in any case;
+//   - the 24 English words of BIP 39, in any case, each of which may be cut after
+//     four letters or more, which determine it;
 //   - 65 to 512 hexadecimal digits: the ID is the SHA-256 hash of the text
 //     "qsync/1 long-id", a colon, and the digits in lower case, leading zeros
 //     among them.
 //
 // IDs that are one byte repeated, zeros in particular, are refused. note is
 // for the user where the text needed interpretation, else "". Errors wrap
-// [ErrSyncID] and say what is wrong, without any part of the text.
+// [ErrSyncID] and say what is wrong; see there for what they may tell of the
+// text. One about a word is a [*WordError].
 func ParseSyncID(text string) (id SyncID, note string, err error) {
 	if len(text) > maxIDText {
 		return SyncID{}, "", fmt.Errorf("%w: it is longer than %d bytes", ErrSyncID, maxIDText)
@@ -83,7 +87,8 @@ func looksLikeWords(fields []string) bool {
 		if strings.ContainsAny(f, "0123456789") {
 			return false
 		}
-		known = known && wordIndex(f) >= 0
+		_, found := slices.BinarySearch(wordList, f)
+		known = known && found
 	}
 	return known || strings.Trim(strings.Join(fields, ""), "abcdef") != ""
 }
@@ -98,7 +103,7 @@ func parseHex(digits string) (id SyncID, note string, err error) {
 		}
 	}
 	if n < idDigits || n > maxIDDigits {
-		return SyncID{}, "", fmt.Errorf("%w: it has %d hexadecimal digits instead of %d", ErrSyncID, n, idDigits)
+		return SyncID{}, "", fmt.Errorf("%w: it has %s instead of %d", ErrSyncID, counted(n, "hexadecimal digit"), idDigits)
 	}
 	if digits[2:] == digits[:n-2] {
 		return SyncID{}, "", fmt.Errorf("%w: it is one byte repeated, which anybody can guess", ErrSyncID)

@@ -112,19 +112,51 @@ func TestParseErrors(t *testing.T) {
 		{strings.Repeat("5a", 32), "repeated"},
 		{strings.Repeat("5a", 50), "repeated"},
 		{strings.Join(words[:23], " "), "23 words"},
-		{with(6, "privatr"), "word 7 of 24 is not in the list; similar ones are private"},
-		{with(0, "zzzzzz"), "word 1 "},
+		{with(6, "privatr"), `word 7, "privatr", is not in the list; did you mean private`},
+		{with(6, "hunber"), `did you mean hundred, hungry, hunt?`},
+		{with(0, "zzzzzz"), `word 1, "zzzzzz", is not in the list`},
+		{with(3, "dutchcausedelayprivate"), "word 4 is not in the list"},
+		{with(3, "dütch"), "word 4 is not in the list"},
+		{"privatr", "neither 64 hexadecimal digits nor 24 words"},
+		{"hamster", "1 word instead of 24"},
 		{with(1, "zoo"), "checksum"},
 		{strings.Repeat("x", maxIDText+1), "longer than"},
-		{"\xff\xfe", "not in the list"},
+		{"\xff\xfe", "neither"},
 	} {
 		_, _, err := ParseSyncID(c.text)
 		if !errors.Is(err, ErrSyncID) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%.30q: %v, want %q", c.text, err, c.says)
 		}
-		if err != nil && (strings.Contains(err.Error(), "68a7") || strings.Contains(err.Error(), "privatr") || strings.Contains(err.Error(), "hamster")) {
+		if err != nil && (strings.Contains(err.Error(), "68a7") || strings.Contains(err.Error(), "diagram") || strings.Contains(err.Error(), "hamster")) {
 			t.Errorf("the error repeats what it was given: %v", err)
 		}
+	}
+}
+
+// Four letters determine a word, and fewer none.
+func TestShortWords(t *testing.T) {
+	cut := map[string]int{}
+	for _, w := range wordList {
+		cut[w[:min(len(w), shortWord)]]++
+	}
+	if len(cut) != len(wordList) {
+		t.Errorf("%d beginnings of %d words", len(cut), len(wordList))
+	}
+	short := ""
+	for _, w := range strings.Fields(wordVectors[1].words) {
+		short += w[:min(len(w), shortWord)] + " "
+	}
+	if id, _, err := ParseSyncID(strings.ToUpper(short)); err != nil || id.Hex() != wordVectors[1].hex {
+		t.Error(err)
+	}
+	for word, want := range map[string]bool{"hung": true, "hungr": true, "hungry": true, "hungrys": false, "hun": false, "act": true, "zooo": false} {
+		if (CheckWords([]string{word}, 1) == nil) != want {
+			t.Errorf("%s: %v", word, !want)
+		}
+	}
+	var wrong *WordError
+	if err := CheckWords([]string{"Hungry", "hunber"}, 7); !errors.As(err, &wrong) || wrong.Position != 8 || len(wrong.Near) != 3 {
+		t.Error(err)
 	}
 }
 

@@ -22,10 +22,15 @@ const (
 	wordBits = 11
 )
 
-// wordIndex returns the position of a word in the list, or -1.
+// shortWord is how many letters of a word determine it, as BIP 39 promises; the
+// words that are shorter are not the beginning of another one.
+const shortWord = 4
+
+// wordIndex returns the position in the list of a word, or of the one word that
+// begins with the four or more letters given, or -1.
 func wordIndex(word string) int {
 	i, ok := slices.BinarySearch(wordList, word)
-	if !ok {
+	if !ok && (len(word) < shortWord || i == len(wordList) || !strings.HasPrefix(wordList[i], word)) {
 		return -1
 	}
 	return i
@@ -47,15 +52,62 @@ func (id SyncID) Words() string {
 	return strings.Join(words, " ")
 }
 
-func parseWords(words []string) (SyncID, error) {
+// WordError says which word of an ID is not in the list. It wraps [ErrSyncID].
+type WordError struct {
+	Position int      // of the word, from 1
+	Near     []string // at most three words of the list, the most similar first; none if none is
+	word     string   // as it was typed, "" if that must not be told
+}
+
+// Error names the word and those that it resembles.
+func (e *WordError) Error() string {
+	text := fmt.Sprintf("%v: word %d", ErrSyncID, e.Position)
+	if e.word != "" {
+		text += fmt.Sprintf(", %q,", e.word)
+	}
+	text += " is not in the list"
+	if len(e.Near) > 0 {
+		text += "; did you mean " + strings.Join(e.Near, ", ") + "?"
+	}
+	return text
+}
+
+// Unwrap returns [ErrSyncID].
+func (e *WordError) Unwrap() error { return ErrSyncID }
+
+// CheckWords finds the first of some words of an ID that is not in the list of
+// BIP 39, in any case and abbreviated to four letters or more or not; first is
+// the position of words[0] in the whole, from 1. The error is a [*WordError].
+func CheckWords(words []string, first int) error {
 	for i, w := range words {
-		if wordIndex(w) < 0 {
-			return SyncID{}, fmt.Errorf("%w: word %d of %d is not in the list; similar ones are %s",
-				ErrSyncID, i+1, len(words), strings.Join(nearestWords(w), ", "))
+		lower := strings.ToLower(w)
+		if wordIndex(lower) >= 0 {
+			continue
 		}
+		e := &WordError{Position: first + i, Near: nearestWords(lower)}
+		if tellable(lower) {
+			e.word = lower
+		}
+		return e
+	}
+	return nil
+}
+
+// tellable reports whether a word may be repeated to whoever typed it: nothing
+// that is longer than a word, which could be more of the secret than one.
+func tellable(word string) bool {
+	return len(word) <= 12 && strings.Trim(word, "abcdefghijklmnopqrstuvwxyz") == ""
+}
+
+func parseWords(words []string) (SyncID, error) {
+	if len(words) == 1 && wordIndex(words[0]) < 0 {
+		return SyncID{}, fmt.Errorf("%w: it is neither %d hexadecimal digits nor %d words", ErrSyncID, idDigits, idWords)
+	}
+	if err := CheckWords(words, 1); err != nil {
+		return SyncID{}, err
 	}
 	if len(words) != idWords {
-		return SyncID{}, fmt.Errorf("%w: it has %d words instead of %d", ErrSyncID, len(words), idWords)
+		return SyncID{}, fmt.Errorf("%w: it has %s instead of %d", ErrSyncID, counted(len(words), "word"), idWords)
 	}
 	var data [33]byte
 	for i, w := range words {
@@ -76,17 +128,39 @@ func parseWords(words []string) (SyncID, error) {
 	return id, nil
 }
 
-// nearestWords returns the three words of the list that are most like w.
-func nearestWords(w string) []string {
+// counted is "1 word", "2 words".
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// nearestWords returns up to three words of the list that are like w, the most
+// similar first: by what has to be changed, and by how much of the beginning
+// is right, for that is what people get right.
+func nearestWords(w string) (near []string) {
 	r := []rune(w)
 	r = r[:min(len(r), 16)] // no word is longer than 8, and the work stays small
-	near := slices.Clone(wordList)
-	cost := make(map[string]int, len(near))
-	for _, word := range near {
-		cost[word] = distance(r, []rune(word))
+	cost := make(map[string]int, len(wordList))
+	for _, word := range wordList {
+		d, same := distance(r, []rune(word)), commonStart(w, word)
+		cost[word] = 2*d - same
+		if d <= 3 && d < len(word) && d < len(r) {
+			near = append(near, word)
+		}
 	}
 	slices.SortStableFunc(near, func(a, b string) int { return cost[a] - cost[b] })
-	return near[:3]
+	return near[:min(len(near), 3)]
+}
+
+// commonStart is how many bytes a and b begin with alike.
+func commonStart(a, b string) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // distance is the number of insertions, deletions, replacements and swaps of
