@@ -25,6 +25,16 @@ type SyncID [32]byte
 // is no word.
 var ErrSyncID = errors.New("not a sync ID")
 
+// ErrCutOff is what an error of [ParseSyncID] wraps besides when what is there
+// is right but not all of an ID.
+var ErrCutOff = errors.New("cut off")
+
+// cutOff wraps both.
+type cutOff struct{ text string }
+
+func (e *cutOff) Error() string   { return ErrSyncID.Error() + ": " + e.text }
+func (e *cutOff) Unwrap() []error { return []error{ErrSyncID, ErrCutOff} }
+
 // Lengths of the hexadecimal forms, in digits, and of any form, in bytes.
 const (
 	idDigits      = 64
@@ -102,7 +112,10 @@ func parseHex(digits string) (id SyncID, note string, err error) {
 			return SyncID{}, "", fmt.Errorf("%w: the character at digit position %d is not a hexadecimal digit", ErrSyncID, n)
 		}
 	}
-	if n < idDigits || n > maxIDDigits {
+	if n < idDigits {
+		return SyncID{}, "", &cutOff{fmt.Sprintf("it has %s instead of %d", counted(n, "hexadecimal digit"), idDigits)}
+	}
+	if n > maxIDDigits {
 		return SyncID{}, "", fmt.Errorf("%w: it has %s instead of %d", ErrSyncID, counted(n, "hexadecimal digit"), idDigits)
 	}
 	if digits[2:] == digits[:n-2] {

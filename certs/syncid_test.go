@@ -133,6 +133,19 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
+// What more text could make an ID of is told apart from what is wrong.
+func TestCutOff(t *testing.T) {
+	digits, words := wordVectors[0].hex, wordVectors[0].words
+	for text, want := range map[string]bool{
+		digits[:63]: true, "0x1": true, words[:len(words)-7]: true, "hamster": true,
+		digits[:62] + "g": false, words + " zoo": false, "hamster diagramm": false, strings.Repeat("0", 64): false, "": false,
+	} {
+		if _, _, err := ParseSyncID(text); errors.Is(err, ErrCutOff) != want || !errors.Is(err, ErrSyncID) {
+			t.Errorf("%.30q: %v", text, err)
+		}
+	}
+}
+
 // Four letters determine a word, and fewer none.
 func TestShortWords(t *testing.T) {
 	cut := map[string]int{}

@@ -106,8 +106,11 @@ func parseWords(words []string) (SyncID, error) {
 	if err := CheckWords(words, 1); err != nil {
 		return SyncID{}, err
 	}
+	if len(words) < idWords {
+		return SyncID{}, &cutOff{fmt.Sprintf("it has %s instead of %d", counted(len(words), "word"), idWords)}
+	}
 	if len(words) != idWords {
-		return SyncID{}, fmt.Errorf("%w: it has %s instead of %d", ErrSyncID, counted(len(words), "word"), idWords)
+		return SyncID{}, fmt.Errorf("%w: it has %d words instead of %d", ErrSyncID, len(words), idWords)
 	}
 	var data [33]byte
 	for i, w := range words {
