@@ -5,7 +5,7 @@ var floors = map[string]int{
 	"folder": 1, "certs": 1, "discovery": 1,
 	"folder/chunk": 2,
 	"folder/disk":  3, "store": 3, "protocol": 3,
-	"peer": 4, "cmd/qsync/config": 4,
+	"peer": 4, "cmd/qsync/config": 4, "cmd/qsync/service": 4,
 	"cmd/qsync": 5, "integration": 5,
 }
 
@@ -57,6 +57,9 @@ var arrows = map[string]map[string]string{
 		"golang.org/x/term":          "the width of a terminal",
 		"golang.org/x/sys":           "machine-id of systems without a file for it",
 		"rsc.io/qr":                  "the QR code of a sync ID",
+	},
+	"cmd/qsync/service": {
+		"golang.org/x/sys": "the clock by which systemd orders reloads",
 	},
 	"cmd/qsync/config": {
 		"qsync/certs":        "a sync ID in the file is checked, and held as what never prints",
