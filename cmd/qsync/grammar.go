@@ -28,17 +28,27 @@ type globals struct {
 	NoProgress bool   `help:"No progress line."`
 }
 
-// syncFlags are the flags of every command that syncs.
+// nodeFlags are the flags about the node of a run.
+type nodeFlags struct {
+	Listen      string `placeholder:"ADDR:PORT" help:"UDP address to listen on (default :2121, or a free port)."`
+	NoDiscovery bool   `help:"No search for peers nearby (mDNS), and nothing sent for it."`
+	Name        string `placeholder:"NAME" help:"How peers see this node (default the host name)."`
+}
+
+// folderFlags are the flags about the folders of a run.
+type folderFlags struct {
+	Mode      string     `enum:"two-way,send,receive," default:"" placeholder:"MODE" help:"two-way, send or receive."`
+	Exclude   []string   `sep:"none" placeholder:"PATTERN" help:"Leave out what matches (gitignore syntax; repeatable)."`
+	Versions  *count     `placeholder:"N" help:"Older versions kept of what sync replaces or deletes (default 5, 0 none)."`
+	MaxDelete brakeValue `placeholder:"N|P%" help:"Stop before more than this would go (default 100 entries and 50%; 100% lifts it)."`
+}
+
+// syncFlags are the flags of the commands that sync what their arguments name.
 type syncFlags struct {
-	Listen      string     `placeholder:"ADDR:PORT" help:"UDP address to listen on (default :2121, or a free port)."`
-	NoDiscovery bool       `help:"No search for peers nearby; this build has none yet."`
-	Mode        string     `enum:"two-way,send,receive," default:"" placeholder:"MODE" help:"two-way, send or receive."`
-	Exclude     []string   `sep:"none" placeholder:"PATTERN" help:"Leave out what matches (gitignore syntax; repeatable)."`
-	Name        string     `placeholder:"NAME" help:"How peers see this node (default the host name)."`
-	Versions    *count     `placeholder:"N" help:"Older versions kept of what sync replaces or deletes (default 5, 0 none)."`
-	MaxDelete   brakeValue `placeholder:"N|P%" help:"Stop before more than this would go (default 100 entries and 50%; 100% lifts it)."`
-	Remote      remoteList `sep:"," placeholder:"HOST[:PORT]" help:"A peer's name or address (repeatable; port 2121)."`
-	IDFile      string     `name:"id-file" placeholder:"FILE" help:"Read the sync ID from FILE."`
+	nodeFlags
+	folderFlags
+	Remote remoteList `sep:"," placeholder:"HOST[:PORT]" help:"A peer's name or address (repeatable; port 2121)."`
+	IDFile string     `name:"id-file" placeholder:"FILE" help:"Read the sync ID from FILE."`
 }
 
 type syncCmd struct {
@@ -56,13 +66,19 @@ type syncCmd struct {
 type shareCmd struct {
 	Dir string `arg:"" name:"DIR" help:"The directory to share."`
 	syncFlags
-	QR bool `name:"qr" help:"Print the QR code though standard output is no terminal."`
+	qrFlags
+}
+
+// qrFlags are about the QR code of an ID.
+type qrFlags struct {
+	QR     bool   `name:"qr" help:"Print the QR code though standard output is no terminal."`
+	QRFile string `name:"qr-file" placeholder:"FILE" help:"Write the QR code to FILE too, a PNG that you alone can read."`
 }
 
 type joinCmd struct {
 	Args []string `arg:"" name:"ID DIR" help:"The sync ID (- reads it from standard input) and the directory."`
 	syncFlags
-	QR bool `name:"qr" help:"Print the QR code though standard output is no terminal."`
+	qrFlags
 }
 
 type statusCmd struct {
@@ -95,7 +111,8 @@ type idWordsCmd struct {
 }
 
 type idQRCmd struct {
-	Dir string `arg:"" name:"DIR" help:"A folder of this home."`
+	Dir    string `arg:"" name:"DIR" help:"A folder of this home."`
+	QRFile string `name:"qr-file" placeholder:"FILE" help:"Write it to FILE instead, a PNG that you alone can read."`
 }
 
 type idCheckCmd struct {
