@@ -2,10 +2,7 @@ package main
 
 import (
 	"errors"
-	"io"
-	"log/slog"
 	"net"
-	"os"
 	"slices"
 	"strconv"
 	"syscall"
@@ -99,31 +96,4 @@ func rank(addr string) int {
 		return 1
 	}
 	return 0
-}
-
-// openLog returns the log of a run and what closes it.
-func (p *program) openLog() (*slog.Logger, io.Closer, error) {
-	level := slog.LevelWarn
-	switch {
-	case p.flags.LogLevel != "":
-		if err := level.UnmarshalText([]byte(p.flags.LogLevel)); err != nil {
-			return nil, nil, usagef("--log-level: %v", err)
-		}
-	case p.flags.Verbose > 1:
-		level = slog.LevelDebug
-	case p.flags.Verbose == 1:
-		level = slog.LevelInfo
-	case p.flags.Quiet:
-		level = slog.LevelError
-	}
-	var w io.Writer = p.ui
-	var c io.Closer = io.NopCloser(nil)
-	if p.flags.LogFile != "" {
-		f, err := os.OpenFile(p.flags.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-		if err != nil {
-			return nil, nil, usagef("cannot write the log %s: %v", quote(p.flags.LogFile), reason(err))
-		}
-		w, c = f, f
-	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})), c, nil
 }

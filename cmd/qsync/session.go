@@ -55,7 +55,7 @@ func (p *program) startSession(f *syncFlags, network, dry bool) (s *session, err
 	if s.home, err = s.openHome(); err != nil {
 		return s, err
 	}
-	log, file, err := p.openLog()
+	log, file, err := p.openLog(logOptions{})
 	if err != nil {
 		return s, err
 	}

@@ -1,0 +1,5 @@
+package main
+
+import "io/fs"
+
+func streamOf(fs.FileInfo) string { return "" }
