@@ -115,7 +115,7 @@ func (c *Config) addEntry(lines []string, f Folder) (*Config, error) {
 	case len(v.Content) == 0: // nothing, null, or []
 		colon := e.l.pastColon(e.l.nodes[k].to)
 		e.cut(span{colon, max(colon, e.l.nodes[v].to)}, "")
-		e.addLine(e.l.lineAfter(e.l.nodes[v].to), dashed(lines, strings.Repeat(" ", k.Column+1)))
+		e.addLine(e.after(max(colon, e.l.nodes[v].to), k.Column), dashed(lines, strings.Repeat(" ", k.Column+1)))
 	default:
 		return nil, c.byHand(v)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 )
 
 // commented is a file as people write them.
@@ -154,6 +155,7 @@ func TestEditForms(t *testing.T) {
 		{"name: x\n", set("name", "true"), "name: 'true'\n"},
 		{"name: x\n", set("name", nil), ""},
 		{"name: \"a # b\" # c\n", set("name", "d"), "name: d # c\n"},
+		{"name: \"a \\\" # b\" # c\n", set("name", "d"), "name: d # c\n"},
 		{"folders: [{path: ~/a, versions: 3}]\n", setFolder("~/a", "versions", 4), "folders: [{path: ~/a, versions: 4}]\n"},
 		{"folders:\n  - {path: ~/a} # c\n", setFolder("~/a", "mode", "send"), "folders:\n  - {path: ~/a, mode: send} # c\n"},
 		{"folders:\n- path: ~/a\n  remotes: [a, # c\n    b]  # d\n", setFolder("~/a", "remotes", []string{}), "folders:\n- path: ~/a\n  # c\n  remotes: []  # d\n"},
@@ -213,5 +215,55 @@ func TestEditErrors(t *testing.T) {
 		if !strings.Contains(err.Error(), c.want) || errors.Is(err, ErrByHand) != c.byHand {
 			t.Errorf("%q: %v, want …%s…", c.text, err, c.want)
 		}
+	}
+}
+
+// TestEditOfLargeFile changes files as large as they may be, in the forms that
+// take longest to measure.
+func TestEditOfLargeFile(t *testing.T) {
+	items := strings.Repeat("'é', ", MaxSize/7)
+	for _, text := range []string{
+		"folders:\n- path: ~/a\n  exclude: [" + items + "]\n",
+		"folders:\n- path: ~/a\n" + strings.Repeat("  # c\n", MaxSize/7),
+		"folders:\n" + strings.Repeat(" ", MaxSize/3) + "- path: ~/a\n",
+	} {
+		start := time.Now()
+		after, err := parsed(t, text).SetFolder("~/a", "mode", "send")
+		if took := time.Since(start); err != nil || took > 20*time.Second {
+			t.Errorf("%.40q…: %v after %v", text, err, took)
+		} else if n := len(after.Bytes()) - len(text); n < 10 {
+			t.Errorf("%.40q… grew by %d", text, n)
+		}
+	}
+}
+
+// TestEditsAreChecked: a cut that takes a line, or part of one, which the change
+// is not about is given up, whatever it was that went wrong.
+func TestEditsAreChecked(t *testing.T) {
+	c := parsed(t, strings.Replace(commented, "/srv/photos", at("srv", "photos"), 1))
+	for _, line := range newLayout(c.doc).lines {
+		e := newEdit(c)
+		text := e.l.line(line)
+		if strings.TrimSpace(text) == "" {
+			continue
+		}
+		for _, gone := range []span{{line, e.l.lineAfter(line)}, {line + len(text)/2, line + len(text)}} {
+			e := newEdit(c)
+			e.cut(gone, "")
+			if next, err := e.done(); err == nil {
+				t.Errorf("%q went and nobody noticed:\n%s", e.l.text[gone.from:gone.to], next.Bytes())
+			}
+		}
+	}
+	e := newEdit(c)
+	e.cut(span{0, 0}, "listen: :9\n")
+	if _, err := e.done(); !errors.Is(err, ErrByHand) {
+		t.Errorf("a value came that nobody wanted: %v", err)
+	}
+	e = newEdit(c)
+	e.cut(span{0, 5}, "")
+	e.cut(span{3, 8}, "")
+	if _, err := e.done(); !errors.Is(err, ErrByHand) {
+		t.Errorf("two cuts lie across each other: %v", err)
 	}
 }

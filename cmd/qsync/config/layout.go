@@ -21,7 +21,11 @@ type layout struct {
 	nodes    map[*yaml.Node]span
 	scalars  []span // what cannot hold a comment, in order
 	comments []span
+	last     place
 }
+
+// place is a line and a column with the byte that stands there.
+type place struct{ line, column, at int }
 
 func newLayout(d document) *layout {
 	l := &layout{text: d.text, lines: []int{0}, nodes: map[*yaml.Node]span{}}
@@ -37,20 +41,23 @@ func newLayout(d document) *layout {
 	return l
 }
 
-// offset is where a place stands; columns count characters.
+// offset is where a place stands; columns count characters. Nodes come in the
+// order of the text, so it goes on from the place before: a line may be long.
 func (l *layout) offset(line, column int) int {
 	if line < 1 || line > len(l.lines) {
 		return len(l.text)
 	}
-	at := l.lines[line-1]
-	if line == 1 && bytes.HasPrefix(l.text, []byte("\ufeff")) {
-		at += len("\ufeff")
+	if line != l.last.line || column < l.last.column {
+		l.last = place{line, 1, l.lines[line-1]}
+		if line == 1 && bytes.HasPrefix(l.text, []byte("\ufeff")) {
+			l.last.at += len("\ufeff")
+		}
 	}
-	for range column - 1 {
-		_, n := utf8.DecodeRune(l.text[at:])
-		at += n
+	for ; l.last.column < column; l.last.column++ {
+		_, n := utf8.DecodeRune(l.text[l.last.at:])
+		l.last.at += n
 	}
-	return at
+	return l.last.at
 }
 
 // measure notes where a node and all below it stand, and returns where it ends.

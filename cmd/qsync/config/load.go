@@ -108,6 +108,7 @@ var sentences = []struct {
 	{"block collection", false, misplaced},
 	{"did not find expected key", false, misplaced},
 	{"document start", false, misplaced},
+	{"unknown anchor", false, "a value that begins with * must stand in quotes"},
 	{"depth", false, "too much within one another"},
 }
 

@@ -47,6 +47,7 @@ func Parse(text []byte, src Source) (*Config, error) {
 type reader struct {
 	src      Source
 	problems []Problem
+	entries  []*yaml.Node // of the folders
 }
 
 func (r *reader) fail(n *yaml.Node, format string, args ...any) {
@@ -214,6 +215,7 @@ func (r *reader) folders(n *yaml.Node, c *Config) {
 			r.fail(item, "this folder has no path: add 'path: /the/directory'")
 		}
 		c.Folders = append(c.Folders, f)
+		r.entries = append(r.entries, item)
 	}
 }
 
@@ -221,22 +223,20 @@ func (r *reader) folders(n *yaml.Node, c *Config) {
 // they are written: what symlinks make of them is seen when they are opened.
 func (r *reader) together(folders []Folder) {
 	line := map[string]int{}
-	for _, f := range folders {
-		at := &yaml.Node{Line: f.Line, Column: 1}
+	for i, f := range folders {
 		switch first, twice := line[f.Path]; {
 		case f.Path == "":
 		case twice:
-			r.fail(at, "the folder %s is there twice, first in line %d", showPath(f.Path), first)
+			r.fail(r.entries[i], "the folder %s is there twice, first in line %d", showPath(f.Path), first)
 		default:
 			line[f.Path] = f.Line
 		}
 	}
-	for _, f := range folders {
+	for i, f := range folders {
 		for dir := f.Path; dir != "" && filepath.Dir(dir) != dir; {
 			dir = filepath.Dir(dir)
 			if outer, ok := line[dir]; ok {
-				at := &yaml.Node{Line: f.Line, Column: 1}
-				r.fail(at, "the folder %s lies inside the folder of line %d; take one of the two out", showPath(f.Path), outer)
+				r.fail(r.entries[i], "the folder %s lies inside the folder of line %d; take one of the two out", showPath(f.Path), outer)
 				break
 			}
 		}

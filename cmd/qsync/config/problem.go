@@ -40,29 +40,35 @@ func (p *Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// longHex is what may be a sync ID or a part of one.
-var longHex = regexp.MustCompile(`[0-9a-fA-F]{16,}`)
+// What may be a part of a sync ID: in a value, which is short, and in a path.
+var (
+	someHex = regexp.MustCompile(`[0-9a-fA-F]{8,}`)
+	longHex = regexp.MustCompile(`[0-9a-fA-F]{16,}`)
+)
 
 // show quotes what somebody wrote, for an error. What may be an ID, in digits
 // with or without separators or in words, or is long, is not shown.
 func show(text string) string {
-	digits := strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || unicode.Is(unicode.Pd, r) {
-			return -1
-		}
-		return r
-	}, text)
-	words := strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Pd, r) })
-	if longHex.MatchString(digits) || len(words) > 6 || len(text) > 60 {
+	words := parts(text)
+	if someHex.MatchString(strings.Join(words, "")) || len(words) > 6 || len(text) > 60 {
 		return "(hidden)"
 	}
 	quoted := strconv.Quote(text)
 	return "'" + strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(quoted[1:len(quoted)-1]) + "'"
 }
 
-// showPath is [show] for paths, which may be long and have many words.
+// showPath is [show] for paths, which may be long and have some words.
 func showPath(path string) string {
-	return longHex.ReplaceAllString(strconv.Quote(path), "(hidden)")
+	words := parts(path)
+	if longHex.MatchString(strings.Join(words, "")) || len(words) > 11 { // half an ID in words
+		return "(hidden)"
+	}
+	return strconv.Quote(path)
+}
+
+// parts divides a text where an ID may be divided.
+func parts(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Pd, r) })
 }
 
 // didYouMean names the word that is most like the given one, or is "".

@@ -65,7 +65,7 @@ func (e *edit) openSection(name, line string) {
 	k, v := root.Content[i], root.Content[i+1]
 	colon := e.l.pastColon(e.l.nodes[k].to)
 	e.cut(span{colon, max(colon, e.l.nodes[v].to)}, "")
-	e.addLine(e.l.lineAfter(e.l.nodes[v].to), []string{strings.Repeat(" ", k.Column+1) + line})
+	e.addLine(e.after(max(colon, e.l.nodes[v].to), k.Column), []string{strings.Repeat(" ", k.Column+1) + line})
 }
 
 // entry is the mapping of a folder.
