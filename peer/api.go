@@ -78,6 +78,7 @@ type FolderConfig struct {
 	Every     time.Duration // a full pass at this interval instead of watching; 0 watches
 	Rescan    time.Duration // full pass beside watching, as a safety net; 0 means an hour
 	Once      bool          // one pass: no watching, no rescans
+	Paused    bool          // opened only, see [Folder.SetPaused]
 	// Plan, if set, makes a dry run: the disk and the peers stay as they are
 	// and every change that would be made is reported instead.
 	Plan func(PlanItem)
@@ -128,11 +129,12 @@ var (
 	ErrWrongID     = errors.New("the peer does not hold this sync ID")
 	ErrUnreachable = errors.New("no peer could be reached")
 	ErrBusy        = errors.New("another qsync has this folder")
+	ErrPaused      = errors.New("paused") // what waits for it will wait in vain
 )
 
 // Event is something that happened, as `--json` prints it.
 type Event struct {
-	Event  string    `json:"event"` // peer_connected, peer_lost, synced, conflict, problem, paused, stopped
+	Event  string    `json:"event"` // peer_connected, peer_lost, synced, conflict, problem, paused, resumed, stopped
 	Time   time.Time `json:"time"`
 	Folder string    `json:"folder,omitempty"`
 	Peer   string    `json:"peer,omitempty"`

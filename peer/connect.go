@@ -189,8 +189,9 @@ func (f *Folder) admit(s *session) (*session, error) {
 		old.link.Close(CodeDuplicate, "")
 	}
 	all[s.id] = s
+	ctx := f.work
 	f.group.Go(func() error {
-		f.converse(s)
+		f.converse(ctx, s)
 		return nil
 	})
 	return s, nil
@@ -228,7 +229,7 @@ func (f *Folder) quarantined(id store.NodeID) int {
 }
 
 // converse runs a session to its end and tells what became of it.
-func (f *Folder) converse(s *session) {
+func (f *Folder) converse(ctx context.Context, s *session) {
 	log := f.node.cfg.Log.With("folder", f.Dir(), "peer", s.peer.Name)
 	if !s.observer {
 		f.mu.Lock()
@@ -239,7 +240,7 @@ func (f *Folder) converse(s *session) {
 		log.Info("connected", "address", s.link.Remote())
 	}
 	f.changed()
-	err := s.run(f.ctx)
+	err := s.run(ctx)
 	f.mu.Lock()
 	if all := f.among(s); all[s.id] == s {
 		delete(all, s.id)
@@ -285,15 +286,12 @@ func (f *Folder) rolledBack(peer store.NodeID) error {
 func (f *Folder) pairLoop(ctx context.Context) error {
 	for ctx.Err() == nil {
 		a, b := memPair()
-		here, err := f.twinSession(ctx, a, true)
-		if err != nil {
-			return err
-		}
-		there, err := f.twin.twinSession(ctx, b, false)
-		if err != nil {
-			return err
-		}
+		here, _ := f.twinSession(ctx, a, true)
+		there, _ := f.twin.twinSession(ctx, b, false)
 		for _, s := range []*session{here, there} {
+			if s == nil {
+				continue // one of the two has just ended, and the link with it
+			}
 			select {
 			case <-s.ended:
 			case <-ctx.Done():
@@ -322,16 +320,20 @@ func (f *Folder) twinSession(ctx context.Context, l Link, first bool) (*session,
 		name = "destination"
 	}
 	p := certs.Ident{Name: name, Node: twinID(name)}
-	for {
-		s, err := f.attach(&authLink{Link: l, Control: control, Ident: p, Dialed: first})
-		if err == nil {
-			return s, nil
-		}
-		// The other directory may not have started yet.
+	// The other directory may not have started yet, or just pause.
+	for !f.admits() {
 		if !sleep(ctx, 10*time.Millisecond) {
 			return nil, ctx.Err()
 		}
 	}
+	return f.attach(&authLink{Link: l, Control: control, Ident: p, Dialed: first})
+}
+
+// admits reports whether the folder can have sessions now.
+func (f *Folder) admits() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.group != nil && !f.closing && f.ctx.Err() == nil
 }
 
 // twinID names a directory of a pair; such names never leave the process.

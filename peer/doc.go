@@ -29,7 +29,9 @@
 // All live in the errgroup of [Node.Run]: per folder a scanner, a syncer, a
 // keeper of small chores and one dialer a remote; per session a reader and a
 // writer of the control stream, a sender and a receiver of the index, and the
-// answers to requests. Run returns when all have ended.
+// answers to requests. Run returns when all have ended. What a folder does lives
+// in shifts: a pause ends one, and the next begins as the first one did, with a
+// look at everything.
 //
 // # Who decides
 //

@@ -14,7 +14,7 @@ import (
 // once a source, or who knows it, has told it all: else receivers that are among
 // themselves would take what none of them may announce for what the source lacks.
 func (f *Folder) toldAll() bool {
-	return isClosed(f.scanned) && (f.Mode() != Receive || f.store.Told())
+	return f.scanned.isOpen() && (f.Mode() != Receive || f.store.Told())
 }
 
 // tell sends the index: what the journal holds behind the peer's cursor, then

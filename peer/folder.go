@@ -39,12 +39,13 @@ type Folder struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	group  *errgroup.Group
-	ended  chan struct{} // closed when run has returned
+	work   context.Context // of the present shift; under mu, like group
+	ended  chan struct{}   // closed when run has returned
 
 	rescans chan chan error // asks the scanner for a full pass; the answer comes when it is committed
 	look    lookQueue       // paths the scanner should look at
 	wake    chan struct{}   // wakes the syncer
-	scanned chan struct{}   // closed when the first whole scan is committed
+	scanned gate            // open when the first whole scan of this run, or since a pause, is committed
 	merging chan struct{}   // one token: who may merge a peer's batch (see store.Accept)
 
 	touched touchedDirs
@@ -61,7 +62,10 @@ type Folder struct {
 
 	mu        sync.Mutex
 	err       error
-	closing   bool // run is coming to its end
+	closing   bool               // the shift is coming to its end
+	paused    bool               // as asked for
+	working   bool               // a shift runs
+	halt      context.CancelFunc // ends it
 	state     string
 	sessions  map[store.NodeID]*session
 	observers map[store.NodeID]*session // of dry runs
@@ -90,10 +94,10 @@ func openFolder(n *Node, fc FolderConfig) (f *Folder, err error) {
 		ended:     make(chan struct{}),
 		rescans:   make(chan chan error),
 		wake:      make(chan struct{}, 1),
-		scanned:   make(chan struct{}),
 		planned:   make(chan struct{}),
 		merging:   make(chan struct{}, 1),
 		state:     "idle",
+		paused:    fc.Paused,
 		sessions:  make(map[store.NodeID]*session),
 		observers: make(map[store.NodeID]*session),
 		problems:  make(map[folder.Path]string),
@@ -216,14 +220,11 @@ func (f *Folder) setMode(m Mode) error {
 	return nil
 }
 
-// run works until ctx or the folder's own context ends.
-func (f *Folder) run(ctx context.Context) {
-	defer close(f.ended)
-	stop := context.AfterFunc(ctx, func() { f.cancel(context.Cause(ctx)) })
-	defer stop()
-	group, gctx := errgroup.WithContext(f.ctx)
+// shift works until ctx ends: from the start, or the end of a pause, to the next.
+func (f *Folder) shift(ctx context.Context) {
+	group, gctx := errgroup.WithContext(ctx)
 	f.mu.Lock()
-	f.group = group
+	f.group, f.work, f.closing = group, gctx, false
 	f.mu.Unlock()
 	spawn := func(fn func(context.Context) error) {
 		group.Go(func() error {
@@ -250,9 +251,6 @@ func (f *Folder) run(ctx context.Context) {
 		return nil
 	})
 	group.Wait()
-	if err := f.close(); err != nil {
-		f.node.cfg.Log.Error("closing the folder map", "folder", f.cfg.Dir, "error", err)
-	}
 }
 
 // close releases what open took; it is safe on a half-opened folder.

@@ -264,7 +264,7 @@ func (m *machine) told(kind string) (n int) {
 	return n
 }
 
-func (m *machine) up() bool { return m.node != nil && m.f.Err() == nil }
+func (m *machine) up() bool { return m.node != nil && m.f.Err() == nil && !m.f.Paused() }
 
 // peers counts the machines that m can be connected to now.
 func (m *machine) peers() (n int) {

@@ -12,7 +12,7 @@ import (
 // own first scan, lest what it has not seen yet pass for gone.
 func (f *Folder) mirrorLoop(ctx context.Context) error {
 	for ctx.Err() == nil {
-		if isClosed(f.scanned) && f.receiversOnly() {
+		if f.scanned.isOpen() && f.receiversOnly() {
 			if err := f.override(); err != nil {
 				return err
 			}

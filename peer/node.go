@@ -70,6 +70,8 @@ func (n *Node) Pair(src, dst FolderConfig) (s, d *Folder, err error) {
 		return nil, nil, errors.Join(err, s.close())
 	}
 	s.twin, d.twin, s.leads = d, s, true
+	s.paused = s.paused || d.paused
+	d.paused = s.paused
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, f := range []*Folder{s, d} {
@@ -162,7 +164,7 @@ func (n *Node) ident() certs.Ident {
 // shares are the folders that peers may ask for.
 func (n *Node) shares() (keys []certs.Keys) {
 	for _, f := range n.Folders() {
-		if f.twin == nil && f.ctx.Err() == nil && f.cfg.Plan == nil {
+		if f.twin == nil && f.ctx.Err() == nil && f.cfg.Plan == nil && !f.Paused() {
 			keys = append(keys, f.keys)
 		}
 	}

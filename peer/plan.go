@@ -47,7 +47,7 @@ func (f *Folder) planLoop(ctx context.Context) error {
 
 // allKnown reports whether both sides have told all they hold.
 func (f *Folder) allKnown() bool {
-	if !isClosed(f.scanned) {
+	if !f.scanned.isOpen() {
 		return false
 	}
 	f.mu.Lock()

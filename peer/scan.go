@@ -193,9 +193,7 @@ func (f *Folder) scanAll(ctx context.Context) error {
 	if err := s.finish(); err != nil {
 		return err
 	}
-	if !isClosed(f.scanned) {
-		close(f.scanned) // the scanner alone does this
-	}
+	f.scanned.open()
 	f.changed()
 	return nil
 }

@@ -122,6 +122,8 @@ func (f *Folder) Status() FolderStatus {
 	switch {
 	case f.err != nil:
 		s.State, s.Reason = "stopped", f.err.Error()
+	case f.paused:
+		s.State, s.Reason = "paused", f.pausedErr().Error()
 	case f.Mode() == ModeAuto:
 		s.Reason = "waiting for the first peer, which decides between two-way and receive"
 	case f.refusal != nil:
@@ -230,7 +232,10 @@ func (f *Folder) missing(peers int, partly bool) string {
 	if f.cfg.Plan != nil && f.twin == nil && peers == 0 {
 		peers = 1
 	}
-	if !isClosed(f.scanned) {
+	if f.Paused() {
+		return f.pausedErr().Error()
+	}
+	if !f.scanned.isOpen() {
 		return "the first look at " + f.Dir() + " is not finished"
 	}
 	f.mu.Lock()
@@ -292,25 +297,33 @@ func (s *session) missing(partly bool) string {
 }
 
 // Rescan looks at the whole folder afresh and returns when what it found is in
-// the map.
+// the map. A paused folder looks at nothing: [ErrPaused].
 func (f *Folder) Rescan(ctx context.Context) error {
-	select {
-	case <-f.scanned:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-f.ctx.Done():
-		return f.endReason()
-	}
 	done := make(chan error, 1)
-	select {
-	case f.rescans <- done:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-f.ctx.Done():
-		return f.endReason()
+	for asked := false; !asked; {
+		change := f.changes()
+		if f.Paused() {
+			return f.pausedErr()
+		}
+		ask := f.rescans
+		if !f.scanned.isOpen() {
+			ask = nil // it is looking for the first time
+		}
+		select {
+		case ask <- done:
+			asked = true
+		case <-change:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-f.ctx.Done():
+			return f.endReason()
+		}
 	}
 	select {
 	case err := <-done:
+		if err != nil && f.Paused() {
+			return f.pausedErr()
+		}
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
@@ -319,16 +332,19 @@ func (f *Folder) Rescan(ctx context.Context) error {
 
 // Wait looks at the disk afresh, then blocks until nothing is wanted here and
 // nothing is queued for any connected peer, of which there must be at least so
-// many. It returns the folder's own error when that stops, or ctx's.
+// many. It returns the folder's own error when that stops, [ErrPaused] while it
+// is paused, or ctx's.
 func (f *Folder) Wait(ctx context.Context, peers int) error {
-	first := isClosed(f.scanned)
-	if first {
+	if f.scanned.isOpen() {
 		if err := f.Rescan(ctx); err != nil {
 			return err
 		}
 	}
 	for {
 		change := f.changes()
+		if f.Paused() {
+			return f.pausedErr()
+		}
 		if f.missing(peers, f.cfg.Once) == "" {
 			return f.Err()
 		}

@@ -75,7 +75,7 @@ type round struct {
 // syncRound handles every wanted path once and reports whether something was
 // done, so that another round may find more.
 func (f *Folder) syncRound(ctx context.Context) (more bool, err error) {
-	if !isClosed(f.scanned) {
+	if !f.scanned.isOpen() {
 		return false, nil
 	}
 	began := time.Now()
