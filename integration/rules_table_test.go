@@ -50,8 +50,8 @@ var arrows = map[string]map[string]string{
 		"golang.org/x/net":           "the message type of quic-go's batch reads",
 	},
 	"cmd/qsync": {
-		"qsync/cmd/qsync/config":     "the defaults of the log",
 		"qsync/certs":                "sync IDs as people type them",
+		"qsync/cmd/qsync/config":     "the settings file, and the values that flags take in the same form",
 		"qsync/folder":               "the kinds of planned entries",
 		"qsync/peer":                 "the node that it runs",
 		"github.com/alecthomas/kong": "the command line",

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"qsync/certs"
+	"qsync/cmd/qsync/config"
 )
 
 // entry is one remembered folder: what folder.json holds. It is secret.
@@ -30,7 +31,7 @@ type entry struct {
 
 const (
 	entryFile       = "folder.json"
-	defaultVersions = 5
+	defaultVersions = config.DefaultVersions
 )
 
 // syncID parses the stored ID.
