@@ -50,6 +50,7 @@ var arrows = map[string]map[string]string{
 		"golang.org/x/net":           "the message type of quic-go's batch reads",
 	},
 	"cmd/qsync": {
+		"qsync/cmd/qsync/service":    "units of systemd, and what a service tells it",
 		"qsync/certs":                "sync IDs as people type them",
 		"qsync/cmd/qsync/config":     "the settings file, and the values that flags take in the same form",
 		"qsync/folder":               "the kinds of planned entries",
@@ -82,5 +83,6 @@ var testArrows = map[string]string{
 	"golang.org/x/sys":                  "what a test needs of the system",
 	"golang.org/x/net":                  "what a test needs of the network",
 	"golang.org/x/sync":                 "goroutines of a test end together",
+	"github.com/makiuchi-d/gozxing":     "a QR code as other programs read it",
 	"github.com/hashicorp/mdns":         "what other programs see of announcements",
 }

@@ -13,6 +13,7 @@ type grammar struct {
 	ID      idCmd      `cmd:"" name:"id" help:"Make, show and check sync IDs."`
 	Folders foldersCmd `cmd:"" help:"List the folders that this home knows."`
 	Forget  forgetCmd  `cmd:"" help:"Stop knowing DIR; its files stay as they are."`
+	Service serviceCmd `cmd:"" help:"Run 'qsync serve' as a service of systemd."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

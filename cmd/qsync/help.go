@@ -23,6 +23,7 @@ Commands
   wait [DIR]        until all is in sync; exit code 5 after --timeout
   id                new, show DIR, words DIR, qr DIR, check ID
   folders           what this home knows; forget DIR takes one out
+  service           install, uninstall, status, logs: serve by systemd
   version           of this program
 
 Flags of SRC DST: -b both ways, --once one pass, -n dry run,
@@ -48,6 +49,7 @@ var examples = map[string]string{
 	"id":      "  qsync id new\n  qsync id show docs      64 digits\n  qsync id words docs     24 words\n  qsync id qr docs\n  qsync id check -        the ID is read from standard input",
 	"folders": "  qsync folders --json",
 	"forget":  "  qsync forget docs",
+	"service": "  qsync service install                      this user's own\n  sudo qsync service install --system        the machine's, run as you\n  qsync service status\n  qsync service logs -f\n  qsync service uninstall",
 	"version": "  qsync version",
 }
 

@@ -40,3 +40,12 @@ func inodeOf(fi fs.FileInfo) string {
 
 // oneUser reports that only the owner can reach the file.
 func oneUser(fi fs.FileInfo) bool { return fi.Mode().Perm()&0o077 == 0 }
+
+// ownerOf is the number of the user that a file belongs to.
+func ownerOf(fi fs.FileInfo) (uid int, ok bool) {
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, false
+	}
+	return int(st.Uid), true
+}

@@ -130,7 +130,7 @@ func missing(ctx *kong.Context) string {
 }
 
 // commandNames are the first words that are commands.
-var commandNames = []string{"share", "join", "status", "wait", "id", "folders", "forget", "version", "help"}
+var commandNames = []string{"share", "join", "status", "wait", "id", "folders", "forget", "service", "version", "help"}
 
 // didYouMean names the command that is most like word, or is "".
 func didYouMean(word string) string {
