@@ -60,6 +60,9 @@ type Config struct {
 	Conn     net.PacketConn // nil: folders of this process sync among themselves alone
 	Log      *slog.Logger
 	Events   func(Event) // called in order, must not block for long
+
+	// Wall replaces the wall clock in tests, which tell by it how a machine slept.
+	Wall func() time.Time
 }
 
 // FolderConfig describes one replica that a node runs.
@@ -165,6 +168,7 @@ type FolderStatus struct {
 	Problems  []Problem    `json:"problems"`
 	Conflicts []string     `json:"conflicts"`
 	Peers     []PeerStatus `json:"peers"`
+	Dialers   []Dialer     `json:"dialers"` // where peers are looked for
 	Rate      Rate         `json:"rate"`
 	ETA       *int64       `json:"eta_s"`
 	Current   string       `json:"current,omitempty"` // path being moved now
@@ -197,10 +201,23 @@ type PeerStatus struct {
 	Name      string    `json:"name"`
 	Node      string    `json:"node"`
 	Address   string    `json:"address"`
+	Addresses []string  `json:"addresses"` // where it was found so far, the latest first
 	Connected bool      `json:"connected"`
 	LastSeen  time.Time `json:"last_seen"`
 	Queued    Amount    `json:"queued"` // what it has not confirmed yet
 	InSync    bool      `json:"in_sync"`
+}
+
+// Dialer is an address at which a folder looks for peers.
+type Dialer struct {
+	Address string `json:"address"`
+	Source  string `json:"source"` // remote (a person typed it), found, remembered
+	// State is dialing, waiting (until the next try) or resting: whoever is
+	// there is connected, or is dialled otherwise.
+	State  string `json:"state"`
+	Result string `json:"result,omitempty"` // of the last try, in words
+	Node   string `json:"node,omitempty"`   // who answered there last
+	Next   int64  `json:"next_s,omitempty"` // seconds until the next try
 }
 
 // Rate is content bytes a second.

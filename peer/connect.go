@@ -2,28 +2,13 @@ package peer
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"qsync/certs"
 	"qsync/protocol"
 	"qsync/store"
-)
-
-// DefaultPort is where nodes listen unless told otherwise.
-const DefaultPort = 2121
-
-// Dialling: how long one attempt may take, and how long to wait between them.
-const (
-	dialWait = 5 * time.Second
-	dialMin  = 250 * time.Millisecond
-	dialMax  = 5 * time.Second
-	quietGap = time.Minute // between two lines about the same unreachable remote
 )
 
 // Violations: so many within the window, and a peer is left out for a while.
@@ -32,126 +17,6 @@ const (
 	badWindow = 10 * time.Minute
 	badPause  = time.Hour
 )
-
-// dialLoop keeps trying one remote whenever no session with it is there.
-func (f *Folder) dialLoop(ctx context.Context, remote string) error {
-	wait, said := dialMin, time.Time{}
-	for ctx.Err() == nil {
-		began := time.Now()
-		s, err := f.dialOnce(ctx, remote)
-		if s != nil {
-			f.remoteResult(remote, nil)
-			f.awaitEnd(ctx, s)
-			// One that ends at once has a reason that will still be there.
-			if time.Since(began) > dialMax {
-				wait = dialMin
-			}
-		}
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			f.remoteResult(remote, err)
-			if time.Since(said) > quietGap {
-				f.node.cfg.Log.Warn("cannot reach the peer yet; trying again until it is there", "remote", remote, "error", err)
-				said = time.Now()
-			}
-		}
-		if !sleep(ctx, wait) {
-			return nil
-		}
-		wait = min(2*wait, dialMax)
-	}
-	return nil
-}
-
-// awaitEnd blocks while there is a session with the peer of s, be it s or one
-// that took its place: the peer may have dialled us as well, or be known under
-// several addresses.
-func (f *Folder) awaitEnd(ctx context.Context, s *session) {
-	for s != nil {
-		select {
-		case <-s.ended:
-		case <-ctx.Done():
-			return
-		}
-		f.mu.Lock()
-		s = f.sessions[s.id]
-		f.mu.Unlock()
-	}
-}
-
-// remoteResult keeps what came of dialling a remote. When every remote refuses
-// our sync ID and nobody was ever met, going on would be pointless.
-func (f *Folder) remoteResult(remote string, err error) {
-	f.mu.Lock()
-	f.wrong[remote] = err
-	hopeless := !f.met && len(f.wrong) == len(f.cfg.Remotes)
-	for _, e := range f.wrong {
-		hopeless = hopeless && errors.Is(e, certs.ErrWrongID)
-	}
-	f.mu.Unlock()
-	f.changed()
-	if hopeless {
-		f.stop(fmt.Errorf("%w: %s; compare the IDs (qsync id show on both sides), and see that the folder is being shared there", ErrWrongID, strings.Join(f.cfg.Remotes, ", ")))
-	}
-}
-
-// dialOnce tries every address of a remote in turn and returns the session with
-// the peer found there, which may be an older one.
-func (f *Folder) dialOnce(ctx context.Context, remote string) (*session, error) {
-	addrs, err := resolve(ctx, remote)
-	if err != nil {
-		return nil, err
-	}
-	var errs []error
-	for _, a := range addrs {
-		dctx, cancel := context.WithTimeout(ctx, dialWait)
-		l, err := f.node.transport.dial(dctx, a, f.keys)
-		cancel()
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		s, err := f.attach(l)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		return s, nil
-	}
-	return nil, errors.Join(errs...)
-}
-
-// SplitRemote takes HOST[:PORT] apart: a name, an IPv4 or an IPv6 address with
-// or without brackets.
-func SplitRemote(remote string) (host string, port int, err error) {
-	host, service, err := net.SplitHostPort(remote)
-	if err != nil {
-		host, service = strings.Trim(remote, "[]"), strconv.Itoa(DefaultPort)
-	}
-	port, err = strconv.Atoi(service)
-	if err != nil || port < 1 || port > 65535 || host == "" {
-		return "", 0, fmt.Errorf("%q is no HOST or HOST:PORT", remote)
-	}
-	return host, port, nil
-}
-
-func resolve(ctx context.Context, remote string) ([]*net.UDPAddr, error) {
-	host, port, err := SplitRemote(remote)
-	if err != nil {
-		return nil, err
-	}
-	ips, err := net.DefaultResolver.LookupIPAddr(ctx, host)
-	if err != nil {
-		return nil, err
-	}
-	var out []*net.UDPAddr
-	for _, ip := range ips {
-		out = append(out, &net.UDPAddr{IP: ip.IP, Port: port, Zone: ip.Zone})
-	}
-	return out, nil
-}
 
 // attach makes a session of a link whose peer has proved itself. If the peer is
 // connected already by a link that stays, it returns that one's session.
@@ -162,20 +27,33 @@ func (f *Folder) attach(l *authLink) (*session, error) {
 		reader:   protocol.NewReader(l.Control, protocol.Control),
 		writer:   protocol.NewWriter(l.Control),
 		ended:    make(chan struct{}),
+		began:    time.Now(),
+		rank:     l.Rank,
+		again:    make(chan struct{}, 1),
 	}
-	stays, err := f.admit(s)
-	if stays != s {
-		s.link.Close(CodeDuplicate, "")
+	if at, ok := remoteAddr(l.Link); ok {
+		s.typed = f.candidates.isTyped(at)
 	}
-	return stays, err
+	var dead *session
+	for {
+		stays, err := f.admit(s, dead)
+		if err == nil && stays != s && time.Since(stays.began) > choiceWait && !stays.alive(f.ctx, choiceWait) {
+			dead = stays
+			continue
+		}
+		if stays != s {
+			s.link.Close(CodeDuplicate, "")
+		}
+		return stays, err
+	}
 }
 
 // admit enters s as the session with its peer and starts it, and returns it or
-// the one that stays.
-func (f *Folder) admit(s *session) (*session, error) {
+// the one that stays. dead is one of which it is known that it does not answer.
+func (f *Folder) admit(s, dead *session) (*session, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.group == nil || f.closing || f.ctx.Err() != nil {
+	if f.group == nil || f.closing || f.ctx.Err() != nil || isClosed(s.link.Done()) {
 		return nil, context.Canceled
 	}
 	if n := f.quarantined(s.id); n > 0 {
@@ -183,7 +61,7 @@ func (f *Folder) admit(s *session) (*session, error) {
 	}
 	all := f.among(s)
 	if old := all[s.id]; old != nil {
-		if !f.replaces(s, old) {
+		if old != dead && !isClosed(old.link.Done()) && !f.replaces(s, old) {
 			return old, nil
 		}
 		old.link.Close(CodeDuplicate, "")
@@ -205,12 +83,16 @@ func (f *Folder) among(s *session) map[store.NodeID]*session {
 	return f.sessions
 }
 
-// replaces decides between two links to one peer, the same on both sides: the
-// one whose dialer has the smaller node ID stays. A peer that has restarted, or
-// that dials again, knows that its old link is dead.
+// replaces decides between two links to one peer that may both be alive, the
+// same on both sides and whichever was first: the one whose dialer has the
+// smaller node ID stays, and of one dialer's the one of smaller rank. A peer
+// that has restarted has no other link.
 func (f *Folder) replaces(s, old *session) bool {
-	if s.peer.Epoch != old.peer.Epoch || s.dialer == old.dialer {
+	switch {
+	case s.peer.Epoch != old.peer.Epoch:
 		return true
+	case s.dialer == old.dialer:
+		return s.rank < old.rank
 	}
 	weAreSmaller := f.node.cfg.Device.ID().Compare(s.peer.Node) < 0
 	return s.dialer == weAreSmaller
@@ -242,13 +124,18 @@ func (f *Folder) converse(ctx context.Context, s *session) {
 	f.changed()
 	err := s.run(ctx)
 	f.mu.Lock()
-	if all := f.among(s); all[s.id] == s {
+	all := f.among(s)
+	last := all[s.id] == s
+	if last {
 		delete(all, s.id)
 	}
 	if violation(err) {
 		f.bad[s.id] = append(f.bad[s.id], time.Now())
 	}
 	f.mu.Unlock()
+	if last && !s.observer {
+		f.unfound(s)
+	}
 	close(s.ended)
 	if !s.observer {
 		f.event(Event{Event: "peer_lost", Peer: s.peer.Name})

@@ -80,6 +80,10 @@ type Folder struct {
 	ignored   store.Want       // wanted paths that are ignored here
 	bad       map[store.NodeID][]time.Time
 	queues    map[store.NodeID]queueFigure
+
+	candidates *candidates   // addresses at which peers may be
+	doubt      chan struct{} // the network changed: look whether the peers are still there
+	selfOnce   sync.Once     // we were told of our own address
 }
 
 func openFolder(n *Node, fc FolderConfig) (f *Folder, err error) {
@@ -106,6 +110,9 @@ func openFolder(n *Node, fc FolderConfig) (f *Folder, err error) {
 		change:    make(chan struct{}),
 		bad:       make(map[store.NodeID][]time.Time),
 		queues:    make(map[store.NodeID]queueFigure),
+
+		candidates: newCandidates(),
+		doubt:      make(chan struct{}, 1),
 	}
 	if fc.Plan != nil {
 		f.other = &otherSide{told: make(map[folder.Path]folder.Value), before: make(map[folder.Path]folder.Value)}
@@ -183,6 +190,9 @@ func (f *Folder) openStore() error {
 		return err
 	}
 	f.store = st
+	if f.cfg.Plan == nil { // a dry run talks to whom it is told to
+		f.candidates.remember(st.Addrs())
+	}
 	if note := st.Note(); note != "" {
 		f.node.cfg.Log.Warn(note, "folder", f.cfg.Dir)
 	}
@@ -239,6 +249,10 @@ func (f *Folder) shift(ctx context.Context) {
 	spawn(f.keepLoop)
 	for _, r := range f.cfg.Remotes {
 		spawn(func(ctx context.Context) error { return f.dialLoop(ctx, r) })
+	}
+	if f.node.transport != nil && f.twin == nil {
+		spawn(f.seekLoop)
+		spawn(f.doubtLoop)
 	}
 	if f.leads {
 		spawn(f.pairLoop)
@@ -344,6 +358,7 @@ func (f *Folder) keepLoop(ctx context.Context) error {
 				return err
 			}
 		case <-collect.C:
+			f.stillReached()
 			if _, err := f.store.Collect(); err != nil {
 				return err
 			}

@@ -11,7 +11,9 @@ func (s *session) judge() error {
 	f := s.f
 	if want := f.cfg.Expect; want != "" && want != "-" && !s.observer && !samePath(want, s.hello.Folder) {
 		err := fmt.Errorf("%w: %s was to be synced with %s, but the peer %q shares %s", ErrPath, f.Dir(), want, s.hello.Name, s.hello.Folder)
-		f.stop(err)
+		if s.typed {
+			f.stop(err)
+		}
 		return err
 	}
 	peer := Mode(s.hello.Mode)

@@ -82,6 +82,7 @@ const (
 	CodeSelf      uint64 = 5 // both ends carry the same device identity
 	CodeNotHere   uint64 = 6 // the folder is not, or no longer, served here
 	CodeVersion   uint64 = 7 // no protocol version in common
+	CodeSilent    uint64 = 8 // no sign of life any more; the peer will hardly hear it
 )
 
 // ErrReset is what a stream that the peer abandoned returns.
@@ -122,6 +123,8 @@ func codeText(code uint64) string {
 		return "folder not served here"
 	case CodeVersion:
 		return "incompatible version"
+	case CodeSilent:
+		return "no sign of life"
 	}
 	return fmt.Sprintf("code %d", code)
 }

@@ -70,6 +70,13 @@ func (n *network) delay(simnet.Packet) time.Duration {
 	return n.latency
 }
 
+// alias gives a machine one more address. What it sends keeps its first one.
+func (n *network) alias(m *machine, addr net.Addr) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.nodes[addr.String()] = n.nodes[m.addr.String()]
+}
+
 // part cuts the way between two machines, join heals it.
 func (n *network) part(a, b *machine) { n.set(a, b, true) }
 func (n *network) join(a, b *machine) { n.set(a, b, false) }

@@ -26,6 +26,8 @@ type Node struct {
 	transport *transport
 	group     *errgroup.Group // nil unless running
 	ctx       context.Context
+	eraCtx    context.Context // ends when the network changes
+	eraEnd    context.CancelFunc
 }
 
 // New returns a node that does nothing yet.
@@ -34,6 +36,7 @@ func New(cfg Config) (*Node, error) {
 		return nil, errors.New("peer: a node needs a logger")
 	}
 	n := &Node{cfg: cfg, started: time.Now(), run: randomRun()}
+	n.eraCtx, n.eraEnd = context.WithCancel(context.Background())
 	if cfg.Conn != nil {
 		t, err := newTransport(cfg.Conn, transportConfig{ResetKey: cfg.ResetKey, Device: cfg.Device, Ident: n.ident, Shares: n.shares})
 		if err != nil {
@@ -110,6 +113,7 @@ func (n *Node) Run(ctx context.Context) error {
 	n.mu.Unlock()
 	if n.transport != nil {
 		group.Go(func() error { return n.transport.run(ctx, n.accept) })
+		group.Go(func() error { return n.watchClock(ctx) })
 	}
 	// Without folders and transport the group would be empty; it ends with ctx.
 	group.Go(func() error { <-ctx.Done(); return nil })

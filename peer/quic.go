@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -53,6 +54,7 @@ type authLink struct {
 	Ident   certs.Ident // of the peer
 	Control Stream      // the stream of the handshake, free for the session
 	Dialed  bool        // this side opened the connection
+	Rank    uint64      // random, the same on both sides: which of two links stays
 }
 
 // ListenUDP opens the socket of a node: "host:port", or ":port" for both
@@ -168,7 +170,7 @@ func (t *transport) welcome(ctx context.Context, c *quic.Conn) *authLink {
 		return nil
 	}
 	t.limits.authenticated(c, l)
-	return &authLink{Link: l, Share: keys.ShareID(), Ident: peer, Control: s}
+	return &authLink{Link: l, Share: keys.ShareID(), Ident: peer, Control: s, Rank: rank(c)}
 }
 
 // dial opens a connection and proves to hold keys. It gives up when ctx ends,
@@ -198,7 +200,18 @@ func (t *transport) dial(ctx context.Context, addr net.Addr, keys certs.Keys) (*
 		return nil, fmt.Errorf("authenticating %s: %w", addr, err)
 	}
 	t.limits.authenticated(c, l)
-	return &authLink{Link: l, Share: keys.ShareID(), Ident: peer, Control: s, Dialed: true}, nil
+	return &authLink{Link: l, Share: keys.ShareID(), Ident: peer, Control: s, Dialed: true, Rank: rank(c)}, nil
+}
+
+// rank is a number that both ends of a connection find in its TLS session (RFC
+// 8446 section 7.5), and nobody can choose alone.
+func rank(c *quic.Conn) uint64 {
+	tls := c.ConnectionState().TLS
+	b, err := tls.ExportKeyingMaterial("EXPERIMENTAL qsync/1 rank", nil, 8)
+	if err != nil {
+		return 0 // the handshake has used another export of this session
+	}
+	return binary.BigEndian.Uint64(b)
 }
 
 func (t *transport) self() certs.Self {

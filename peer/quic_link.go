@@ -63,6 +63,10 @@ func (l *quicLink) Close(code uint64, reason string) error {
 	return l.c.CloseWithError(quic.ApplicationErrorCode(code), reason[:min(len(reason), maxReason)])
 }
 
+// Received counts the packets that came from the peer and were its own: it
+// grows with every acknowledgement.
+func (l *quicLink) Received() uint64 { return l.c.ConnectionStats().PacketsReceived }
+
 func (l *quicLink) Remote() string { return l.c.RemoteAddr().String() }
 
 // quicErr turns the errors of quic-go that sessions branch on into ours.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -45,6 +46,12 @@ type session struct {
 	epoch  uint64 // ours, as this session knows it
 	ended  chan struct{}
 	waits  sync.WaitGroup
+
+	began   time.Time
+	rank    uint64 // among the links that one of the two sides dialled
+	typed   bool   // dialled where a person said the peer is
+	greeted atomic.Bool
+	again   chan struct{} // asks for the progress to be told once more
 
 	mu          sync.Mutex
 	caught      bool // the peer's whole journal has been merged in this session
@@ -160,7 +167,7 @@ func (s *session) greetResume() error {
 		var err error
 		p, err = f.store.Greet(store.Peer{
 			ID: s.id, Replica: s.hello.Replica, Epoch: s.hello.Epoch,
-			Name: s.hello.Name, Address: s.link.Remote(), Mode: uint8(s.hello.Mode),
+			Name: s.hello.Name, Address: s.link.Remote(), Addrs: addrsOf(s.link), Mode: uint8(s.hello.Mode),
 		})
 		if err != nil {
 			return err
@@ -189,6 +196,10 @@ func (s *session) greetResume() error {
 	}
 	s.resume = r
 	s.control.SetDeadline(time.Time{})
+	if !s.observer {
+		s.greeted.Store(true)
+		f.found(s)
+	}
 	return nil
 }
 
@@ -228,13 +239,14 @@ func (s *session) streamEnd(ctx context.Context, err error) error {
 	return err
 }
 
-// report tells the peer how far we are whenever that changes.
+// report tells the peer how far we are whenever that changes, or when asked to.
 func (s *session) report(ctx context.Context) error {
 	var last protocol.Progress
-	for first := true; ; first = false {
+	for again := true; ; {
 		change := s.f.changes()
 		now := s.ours()
-		if first || now != last {
+		if again || now != last {
+			again = false
 			if err := s.writer.Write(&now); err != nil {
 				return s.streamEnd(ctx, err)
 			}
@@ -247,6 +259,8 @@ func (s *session) report(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-s.again:
+			again = true
 		case <-change:
 		}
 	}

@@ -113,6 +113,7 @@ func (f *Folder) Status() FolderStatus {
 		Problems:  f.Problems(),
 		Conflicts: []string{},
 		Peers:     f.peerStatus(),
+		Dialers:   f.dialers(),
 		Totals:    f.counts.totals(),
 		Note:      f.store.Note(),
 	}
@@ -182,7 +183,10 @@ func (f *Folder) peerStatus() []PeerStatus {
 		f.mu.Unlock()
 		ps := PeerStatus{
 			Name: p.Name, Node: fmt.Sprintf("%x", p.ID[:]), Address: p.Address,
-			Connected: s != nil, LastSeen: p.LastSeen.UTC(),
+			Connected: s != nil, LastSeen: p.LastSeen.UTC(), Addresses: []string{},
+		}
+		for _, a := range p.Addrs {
+			ps.Addresses = append(ps.Addresses, a.At.String())
 		}
 		q, err := f.queued(p.ID)
 		if err != nil {

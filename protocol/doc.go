@@ -235,6 +235,7 @@
 //	5  both ends are the same device
 //	6  the folder is not, or no longer, served here
 //	7  no version in common
+//	8  no sign of life
 //
 // Whatever this comment forbids is a violation: [ErrProtocol] at the receiver,
 // which closes with code 3 and remembers.
