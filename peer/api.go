@@ -61,7 +61,7 @@ type Config struct {
 	Log      *slog.Logger
 	Events   func(Event) // called in order, must not block for long
 
-	// Wall replaces the wall clock in tests, which tell by it how a machine slept.
+	// Wall replaces the wall clock in tests, which tell by it how a machine slept, or whose clock was set.
 	Wall func() time.Time
 }
 
@@ -78,10 +78,18 @@ type FolderConfig struct {
 	Exclude   []string // gitignore patterns
 	Versions  int      // older versions kept of each file, 0 none
 	MaxDelete Brake
-	Every     time.Duration // a full pass at this interval instead of watching; 0 watches
-	Rescan    time.Duration // full pass beside watching, as a safety net; 0 means an hour
-	Once      bool          // one pass: no watching, no rescans
-	Paused    bool          // opened only, see [Folder.SetPaused]
+	// Next, if set, makes the folder work by the clock: it names the first time
+	// after the given one at which everything is looked at again, the zero Time
+	// for never. Such a folder is not watched. Between the passes it stays with
+	// its peers: what they change is applied at once, what is changed here goes
+	// out after the next pass, or when [Folder.Rescan] or [Folder.Wait] looks. A
+	// time that went by in the machine's sleep is made up for by one pass, within
+	// a minute of its waking; so is a change of the clock.
+	Next   func(after time.Time) time.Time
+	Every  time.Duration // short for a Next of that interval; 0 is none
+	Rescan time.Duration // full pass beside watching, as a safety net; 0 means an hour
+	Once   bool          // one pass: no watching, no rescans
+	Paused bool          // opened only, see [Folder.SetPaused]
 	// Plan, if set, makes a dry run: the disk and the peers stay as they are
 	// and every change that would be made is reported instead.
 	Plan func(PlanItem)
@@ -173,6 +181,7 @@ type FolderStatus struct {
 	ETA       *int64       `json:"eta_s"`
 	Current   string       `json:"current,omitempty"` // path being moved now
 	Note      string       `json:"note,omitempty"`
+	NextScan  time.Time    `json:"next_scan,omitzero"` // of a folder that works by the clock
 	Totals    Totals       `json:"totals"`
 }
 

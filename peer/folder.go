@@ -67,6 +67,7 @@ type Folder struct {
 	working   bool               // a shift runs
 	halt      context.CancelFunc // ends it
 	state     string
+	next      time.Time // of the next pass by the clock
 	sessions  map[store.NodeID]*session
 	observers map[store.NodeID]*session // of dry runs
 	problems  map[folder.Path]string
@@ -87,6 +88,9 @@ type Folder struct {
 }
 
 func openFolder(n *Node, fc FolderConfig) (f *Folder, err error) {
+	if fc.Next == nil && fc.Every > 0 {
+		fc.Next = func(after time.Time) time.Time { return after.Add(fc.Every) }
+	}
 	keys, err := certs.Derive(fc.ID)
 	if err != nil {
 		return nil, fmt.Errorf("peer: %w", err)

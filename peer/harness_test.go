@@ -41,6 +41,7 @@ type machine struct {
 	device certs.Device
 	addr   *net.UDPAddr
 	cfg    FolderConfig
+	wall   func() time.Time // nil: the bubble's
 	events []Event
 	mu     sync.Mutex // guards events
 
@@ -170,7 +171,7 @@ func (m *machine) start() error {
 	m.hints = hints{make(chan disk.Hint, 1<<12)}
 	n, err := New(Config{
 		Name: m.name, Version: "test", Device: m.device, Machine: "machine " + m.name, ResetKey: [32]byte{m.name[0]},
-		Conn: conn, Log: slog.New(slog.NewTextHandler(logWriter{m}, logOptions())), Events: m.event,
+		Conn: conn, Log: slog.New(slog.NewTextHandler(logWriter{m}, logOptions())), Events: m.event, Wall: m.wall,
 	})
 	if err != nil {
 		m.c.Fatal(err)

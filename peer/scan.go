@@ -37,12 +37,12 @@ func (f *Folder) scanLoop(ctx context.Context) error {
 	if watch != nil {
 		hints = watch.Hints()
 	}
+	began := f.node.wall()
 	if err := f.scanAll(ctx); err != nil {
 		return err
 	}
-	every := f.interval()
-	tick := time.NewTicker(every)
-	defer tick.Stop()
+	next := f.newPasses(began)
+	defer next.end()
 	for {
 		select {
 		case <-ctx.Done():
@@ -52,11 +52,13 @@ func (f *Folder) scanLoop(ctx context.Context) error {
 			continue
 		case <-f.look.signal():
 			err = f.scanHints(ctx, hints)
-		case <-tick.C:
-			if f.cfg.Once {
+		case <-next.timer.C:
+			if f.cfg.Once || !next.due() {
 				continue
 			}
+			began = f.node.wall()
 			err = f.scanAll(ctx)
+			next.plan(began)
 		case done := <-f.rescans:
 			err = f.scanAll(ctx)
 			done <- err
@@ -67,20 +69,9 @@ func (f *Folder) scanLoop(ctx context.Context) error {
 	}
 }
 
-// interval is how often everything is looked at.
-func (f *Folder) interval() time.Duration {
-	switch {
-	case f.cfg.Every > 0:
-		return f.cfg.Every
-	case f.cfg.Rescan > 0:
-		return f.cfg.Rescan
-	}
-	return time.Hour
-}
-
 // watch starts the watcher, unless this folder works by the clock alone.
 func (f *Folder) watch(ctx context.Context) (Watcher, error) {
-	if f.cfg.Once || f.cfg.Every > 0 || f.cfg.Plan != nil {
+	if f.cfg.Once || f.cfg.Next != nil || f.cfg.Plan != nil {
 		return nil, nil
 	}
 	if f.cfg.Watch != nil {

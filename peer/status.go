@@ -119,7 +119,7 @@ func (f *Folder) Status() FolderStatus {
 	}
 	s.Totals.Problems = int64(len(s.Problems))
 	f.mu.Lock()
-	s.State = f.state
+	s.State, s.NextScan = f.state, f.next.UTC().Truncate(time.Second)
 	switch {
 	case f.err != nil:
 		s.State, s.Reason = "stopped", f.err.Error()
