@@ -13,9 +13,11 @@ import (
 
 // announcement is what share and join print when they are ready.
 type announcement struct {
-	id   certs.SyncID // zero: not to be told
-	show bool         // in text too, with its words
-	qr   bool         // and as a QR code though this is no terminal
+	id     certs.SyncID // zero: not to be told
+	show   bool         // in text too, with its words
+	qr     bool         // and as a QR code though this is no terminal
+	qrFile string       // and as a picture, "" for none
+	typed  bool         // the other device finds this one only where its address is typed
 }
 
 // readyJSON is the first line of --json.
@@ -33,6 +35,12 @@ type readyJSON struct {
 // another device, else just where it is.
 func (s *session) announce(m *managed, a announcement) error {
 	st := s.status()
+	v := invitation{a.id, invitable(st.Listen)}
+	if a.qrFile != "" {
+		if err := writeQR(v, a.qrFile); err != nil {
+			s.p.ui.printf("qsync: %s", explain(err)) // the folder is served all the same
+		}
+	}
 	if s.p.flags.JSON {
 		r := readyJSON{Event: "ready", Folder: m.entry.Dir, Node: st.Node, Name: st.Name, Listen: st.Listen, Mode: m.entry.Mode}
 		if a.id != (certs.SyncID{}) {
@@ -46,26 +54,46 @@ func (s *session) announce(m *managed, a announcement) error {
 		}
 		return nil
 	}
+	text, err := s.p.inviteText(v, m.entry.Dir, st.Listen, a)
+	if err != nil {
+		return err
+	}
+	return s.p.print(text)
+}
+
+// inviteText is the announcement as people read it, in 80 columns; only a
+// folder's path is longer where it is. The words stay on one line where a script
+// may read them.
+func (p *program) inviteText(v invitation, dir string, listen []string, a announcement) (string, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "sync ID   %s\n", a.id.Hex())
-	fmt.Fprintf(&b, "words     %s\n", a.id.Words())
-	if _, isTerminal := terminalOf(s.p.out); isTerminal || a.qr {
-		code, err := s.p.qrCode(a.id)
+	row := func(label, text string) { fmt.Fprintf(&b, "%-9s %s\n", label, text) }
+	_, isTerminal := terminalOf(p.out)
+	row("sync ID", v.id.Hex())
+	words := []string{v.id.Words()}
+	if isTerminal {
+		words = wrap(words[0], statusWidth-10)
+	}
+	for i, line := range words {
+		row([]string{"words", ""}[min(i, 1)], line)
+	}
+	if isTerminal || a.qr {
+		code, err := p.qrCode(v)
 		if err != nil {
-			return err
+			return "", err
 		}
 		b.WriteString(code)
 	}
-	fmt.Fprintf(&b, "folder    %s\n", quote(m.entry.Dir))
-	for i, addr := range st.Listen {
-		fmt.Fprintf(&b, "%-9s %s\n", []string{"listening", ""}[min(i, 1)], addr)
+	row("folder", quote(dir))
+	for i, addr := range listen {
+		row([]string{"listening", ""}[min(i, 1)], addr)
 	}
-	// Peers do not find each other by themselves: the address goes along.
 	b.WriteString("on the other device\n          qsync join - DIR        and paste the ID\n")
-	if flag := remoteFlag(st.Listen); flag != "" {
-		fmt.Fprintf(&b, "          add %s  so that it finds this one\n", flag)
+	row("", "(or type the words, or paste what the QR code says; the same on")
+	row("", "Linux, macOS, Windows and in Termux)")
+	if flag := remoteFlag(listen); a.typed && flag != "" {
+		row("", "add "+flag+"  so that it finds this one")
 	}
-	return s.p.print(b.String())
+	return b.String(), nil
 }
 
 // remoteFlag is what another device adds to its command to reach this one.

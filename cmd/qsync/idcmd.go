@@ -79,13 +79,30 @@ func (c *idWordsCmd) Run(p *program) error {
 	return p.print(id.Words() + "\n")
 }
 
-// Run prints the ID of a folder as a QR code.
+// Run draws or writes the QR code of a folder: its ID, and where it is served now.
 func (c *idQRCmd) Run(p *program) error {
 	id, err := p.knownID(c.Dir)
 	if err != nil {
 		return err
 	}
-	code, err := p.qrCode(id)
+	v := invitation{id: id}
+	h, dir, err := p.homeAnd(c.Dir)
+	if err != nil {
+		return err
+	}
+	for _, n := range h.ask(askTime) {
+		if runs([]answeringNode{n}, dir) != 0 {
+			v.at = invitable(n.Listen)
+		}
+	}
+	if c.QRFile != "" {
+		if err := writeQR(v, c.QRFile); err != nil {
+			return err
+		}
+		p.ui.say("the QR code is in %s; whoever sees it is in", quote(c.QRFile))
+		return nil
+	}
+	code, err := p.qrCode(v)
 	if err != nil {
 		return err
 	}
@@ -95,20 +112,20 @@ func (c *idQRCmd) Run(p *program) error {
 // Run says whether an ID is one. It never prints it.
 func (c *idCheckCmd) Run(p *program) error {
 	text := c.ID
-	var id certs.SyncID
+	var v invitation
 	var err error
 	given := false
 	if len(text) == 0 {
-		if id, given, err = p.givenID(c.IDFile); err == nil && !given {
+		if v, given, err = p.givenID(c.IDFile); err == nil && !given {
 			err = usagef("which ID? 'qsync id check -' reads it from standard input")
 		}
 	} else {
-		id, err = p.argumentID(text)
+		v, err = p.argumentID(text)
 	}
 	if err != nil {
 		return err
 	}
-	if _, err := certs.Derive(id); err != nil {
+	if _, err := certs.Derive(v.id); err != nil {
 		return err
 	}
 	if p.flags.JSON {

@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 //	start NAME PROGRAM ARGS…    run it in the background; output goes to NAME.out and NAME.err
 //	fill DIR N                  N small files
 //	hexid                       sets $ID to a fresh sync ID
+//	invitation IDFILE AT FILE   FILE gets the link with the ID of IDFILE and those addresses
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
@@ -64,7 +65,7 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("no condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "start": start, "ends": ends, "until": until, "mode": mode, "fill": fill, "hexid": hexid,
+			"exits": exits, "start": start, "ends": ends, "until": until, "mode": mode, "fill": fill, "hexid": hexid, "invitation": writeLink,
 		},
 	})
 }
@@ -207,6 +208,11 @@ func hexid(ts *testscript.TestScript, _ bool, _ []string) {
 		ts.Fatalf("id new: %d", code)
 	}
 	ts.Setenv("ID", strings.TrimSpace(out.String()))
+}
+
+func writeLink(ts *testscript.TestScript, _ bool, args []string) {
+	link := linkStart + "id=" + strings.TrimSpace(ts.ReadFile(args[0])) + "&at=" + args[1]
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(link+"\n"), 0o600))
 }
 
 // call runs the program in this process.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"qsync/certs"
 	"qsync/peer"
 )
@@ -24,11 +26,11 @@ func (c *shareCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	id, _, err := chooseID(forced, given, known)
+	id, _, err := chooseID(forced.id, given, known)
 	if err != nil {
 		return err
 	}
-	return s.serve(&c.syncFlags, dir, served{kind: "share", mode: peer.TwoWay, id: id, qr: c.QR})
+	return s.serve(&c.syncFlags, dir, served{kind: "share", mode: peer.TwoWay, id: id, at: forced.at, qrFlags: c.qrFlags})
 }
 
 // served is how share and join differ.
@@ -36,11 +38,17 @@ type served struct {
 	kind string
 	mode peer.Mode // of a folder that is new here
 	id   certs.SyncID
-	qr   bool
+	at   []string // where peers were when the link was made that held the ID
+	qrFlags
 }
 
 // serve runs one folder until Ctrl-C.
 func (s *session) serve(f *syncFlags, dir string, v served) error {
+	if v.QRFile != "" {
+		if err := replaceable(v.QRFile); err != nil {
+			return err
+		}
+	}
 	m, err := s.home.entryFor(dir, v.id)
 	if err != nil {
 		return err
@@ -56,16 +64,23 @@ func (s *session) serve(f *syncFlags, dir string, v served) error {
 	}
 	// What the two-path form made of it says nothing about what a join completes.
 	unsettled := !m.fresh && old.Kind != "share" && old.Kind != "join"
-	if err := s.add(m, f, func(fc peer.FolderConfig) peer.FolderConfig { fc.Unsettled = unsettled; return fc }); err != nil {
+	hints, names := invitation{at: v.at}.hints()
+	if err := s.add(m, f, func(fc peer.FolderConfig) peer.FolderConfig {
+		fc.Unsettled, fc.Remotes = unsettled, slices.Concat(fc.Remotes, names)
+		return fc
+	}); err != nil {
 		return err
 	}
-	s.ready = func() error { return s.announce(m, announcement{id: v.id, show: true, qr: v.qr}) }
+	m.Offer(hints) // not remembered here: the store remembers where a peer was found
+	s.ready = func() error {
+		return s.announce(m, announcement{id: v.id, show: true, qr: v.QR, qrFile: v.QRFile, typed: true})
+	}
 	return s.run(nil)
 }
 
 // Run becomes a peer of a folder.
 func (c *joinCmd) Run(p *program) error {
-	id, name, err := c.read(p)
+	given, name, err := c.read(p)
 	if err != nil {
 		return err
 	}
@@ -87,27 +102,28 @@ func (c *joinCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	if id, _, err = chooseID(id, true, known); err != nil {
+	id, _, err := chooseID(given.id, true, known)
+	if err != nil {
 		return err
 	}
-	return s.serve(&c.syncFlags, dir, served{kind: "join", mode: peer.ModeAuto, id: id, qr: c.QR})
+	return s.serve(&c.syncFlags, dir, served{kind: "join", mode: peer.ModeAuto, id: id, at: given.at, qrFlags: c.qrFlags})
 }
 
 // read takes ID and DIR from the arguments; the ID may be 24 of them, or none
 // when a file or a variable has it.
-func (c *joinCmd) read(p *program) (id certs.SyncID, dir string, err error) {
+func (c *joinCmd) read(p *program) (v invitation, dir string, err error) {
 	n := len(c.Args)
 	dir = c.Args[n-1]
 	if n > 1 {
-		id, err = p.argumentID(c.Args[:n-1])
-		return id, dir, err
+		v, err = p.argumentID(c.Args[:n-1])
+		return v, dir, err
 	}
-	if _, _, perr := certs.ParseSyncID(dir); perr == nil || dir == "-" {
-		return id, "", usagef("DIR is missing: qsync join - DIR")
+	if _, _, perr := parseInvitation(dir); perr == nil || dir == "-" {
+		return v, "", usagef("DIR is missing: qsync join - DIR")
 	}
-	id, given, err := p.givenID(c.IDFile)
+	v, given, err := p.givenID(c.IDFile)
 	if err == nil && !given {
 		err = usagef("the ID is missing: 'qsync join - DIR' reads it from standard input, so do QSYNC_ID and --id-file FILE")
 	}
-	return id, dir, err
+	return v, dir, err
 }

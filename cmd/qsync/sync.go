@@ -61,10 +61,11 @@ func (c *syncCmd) mode() peer.Mode {
 // forcedID is the ID that the user gives, if any.
 func (c *syncCmd) forcedID(p *program) (certs.SyncID, bool, error) {
 	if c.ForceID == nil {
-		return p.givenID(c.IDFile)
+		v, given, err := p.givenID(c.IDFile)
+		return v.id, given, err
 	}
-	id, err := p.argumentID([]string{*c.ForceID})
-	return id, true, err
+	v, err := p.argumentID([]string{*c.ForceID})
+	return v.id, true, err
 }
 
 // pace applies the flags of the two-path form that are about time.
@@ -108,7 +109,7 @@ func (c *syncCmd) runRemote(p *program) error {
 		return err
 	}
 	if !s.dry {
-		s.ready = func() error { return s.announce(m, announcement{id: id, show: fresh}) }
+		s.ready = func() error { return s.announce(m, announcement{id: id, show: fresh, typed: true}) }
 	}
 	return c.finish(s, plan, len(m.entry.Remotes))
 }

@@ -100,7 +100,7 @@ func TestQRCodeIsDrawnRight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := strings.Split(strings.TrimSuffix(drawQR(code, false), "\n"), "\n")
+	lines := strings.Split(strings.TrimSuffix((picture{code, quietZone}).draw(false), "\n"), "\n")
 	for i, line := range lines {
 		for x, r := range []rune(line) {
 			top := r == '█' || r == '▀'
@@ -114,7 +114,7 @@ func TestQRCodeIsDrawnRight(t *testing.T) {
 	if width := columns(lines[0]); width != code.Size+2*quietZone || len(lines) < width/2 {
 		t.Errorf("%d by %d for a code of %d", width, len(lines), code.Size)
 	}
-	if colour := drawQR(code, true); strings.Count(colour, "\x1b[0m") != len(lines) {
+	if colour := (picture{code, quietZone}).draw(true); strings.Count(colour, "\x1b[0m") != len(lines) {
 		t.Error("a line does not end its colours")
 	}
 }
