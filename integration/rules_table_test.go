@@ -41,6 +41,7 @@ var arrows = map[string]map[string]string{
 	"peer": {
 		"qsync/folder":               "paths, values and who wins",
 		"qsync/folder/disk":          "the tree on this machine",
+		"qsync/folder/chunk":         "what is served whole is digested on its way: nobody sends what is not what it says",
 		"qsync/store":                "what the node knows",
 		"qsync/protocol":             "the messages",
 		"qsync/certs":                "who may talk",

@@ -215,6 +215,7 @@ type PeerStatus struct {
 	LastSeen  time.Time `json:"last_seen"`
 	Queued    Amount    `json:"queued"` // what it has not confirmed yet
 	InSync    bool      `json:"in_sync"`
+	Reason    string    `json:"reason,omitempty"` // why it is left out
 }
 
 // Dialer is an address at which a folder looks for peers.

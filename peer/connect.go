@@ -2,20 +2,12 @@ package peer
 
 import (
 	"context"
-	"fmt"
-	"slices"
+	"errors"
 	"time"
 
 	"qsync/certs"
 	"qsync/protocol"
 	"qsync/store"
-)
-
-// Violations: so many within the window, and a peer is left out for a while.
-const (
-	badLimit  = 5
-	badWindow = 10 * time.Minute
-	badPause  = time.Hour
 )
 
 // attach makes a session of a link whose peer has proved itself. If the peer is
@@ -29,6 +21,7 @@ func (f *Folder) attach(l *authLink) (*session, error) {
 		ended:    make(chan struct{}),
 		began:    time.Now(),
 		rank:     l.Rank,
+		mem:      f.node.buffers.account(peerRoom),
 		again:    make(chan struct{}, 1),
 	}
 	if at, ok := remoteAddr(l.Link); ok {
@@ -56,8 +49,8 @@ func (f *Folder) admit(s, dead *session) (*session, error) {
 	if f.group == nil || f.closing || f.ctx.Err() != nil || isClosed(s.link.Done()) {
 		return nil, context.Canceled
 	}
-	if n := f.quarantined(s.id); n > 0 {
-		return nil, fmt.Errorf("the peer broke the protocol %d times within %v and is left out for %v", n, badWindow, badPause)
+	if why := f.bad.reason(s.id); why != "" {
+		return nil, errors.New(why)
 	}
 	all := f.among(s)
 	if old := all[s.id]; old != nil {
@@ -98,18 +91,6 @@ func (f *Folder) replaces(s, old *session) bool {
 	return s.dialer == weAreSmaller
 }
 
-// quarantined returns how often a peer has broken the protocol lately, 0 unless
-// that is too often. f.mu is held.
-func (f *Folder) quarantined(id store.NodeID) int {
-	times := slices.DeleteFunc(f.bad[id], func(t time.Time) bool { return time.Since(t) > badPause })
-	f.bad[id] = times
-	n := len(times)
-	if n < badLimit || times[n-1].Sub(times[n-badLimit]) > badWindow {
-		return 0
-	}
-	return n
-}
-
 // converse runs a session to its end and tells what became of it.
 func (f *Folder) converse(ctx context.Context, s *session) {
 	log := f.node.cfg.Log.With("folder", f.Dir(), "peer", s.peer.Name)
@@ -129,10 +110,10 @@ func (f *Folder) converse(ctx context.Context, s *session) {
 	if last {
 		delete(all, s.id)
 	}
-	if violation(err) {
-		f.bad[s.id] = append(f.bad[s.id], time.Now())
-	}
 	f.mu.Unlock()
+	if violation(err) {
+		f.violated(s)
+	}
 	if last && !s.observer {
 		f.unfound(s)
 	}
@@ -154,15 +135,15 @@ func (f *Folder) welcome() {
 
 // rolledBack takes a new identity: a peer knows writes of ours that we do not,
 // so this map is an old copy. The session ends and the next one starts over.
-func (f *Folder) rolledBack(peer store.NodeID) error {
+func (f *Folder) rolledBack(by *session) error {
 	f.node.cfg.Log.Warn("the folder map is older than what a peer knows of it; taking a new identity", "folder", f.Dir())
 	if err := f.store.Rotate(); err != nil {
 		return err
 	}
+	// Who makes us do this again and again is no better than who breaks the protocol.
+	f.violated(by)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	// Who makes us do this again and again is no better than who breaks the protocol.
-	f.bad[peer] = append(f.bad[peer], time.Now())
 	for _, s := range f.sessions {
 		s.link.Close(CodeShutdown, "")
 	}

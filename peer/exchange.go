@@ -3,7 +3,6 @@ package peer
 import (
 	"context"
 	"errors"
-	"time"
 
 	"qsync/protocol"
 	"qsync/store"
@@ -24,41 +23,22 @@ func (s *session) tell(ctx context.Context) error {
 	if err != nil {
 		return s.streamEnd(ctx, err)
 	}
-	w := protocol.NewWriter(out)
-	after, toldScan, first := s.resume.Cursor, false, true
+	t := &teller{s: s, out: out, stall: s.newStall(), after: s.resume.Cursor, first: true}
 	for {
 		change := s.f.changes()
-		scanned := s.f.toldAll()
-		b, snapshot, err := s.f.store.Since(s.id, after, batchLimits)
-		if snapshot {
-			after, err = s.tellSnapshot(ctx, w)
-			if err != nil {
-				return s.streamEnd(ctx, err)
-			}
-			first = true // a snapshot counts only with a complete batch behind it
-			continue
-		}
-		if errors.Is(err, store.ErrWait) {
+		complete, err := t.next(ctx)
+		switch {
+		case errors.Is(err, store.ErrWait):
 			if !sleep(ctx, retryWait) {
 				return nil
 			}
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if first || b.Upto > after || scanned && !toldScan {
-			if err := w.Write(indexOf(b, scanned)); err != nil {
-				return s.streamEnd(ctx, err)
-			}
-			first, toldScan = false, scanned && b.Complete
-		}
-		after = b.Upto
-		if b.Complete {
-			if toldScan {
+		case err != nil:
+			return s.streamEnd(ctx, err)
+		case complete:
+			if t.toldScan {
 				change = nil
 			}
-			if !s.awaitMore(ctx, after, change) {
+			if !s.awaitMore(ctx, t.after, change) {
 				return nil
 			}
 		}
@@ -86,30 +66,6 @@ func (s *session) awaitMore(ctx context.Context, after uint64, change <-chan str
 	case <-ctx.Done():
 	}
 	return ctx.Err() == nil
-}
-
-func (s *session) tellSnapshot(ctx context.Context, w *protocol.Writer) (uint64, error) {
-	start := s.f.store.Identity().Seq
-	b := store.Batch{}
-	for from, more := b.To, true; more; from, more = b.To, b.To != "" {
-		var err error
-		for {
-			b, err = s.f.store.Snapshot(from, start, batchLimits)
-			if !errors.Is(err, store.ErrWait) {
-				break
-			}
-			if !sleep(ctx, retryWait) {
-				return 0, ctx.Err()
-			}
-		}
-		if err != nil {
-			return 0, err
-		}
-		if err := w.Write(indexOf(b, s.f.toldAll())); err != nil {
-			return 0, err
-		}
-	}
-	return start, nil
 }
 
 // batchLimits keep an Index within the protocol's bounds.
@@ -145,52 +101,6 @@ func batchOf(i *protocol.Index) store.Batch {
 	return b
 }
 
-// merge reads the peer's index into the registers.
-func (s *session) merge(ctx context.Context) error {
-	in, err := s.link.AcceptUni(ctx)
-	if err != nil {
-		return s.streamEnd(ctx, err)
-	}
-	defer in.Cancel()
-	r := protocol.NewReader(in, protocol.Indexes)
-	// Who begins a snapshot and goes no further must not keep the others waiting.
-	stalled := time.AfterFunc(snapshotWait, func() { s.link.Close(CodeShutdown, "") })
-	stalled.Stop()
-	defer stalled.Stop()
-	holding := false // the merge token, over a whole snapshot
-	defer func() {
-		if holding {
-			<-s.f.merging
-		}
-	}()
-	for {
-		m, err := r.Next()
-		stalled.Stop()
-		if err != nil {
-			return s.streamEnd(ctx, err)
-		}
-		i := m.(*protocol.Index)
-		if !holding {
-			select {
-			case s.f.merging <- struct{}{}:
-				holding = true
-			case <-ctx.Done():
-				return nil
-			}
-		}
-		snapshot, err := s.accept(i)
-		if snapshot {
-			stalled.Reset(snapshotWait)
-		} else {
-			<-s.f.merging
-			holding = false
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
 // accept merges one batch and reports whether the peer is in the middle of a
 // snapshot.
 func (s *session) accept(i *protocol.Index) (snapshot bool, err error) {
@@ -201,7 +111,7 @@ func (s *session) accept(i *protocol.Index) (snapshot bool, err error) {
 	n, err := f.store.Accept(s.id, batchOf(i))
 	switch {
 	case errors.Is(err, store.ErrRollback):
-		return false, f.rolledBack(s.id)
+		return false, f.rolledBack(s)
 	case err != nil:
 		return false, err
 	}

@@ -57,6 +57,8 @@ type Folder struct {
 	counts  counters
 	space   spaceMeter
 	rates   rateMeter
+	bad     quarantine
+	paces   paces
 	planned chan struct{} // closed when a dry run has reported everything
 	other   *otherSide    // of a dry run
 
@@ -79,7 +81,6 @@ type Folder struct {
 	change    chan struct{}    // closed and renewed whenever something of the above, or the store, changed
 	synced    bool             // as last told
 	ignored   store.Want       // wanted paths that are ignored here
-	bad       map[store.NodeID][]time.Time
 	queues    map[store.NodeID]queueFigure
 
 	candidates *candidates   // addresses at which peers may be
@@ -112,7 +113,6 @@ func openFolder(n *Node, fc FolderConfig) (f *Folder, err error) {
 		conflict:  make(map[folder.Path]bool),
 		wrong:     make(map[string]error),
 		change:    make(chan struct{}),
-		bad:       make(map[store.NodeID][]time.Time),
 		queues:    make(map[store.NodeID]queueFigure),
 
 		candidates: newCandidates(),

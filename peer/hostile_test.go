@@ -168,6 +168,9 @@ func TestMalformed(t *testing.T) {
 				if l, err := i.meet(a); err == nil {
 					c.Error("let in again:", l.ended())
 				}
+				if why := a.reason(i); !strings.Contains(why, "broke the protocol 5 times") {
+					c.Errorf("status gives as the reason %q", why)
+				}
 				a.write("f", "goes on")
 				if c.converged(10 * time.Second); b.read("f") != "goes on" || a.f.Err() != nil {
 					c.Error(b.tree(), a.f.Err())
@@ -175,6 +178,9 @@ func TestMalformed(t *testing.T) {
 				time.Sleep(badPause)
 				if _, err := i.meet(a); err != nil {
 					c.Error("left out for ever:", err)
+				}
+				if why := a.reason(i); why != "" {
+					c.Errorf("status goes on to say %q", why)
 				}
 			})
 		})
@@ -258,66 +264,5 @@ func TestServe(t *testing.T) {
 				c.Error("a path outside:", code, l.Err())
 			}
 		}
-	})
-}
-
-// TestLies: a peer that announces what it does not have, or other bytes than it
-// says, harms nobody; what it has said is fetched from whoever has it (F13, F101).
-func TestLies(t *testing.T) {
-	t.Parallel()
-	bubble(t, 1, func(c *cluster) {
-		a := c.nodes[0]
-		c.start()
-		c.settle(10 * time.Second)
-		l, err := c.intruder().meet(a)
-		if err != nil {
-			c.Fatal(err)
-		}
-		value := func(content string, size int64) folder.Value {
-			return folder.Value{Kind: folder.File, Mode: 0o644, MTime: 1, Size: size, Digest: digestOf(content)}
-		}
-		b := &protocol.Index{Upto: 3, Complete: true, Scanned: true}
-		for i, v := range []folder.Value{value("x", 1<<50), value("small", 5), value("large", 500_000)} {
-			b.Entries = append(b.Entries, protocol.Entry{
-				Path: folder.Path(rune('a' + i)), Have: true,
-				Register: folder.Register{Sibs: []folder.Sibling{{Dot: folder.Dot{Replica: 99, Counter: uint64(i + 1)}, Value: v}}},
-			})
-		}
-		b.Context = folder.Context{{Replica: 99, Counter: 3}}
-		if err := l.index(b); err != nil {
-			c.Fatal(err)
-		}
-		// It answers with the right number of wrong bytes.
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		asked := 0
-		for ; ; asked++ {
-			st, err := l.AcceptStream(ctx)
-			if err != nil {
-				break
-			}
-			m, err := protocol.NewReader(st, protocol.Requests).Next()
-			if err != nil {
-				continue
-			}
-			for _, it := range m.(*protocol.Request).Items {
-				protocol.Write(st, &protocol.Response{Status: protocol.OK, Length: it.Length})
-				for n := int64(0); n < min(it.Length, 1<<20); n += 1 << 16 {
-					protocol.Write(st, &protocol.Data{Bytes: make([]byte, min(it.Length-n, 1<<16))})
-				}
-			}
-			st.Close()
-		}
-		if t := a.tree(); len(t) != 0 {
-			c.Error(t)
-		}
-		if asked > 100 {
-			c.Errorf("asked %d times in a minute", asked)
-		}
-		if a.f.Err() != nil {
-			c.Error(a.f.Err())
-		}
-		a.write("own", "goes on")
-		time.Sleep(time.Second)
 	})
 }

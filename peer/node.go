@@ -21,6 +21,10 @@ type Node struct {
 	started time.Time
 	run     uint64 // names this run among those of the same device
 
+	buffers  *budget
+	fetching *account // of buffers
+	coders   *coders
+
 	mu        sync.Mutex
 	folders   []*Folder
 	transport *transport
@@ -35,7 +39,8 @@ func New(cfg Config) (*Node, error) {
 	if cfg.Log == nil {
 		return nil, errors.New("peer: a node needs a logger")
 	}
-	n := &Node{cfg: cfg, started: time.Now(), run: randomRun()}
+	n := &Node{cfg: cfg, started: time.Now(), run: randomRun(), buffers: newBudget(bufferRoom), coders: newCoders()}
+	n.fetching = n.buffers.account(fetchRoom)
 	n.eraCtx, n.eraEnd = context.WithCancel(context.Background())
 	if cfg.Conn != nil {
 		t, err := newTransport(cfg.Conn, transportConfig{ResetKey: cfg.ResetKey, Device: cfg.Device, Ident: n.ident, Shares: n.shares})

@@ -1,9 +1,12 @@
 package peer
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"qsync/folder/disk"
@@ -12,9 +15,12 @@ import (
 
 // ask opens a stream and sends a request on it.
 func (x *fetchJob) ask(s *session, items []protocol.Item) (Stream, *protocol.Reader, error) {
-	st, err := s.link.OpenStream(x.ctx)
+	// A peer that never ends its streams has no right to more, and none to be waited for.
+	ctx, cancel := context.WithTimeoutCause(x.ctx, x.patience, os.ErrDeadlineExceeded)
+	defer cancel()
+	st, err := s.link.OpenStream(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, cmp.Or(context.Cause(ctx), err)
 	}
 	st.SetDeadline(time.Now().Add(requestWait))
 	if err := protocol.Write(st, &protocol.Request{Items: items}); err != nil {
@@ -50,6 +56,11 @@ func (x *fetchJob) many(s *session, todo []want) (left []want, err error) {
 }
 
 func (x *fetchJob) manyOf(s *session, items []protocol.Item, part []want) (left []want, err error) {
+	mem := x.f.node.fetching
+	if err := mem.take(x.ctx, askRoom); err != nil {
+		return part, err
+	}
+	defer mem.give(askRoom)
 	st, r, err := x.ask(s, items)
 	if err != nil {
 		return part, err
@@ -63,7 +74,7 @@ func (x *fetchJob) manyOf(s *session, items []protocol.Item, part []want) (left 
 			st.Reset()
 			return left, x.stuck(part[i:], err)
 		}
-		ok, err := x.receive(st, r, staged, part[i].size())
+		status, err := x.receive(st, r, staged, part[i].size())
 		if err != nil {
 			staged.Discard()
 			st.Reset()
@@ -72,13 +83,16 @@ func (x *fetchJob) manyOf(s *session, items []protocol.Item, part []want) (left 
 			}
 			return append(left, part[i:]...), x.broken(s, err)
 		}
-		if ok {
+		if status == protocol.OK {
 			err = x.finished(part[i], staged)
 		} else {
 			staged.Discard()
 		}
 		switch {
-		case !ok, errors.Is(err, disk.ErrContent):
+		case errors.Is(err, disk.ErrContent):
+			left = append(left, part[i])
+			x.lied(s, part[i])
+		case status != protocol.OK:
 			left = append(left, part[i])
 		case err != nil:
 			if err := x.stuck(part[i:i+1], err); err != nil {
@@ -103,27 +117,27 @@ func (x *fetchJob) stuck(files []want, err error) error {
 	return nil
 }
 
-// receive writes the answer to one item into staged. It reports false if the
-// peer does not have it after all.
-func (x *fetcher) receive(st Stream, r *protocol.Reader, staged io.Writer, length int64) (bool, error) {
+// receive writes the answer to one item into staged: all of it, unless the peer
+// says why it does not have it after all.
+func (x *fetcher) receive(st Stream, r *protocol.Reader, staged io.Writer, length int64) (protocol.Status, error) {
 	m, err := r.Next()
 	if err != nil {
-		return false, err
+		return protocol.Failed, err
 	}
 	resp, ok := m.(*protocol.Response)
 	if !ok {
-		return false, fmt.Errorf("%w: an answer without its beginning", protocol.ErrProtocol)
+		return protocol.Failed, fmt.Errorf("%w: an answer without its beginning", protocol.ErrProtocol)
 	}
 	if resp.Status != protocol.OK {
-		return false, nil
+		return resp.Status, nil
 	}
 	if resp.Length != length {
-		return false, fmt.Errorf("%w: %d bytes for %d asked", protocol.ErrProtocol, resp.Length, length)
+		return protocol.Failed, fmt.Errorf("%w: %d bytes for %d asked", protocol.ErrProtocol, resp.Length, length)
 	}
 	got := int64(0)
 	for data := resp.Data; ; {
 		if _, err := staged.Write(data); err != nil {
-			return false, fmt.Errorf("%w: %w", errStaging, err)
+			return protocol.Failed, fmt.Errorf("%w: %w", errStaging, err)
 		}
 		got += int64(len(data))
 		x.f.counts.received.Add(int64(len(data)))
@@ -133,21 +147,21 @@ func (x *fetcher) receive(st Stream, r *protocol.Reader, staged io.Writer, lengt
 		st.SetDeadline(time.Now().Add(requestWait))
 		m, err := r.Next()
 		if err != nil {
-			return false, err
+			return protocol.Failed, err
 		}
 		switch m := m.(type) {
 		case *protocol.Data:
 			data = m.Bytes
 		case *protocol.Abort:
-			return false, nil
+			return m.Status, nil
 		default:
-			return false, fmt.Errorf("%w: content expected", protocol.ErrProtocol)
+			return protocol.Failed, fmt.Errorf("%w: content expected", protocol.ErrProtocol)
 		}
 	}
 	if got != length {
-		return false, fmt.Errorf("%w: more content than asked for", protocol.ErrProtocol)
+		return protocol.Failed, fmt.Errorf("%w: more content than asked for", protocol.ErrProtocol)
 	}
-	return true, nil
+	return protocol.OK, nil
 }
 
 // broken ends the link of a peer that broke the protocol.
@@ -168,27 +182,57 @@ func (x *fetchJob) large(s *session, w want) (left []want, err error) {
 		return nil, x.f.pathFailed(w.rec.Path, err)
 	}
 	if have < w.size() {
-		st, r, err := x.ask(s, []protocol.Item{{Path: w.rec.Path, Digest: w.digest(), Size: w.size(), Offset: have, Length: w.size() - have}})
-		if err != nil {
-			staged.Park()
+		status, err := x.rest(s, w, staged, have)
+		if status == protocol.Changed {
+			staged.Discard() // what is here is as wrong
 			return again, err
 		}
-		ok, err := x.receive(st, r, staged, w.size()-have)
-		if err != nil || !ok {
+		if err != nil || status != protocol.OK {
 			staged.Park()
-			st.Reset()
 			if errors.Is(err, errStaging) {
 				return nil, x.stuck(again, err)
 			}
 			return again, x.broken(s, err)
 		}
-		st.Close()
 	}
 	if err := x.finished(w, staged); err != nil {
 		if errors.Is(err, disk.ErrContent) {
+			if have == 0 { // else somebody else may have sent the beginning
+				x.lied(s, w)
+			}
 			return again, err
 		}
 		return nil, x.f.pathFailed(w.rec.Path, err)
 	}
 	return nil, nil
+}
+
+// rest brings the content of a large file from byte have on.
+func (x *fetchJob) rest(s *session, w want, staged io.Writer, have int64) (protocol.Status, error) {
+	mem := x.f.node.fetching
+	if err := mem.take(x.ctx, askRoom); err != nil {
+		return protocol.Failed, err
+	}
+	defer mem.give(askRoom)
+	length := w.size() - have
+	st, r, err := x.ask(s, []protocol.Item{{Path: w.rec.Path, Digest: w.digest(), Size: w.size(), Offset: have, Length: length}})
+	if err != nil {
+		return protocol.Failed, err
+	}
+	status, err := x.receive(st, r, staged, length)
+	if err != nil || status != protocol.OK {
+		st.Reset()
+		return status, err
+	}
+	st.Close()
+	return status, nil
+}
+
+// lied counts against a peer that it sent a whole file of the right length, and
+// other bytes than it announced. An honest one checks that first, see [answer].
+func (x *fetcher) lied(s *session, w want) {
+	x.f.node.cfg.Log.Info("a peer sent other content than it announced", "folder", x.f.Dir(), "peer", s.peer.Name, "path", string(w.rec.Path))
+	if x.f.violated(s) {
+		s.link.Close(CodeProtocol, "")
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"qsync/folder"
+	"qsync/folder/chunk"
 	"qsync/folder/disk"
 	"qsync/protocol"
 )
@@ -20,7 +21,8 @@ const (
 	serveAtOnce  = 16               // requests of one peer answered at the same time
 	requestWait  = 30 * time.Second // for a peer to say what it wants, or to take what it asked for
 	chunkSize    = 256 << 10        // bytes of a Data frame
-	answerBuffer = 64 << 10
+	answerBuffer = 64 << 10         // of small answers that are sent together
+	smallAnswer  = 64 << 10         // up to here content goes into the Response
 )
 
 // answers serves the peer's requests for content.
@@ -41,7 +43,7 @@ func (s *session) answers(ctx context.Context) error {
 		go func() {
 			defer s.waits.Done()
 			defer func() { <-slots }()
-			if err := s.serve(st); err != nil {
+			if err := s.serve(ctx, st); err != nil {
 				st.Reset()
 				if errors.Is(err, protocol.ErrProtocol) {
 					s.link.Close(CodeProtocol, "")
@@ -53,8 +55,13 @@ func (s *session) answers(ctx context.Context) error {
 	}
 }
 
-// serve answers one request, item by item.
-func (s *session) serve(st Stream) error {
+// serve answers one request, item by item. It holds the memory for that before
+// it reads the request, and the peer has a deadline for every step.
+func (s *session) serve(ctx context.Context, st Stream) error {
+	if err := s.mem.take(ctx, answerRoom); err != nil {
+		return err
+	}
+	defer s.mem.give(answerRoom)
 	st.SetDeadline(time.Now().Add(requestWait))
 	m, err := protocol.NewReader(st, protocol.Requests).Next()
 	if err != nil {
@@ -66,10 +73,10 @@ func (s *session) serve(st Stream) error {
 	}
 	// Small answers gather into writes that fill a burst of packets.
 	out := bufio.NewWriterSize(st, answerBuffer)
-	a := &answer{st: st, w: protocol.NewWriter(out)}
+	a := &answer{s: s, st: st, w: protocol.NewWriter(out), hash: chunk.New()}
 	for i := range req.Items {
 		st.SetDeadline(time.Now().Add(requestWait))
-		if err := s.serveItem(a, &req.Items[i]); err != nil {
+		if err := a.item(&req.Items[i]); err != nil {
 			return err
 		}
 	}
@@ -78,50 +85,88 @@ func (s *session) serve(st Stream) error {
 
 // answer is the answer to one request, under way.
 type answer struct {
+	s     *session
 	st    Stream
 	w     *protocol.Writer
 	small []byte // for the content of small files, one after another
+	hash  *chunk.Hasher
+	busy  bool // the rest has to wait
 }
 
-func (s *session) serveItem(a *answer, it *protocol.Item) error {
-	w := a.w
-	f, local, status := s.f.content(it.Path, it.Digest)
+func (a *answer) item(it *protocol.Item) error {
+	if a.mustStop() {
+		return a.w.Write(&protocol.Response{Status: protocol.Busy})
+	}
+	f, local, status := a.s.f.content(it.Path, it.Digest)
 	if status != protocol.OK {
-		return w.Write(&protocol.Response{Status: status})
+		return a.w.Write(&protocol.Response{Status: status})
 	}
 	defer f.Close()
 	if local.Value.Size != it.Size {
-		return w.Write(&protocol.Response{Status: protocol.NotHere})
+		return a.w.Write(&protocol.Response{Status: protocol.NotHere})
 	}
-	if it.Length <= chunkSize {
-		return s.serveSmall(a, f, it)
+	a.hash.Reset()
+	if it.Length <= smallAnswer {
+		return a.whole(f, it)
 	}
-	if err := w.Write(&protocol.Response{Status: protocol.OK, Length: it.Length}); err != nil {
+	return a.parts(f, it)
+}
+
+// mustStop reports whether the peer holds so much, while others wait for memory,
+// that it has to ask again for what is missing.
+func (a *answer) mustStop() bool {
+	a.busy = a.busy || a.s.mem.greedy()
+	return a.busy
+}
+
+// parts sends content in stretches. The last of a whole file goes only when its
+// digest is known to be right: who has sent wrong bytes to their end has lied.
+func (a *answer) parts(f *os.File, it *protocol.Item) error {
+	if err := a.w.Write(&protocol.Response{Status: protocol.OK, Length: it.Length}); err != nil {
 		return err
 	}
 	for off, end := it.Offset, it.Offset+it.Length; off < end; {
-		buf := w.Space(int(min(chunkSize, end-off)))
+		if a.mustStop() {
+			return a.w.Write(&protocol.Abort{Status: protocol.Busy})
+		}
+		buf := a.w.Space(int(min(chunkSize, end-off)))
 		if _, err := f.ReadAt(buf, off); err != nil {
-			return w.Write(&protocol.Abort{Status: readStatus(err)})
+			return a.w.Write(&protocol.Abort{Status: readStatus(err)})
+		}
+		if off += int64(len(buf)); a.wrong(it, buf, off) {
+			return a.w.Write(&protocol.Abort{Status: protocol.Changed})
 		}
 		a.st.SetDeadline(time.Now().Add(requestWait))
-		if err := w.Data(buf); err != nil {
+		if err := a.w.Data(buf); err != nil {
 			return err
 		}
-		off += int64(len(buf))
-		s.f.counts.sent.Add(int64(len(buf)))
+		a.s.f.counts.sent.Add(int64(len(buf)))
 	}
 	return nil
 }
 
-func (s *session) serveSmall(a *answer, f *os.File, it *protocol.Item) error {
+// whole sends content with the Response.
+func (a *answer) whole(f *os.File, it *protocol.Item) error {
 	a.small = slices.Grow(a.small[:0], int(it.Length))[:it.Length]
-	buf, w := a.small, a.w
-	if _, err := f.ReadAt(buf, it.Offset); err != nil {
-		return w.Write(&protocol.Response{Status: readStatus(err)})
+	if _, err := f.ReadAt(a.small, it.Offset); err != nil {
+		return a.w.Write(&protocol.Response{Status: readStatus(err)})
 	}
-	s.f.counts.sent.Add(it.Length)
-	return w.Write(&protocol.Response{Status: protocol.OK, Length: it.Length, Data: buf})
+	if a.wrong(it, a.small, it.Offset+it.Length) {
+		return a.w.Write(&protocol.Response{Status: protocol.Changed})
+	}
+	a.s.f.counts.sent.Add(it.Length)
+	return a.w.Write(&protocol.Response{Status: protocol.OK, Length: it.Length, Data: a.small})
+}
+
+// wrong digests the next bytes of a file that is asked for whole, and reports at
+// its end whether they are not what the map says: the stat does not show every
+// change (mmap, decaying disks). Of a part nothing can be told.
+func (a *answer) wrong(it *protocol.Item, buf []byte, upto int64) bool {
+	if it.Length != it.Size {
+		return false
+	}
+	a.hash.Write(buf)
+	return upto == it.Size && a.hash.Sum() != it.Digest
 }
 
 func readStatus(err error) protocol.Status {

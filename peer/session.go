@@ -46,6 +46,8 @@ type session struct {
 	epoch  uint64 // ours, as this session knows it
 	ended  chan struct{}
 	waits  sync.WaitGroup
+	mem    *account // what is held for the peer
+	known  bool     // the store knows that the peer is here
 
 	began   time.Time
 	rank    uint64 // among the links that one of the two sides dialled
@@ -76,8 +78,17 @@ func (s *session) run(ctx context.Context) error {
 	group.Go(func() error { return s.talk(ctx, group) })
 	err := group.Wait()
 	s.waits.Wait()
+	if s.known {
+		s.f.store.Leave(s.id)
+	}
 	s.shut(err)
 	return err
+}
+
+// newStall returns what ends the session when something gets nowhere with memory
+// that others need.
+func (s *session) newStall() *stall {
+	return newStall(s.f.node.buffers, func() { s.link.Close(CodeShutdown, "") })
 }
 
 // shut closes the link, with a word on why.
@@ -154,8 +165,10 @@ func (s *session) greet() error {
 	if err := s.judge(); err != nil {
 		return err
 	}
-	if hello.Context.Counter(id.Replica) > id.Context.Counter(id.Replica) {
-		return f.rolledBack(s.id)
+	knows := hello.Context.Counter(id.Replica)
+	hello.Context = nil // it may be long, and the session too
+	if knows > id.Context.Counter(id.Replica) {
+		return f.rolledBack(s)
 	}
 	return s.greetResume()
 }
@@ -169,9 +182,13 @@ func (s *session) greetResume() error {
 			ID: s.id, Replica: s.hello.Replica, Epoch: s.hello.Epoch,
 			Name: s.hello.Name, Address: s.link.Remote(), Addrs: addrsOf(s.link), Mode: uint8(s.hello.Mode),
 		})
+		if errors.Is(err, store.ErrCrowded) {
+			f.note(fmt.Errorf("not syncing with %q: %w; it can join when one of them has been away for a week", s.hello.Name, err))
+		}
 		if err != nil {
 			return err
 		}
+		s.known = true
 	}
 	if err := s.writer.Write(&protocol.Resume{Epoch: p.Epoch, Cursor: p.Cursor}); err != nil {
 		return err
@@ -185,7 +202,7 @@ func (s *session) greetResume() error {
 		return fmt.Errorf("%w: no resume", protocol.ErrProtocol)
 	}
 	if r.Epoch == s.epoch && r.Cursor > f.store.Identity().Seq {
-		return f.rolledBack(s.id) // the peer has read further than we have written
+		return f.rolledBack(s) // the peer has read further than we have written
 	}
 	if r.Epoch != s.epoch {
 		r.Epoch, r.Cursor = s.epoch, 0

@@ -18,9 +18,6 @@ import (
 // maxListed bounds the lists of a status; what is beyond is counted.
 const maxListed = 1000
 
-// queueCount is how many journal rows a status counts for one peer at most.
-const queueCount = 1 << 20
-
 func (f *Folder) event(e Event) {
 	if f.node.cfg.Events == nil {
 		return
@@ -175,15 +172,16 @@ func (f *Folder) whyWaiting() string {
 }
 
 func (f *Folder) peerStatus() []PeerStatus {
-	out := []PeerStatus{}
+	out := f.leftOut()
 	ours := f.store.Want()
+	f.forgetQueues()
 	for _, p := range f.store.Peers() {
 		f.mu.Lock()
 		s := f.sessions[p.ID]
 		f.mu.Unlock()
 		ps := PeerStatus{
 			Name: p.Name, Node: fmt.Sprintf("%x", p.ID[:]), Address: p.Address,
-			Connected: s != nil, LastSeen: p.LastSeen.UTC(), Addresses: []string{},
+			Connected: s != nil, LastSeen: p.LastSeen.UTC(), Addresses: []string{}, Reason: f.bad.reason(p.ID),
 		}
 		for _, a := range p.Addrs {
 			ps.Addresses = append(ps.Addresses, a.At.String())
@@ -198,33 +196,6 @@ func (f *Folder) peerStatus() []PeerStatus {
 		out = append(out, ps)
 	}
 	return out
-}
-
-// queueFigure is what stood in a peer's queue, when, and what counting cost.
-type queueFigure struct {
-	at   time.Time
-	cost time.Duration
-	want store.Want
-}
-
-// queued counts what a peer has not confirmed. A long queue is not counted
-// afresh each time: at most a twentieth of the time goes into it.
-func (f *Folder) queued(id store.NodeID) (store.Want, error) {
-	f.mu.Lock()
-	last, ok := f.queues[id]
-	f.mu.Unlock()
-	if ok && time.Since(last.at) < 20*last.cost {
-		return last.want, nil
-	}
-	start := time.Now()
-	w, err := f.store.Queued(id, queueCount)
-	if err != nil {
-		return w, err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.queues[id] = queueFigure{at: time.Now(), cost: time.Since(start), want: w}
-	return w, nil
 }
 
 // Missing says in a sentence what keeps the folder from being in sync with at

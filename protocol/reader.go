@@ -62,18 +62,64 @@ func (r *Reader) Next() (Message, error) {
 	return m, nil
 }
 
-func (r *Reader) next() (Message, error) {
-	if _, err := io.ReadFull(r.r, r.head[:]); err != nil {
+// Frame returns the next message as it came, for another Reader to decode, so
+// that a stream that only waits holds no buffers. It calls admit when a message
+// has begun and before anything is allocated for it; the error of that, and
+// others as of Next, end the Reader.
+func (r *Reader) Frame(admit func() error) ([]byte, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	frame, err := r.frame(admit)
+	r.err = err
+	return frame, err
+}
+
+func (r *Reader) frame(admit func() error) ([]byte, error) {
+	_, n, err := r.header()
+	if err == nil {
+		err = admit()
+	}
+	if err != nil {
 		return nil, err
+	}
+	frame := make([]byte, headerSize+n)
+	copy(frame, r.head[:])
+	if _, err := io.ReadFull(r.r, frame[headerSize:]); err != nil {
+		return nil, within(err)
+	}
+	return frame, nil
+}
+
+// header reads the header of a frame and returns how many bytes follow.
+func (r *Reader) header() (kind, int, error) {
+	if _, err := io.ReadFull(r.r, r.head[:]); err != nil {
+		return 0, 0, err
 	}
 	size, k := binary.BigEndian.Uint32(r.head[:]), kind(r.head[4])
 	if k >= kinds || r.limits[k] == 0 {
-		return nil, fmt.Errorf("%w: unexpected %v", ErrProtocol, k)
+		return 0, 0, fmt.Errorf("%w: unexpected %v", ErrProtocol, k)
 	}
 	if size == 0 || size-1 > uint32(r.limits[k]) {
-		return nil, fmt.Errorf("%w: %v of %d bytes", ErrProtocol, k, size)
+		return 0, 0, fmt.Errorf("%w: %v of %d bytes", ErrProtocol, k, size)
 	}
-	payload, err := r.payload(int(size - 1))
+	return k, int(size - 1), nil
+}
+
+// within makes the end of the stream, met in a frame, an unexpected one.
+func within(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+func (r *Reader) next() (Message, error) {
+	k, n, err := r.header()
+	if err != nil {
+		return nil, err
+	}
+	payload, err := r.payload(n)
 	if err != nil {
 		return nil, err
 	}
@@ -94,10 +140,7 @@ func (r *Reader) payload(n int) ([]byte, error) {
 		}
 		upto := min(n, cap(r.buf))
 		if _, err := io.ReadFull(r.r, r.buf[have:upto]); err != nil {
-			if errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
-			}
-			return nil, err
+			return nil, within(err)
 		}
 		if have = upto; have == n {
 			return r.buf[:n], nil
@@ -116,6 +159,9 @@ func (r *Reader) decode(k kind, payload []byte) (Message, error) {
 			return nil, err
 		}
 		defer r.d.reset(nil)
+	}
+	if k == kindHello && cap(r.buf) > firstRead {
+		defer func() { r.buf = nil }() // the only large one of its stream
 	}
 	r.d.reset(payload)
 	m.decode(&r.d)

@@ -12,7 +12,7 @@ import (
 )
 
 // TestCrowd: invented devices do not fill the map, and push out nobody who
-// matters (F102).
+// matters (F101).
 func TestCrowd(t *testing.T) {
 	start := time.Now()
 	path := filepath.Join(fastDir(t), "map.db")

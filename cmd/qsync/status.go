@@ -218,6 +218,8 @@ func peerText(p peer.PeerStatus, now time.Time) string {
 		}
 	}
 	switch {
+	case p.Reason != "":
+		text += "; " + p.Reason
 	case p.InSync:
 		text += ", in sync"
 	case p.Queued == (peer.Amount{}):
