@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -266,6 +268,40 @@ func TestQuarantineForgets(t *testing.T) {
 		}
 		if q.note(by(3)); len(q.m) != 2 {
 			t.Errorf("%d peers, of whom all but two have served their time", len(q.m))
+		}
+	})
+}
+
+// TestCrowdedFolder: where so many devices were here of late that none can be
+// forgotten, one more is sent away, and people are told why (F101).
+func TestCrowdedFolder(t *testing.T) {
+	t.Parallel()
+	bubble(t, 1, func(c *cluster) {
+		a := c.nodes[0]
+		c.start()
+		c.settle(10 * time.Second)
+		x := c.intruder()
+		l := x.anew(a)
+		l.Close(CodeShutdown, "")
+		time.Sleep(time.Second)
+		for n := uint64(1); ; n++ {
+			p := store.Peer{Replica: 9, Epoch: 9}
+			binary.BigEndian.PutUint64(p.ID[:], n)
+			if _, err := a.f.store.Greet(p); errors.Is(err, store.ErrCrowded) {
+				break
+			} else if err != nil || n > 5000 {
+				c.Fatal(n, err)
+			}
+		}
+		if a.f.store.Peer(store.NodeID(x.cfg.Device.ID())).Number != 0 {
+			c.Error("one that has left counts as being here")
+		}
+		x.cfg.Device, _ = certs.NewDevice()
+		if _, err := x.meet(a); err == nil {
+			c.Error("let in")
+		}
+		if r := a.f.Status().Reason; !strings.Contains(r, "too many devices") {
+			c.Errorf("status says %q", r)
 		}
 	})
 }

@@ -22,12 +22,13 @@ func TestStatusText(t *testing.T) {
 		Peers: []peer.PeerStatus{
 			{Name: "phone", Address: "192.168.0.3:2121", Connected: true, InSync: true},
 			{Name: "nas", LastSeen: now.Add(-90 * time.Minute), Queued: peer.Amount{Entries: 3, Bytes: 5}},
+			{Name: "liar", LastSeen: now.Add(-time.Minute), Reason: "it is left out until 13:00"},
 		},
 	}}}
 	want := `node      laptop  (process 12, up 1h 1m)
 listening 192.168.0.10:2121 [fe80::1%eth0]:2121
 folder    /home/u/docs
-  syncing   two-way, 1 of 2 peers connected, 1 in sync
+  syncing   two-way, 1 of 3 peers connected, 1 in sync
   holds     9 files, 1 directory, 0 symlinks, 2.0 KiB
   wants     2 entries (1.0 MiB) still to come, about 1m 30s
   peer      phone
@@ -35,6 +36,8 @@ folder    /home/u/docs
   peer      nas
               away for 1h 30m, 3 entries (5 B) queued; they go when it is back
               (is qsync running there, and UDP 2121 open?)
+  peer      liar
+              away for 1m 0s; it is left out until 13:00
   problem   "x\x1b[2J"
               permission denied; give qsync's user the right to it, or exclude
               it
