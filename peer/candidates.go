@@ -40,12 +40,11 @@ type candidate struct {
 
 // candidates knows which addresses may be dialled, and when. It does not dial.
 type candidates struct {
-	mu     sync.Mutex
-	all    []*candidate // in the order of their arrival
-	self   []netip.AddrPort
-	typed  map[string][]netip.AddrPort // what the remotes, which have dialers of their own, resolve to
-	flying int
-	wake   chan struct{}
+	mu    sync.Mutex
+	all   []*candidate // in the order of their arrival
+	self  []netip.AddrPort
+	typed map[string][]netip.AddrPort // what the remotes, which have dialers of their own, resolve to
+	wake  chan struct{}
 }
 
 func newCandidates() *candidates {
@@ -67,7 +66,7 @@ func dialable(a netip.AddrPort) (netip.AddrPort, bool) {
 
 // offer takes in addresses that somebody says are a member's. One that is known
 // is tried again as soon as it may be: it was perhaps announced anew.
-func (c *candidates) offer(addrs []netip.AddrPort, connected map[store.NodeID]bool) {
+func (c *candidates) offer(addrs []netip.AddrPort, connected live) {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -112,29 +111,6 @@ func (c *candidates) find(a netip.AddrPort) *candidate {
 	return c.all[i]
 }
 
-// add makes room for an address: where there are too many, the one goes that
-// failed longest ago. It returns nil if none may go.
-func (c *candidates) add(a netip.AddrPort, connected map[store.NodeID]bool) *candidate {
-	if len(c.all) >= maxCandidates {
-		worst := -1
-		for i, e := range c.all {
-			if e.failed.IsZero() || e.dialing || connected[e.node] {
-				continue
-			}
-			if worst < 0 || e.failed.Before(c.all[worst].failed) {
-				worst = i
-			}
-		}
-		if worst < 0 {
-			return nil
-		}
-		c.all = slices.Delete(c.all, worst, worst+1)
-	}
-	e := &candidate{at: a}
-	c.all = append(c.all, e)
-	return e
-}
-
 // remember takes in what the store knows from earlier runs, the latest first.
 func (c *candidates) remember(known []store.PeerAddr) {
 	c.mu.Lock()
@@ -149,7 +125,7 @@ func (c *candidates) remember(known []store.PeerAddr) {
 }
 
 // learn notes that a connection with a node stands at an address.
-func (c *candidates) learn(a netip.AddrPort, id store.NodeID, connected map[store.NodeID]bool) {
+func (c *candidates) learn(a netip.AddrPort, id store.NodeID, connected live) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	a, ok := dialable(a)
@@ -190,42 +166,39 @@ func (c *candidates) typedLocked(a netip.AddrPort) bool {
 
 // take returns the address to dial now and counts it as being dialled, or how
 // long to wait: [never] is until woken. Addresses of connected nodes rest.
-func (c *candidates) take(connected map[store.NodeID]bool) (a netip.AddrPort, wait time.Duration) {
+//
+// Addresses at which somebody was met and others do not hold each other up: of
+// the dials at a time one is left to each kind, however many wait of the other.
+func (c *candidates) take(connected live) (a netip.AddrPort, wait time.Duration) {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.flying >= maxInFlight {
-		return a, never
+	flying := make(map[bool]int)
+	for _, e := range c.all {
+		if e.dialing {
+			flying[e.met()]++
+		}
 	}
 	var first *candidate
 	for _, e := range c.all {
-		if e.dialing || connected[e.node] || c.typedLocked(e.at) {
+		if e.dialing || connected.has(e.node) || c.typedLocked(e.at) || flying[e.met()] >= maxInFlight-1 {
 			continue
 		}
-		if first == nil || e.before(first, now) {
+		if first == nil || e.next.Before(first.next) {
 			first = e
 		}
 	}
 	switch {
-	case first == nil:
+	case first == nil, flying[true]+flying[false] >= maxInFlight:
 		return a, never
 	case first.next.After(now):
 		return a, first.next.Sub(now)
 	}
 	first.dialing, first.began = true, now
-	c.flying++
 	return first.at, 0
 }
 
-// before reports whether e is to be dialled rather than o. Of those that are due
-// the ones at which somebody was met come first: no flood of others holds them up.
-func (e *candidate) before(o *candidate, now time.Time) bool {
-	if !e.next.After(now) && !o.next.After(now) && e.met() != o.met() {
-		return e.met()
-	}
-	return e.next.Before(o.next)
-}
-
+// met reports whether somebody was ever reached there.
 func (e *candidate) met() bool { return e.node != (store.NodeID{}) }
 
 // done notes what came of a dial: who answered, or why nobody did. moved says
@@ -236,8 +209,7 @@ func (c *candidates) done(a netip.AddrPort, id store.NodeID, err error, moved bo
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer c.poke()
-	c.flying--
-	e := c.find(a)
+	e := c.find(a) // what is dialled stays
 	e.dialing, e.err = false, err
 	switch {
 	case errors.Is(err, certs.ErrSelf) && len(c.self) < maxCandidates:

@@ -43,7 +43,8 @@ type machine struct {
 	cfg    FolderConfig
 	wall   func() time.Time // nil: the bubble's
 	events []Event
-	mu     sync.Mutex // guards events
+	mu     sync.Mutex       // guards events
+	wall   func() time.Time // see Config
 
 	node   *Node // nil while it is down
 	f      *Folder

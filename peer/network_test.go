@@ -2,6 +2,7 @@ package peer
 
 import (
 	"errors"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"time"
@@ -15,16 +16,19 @@ type network struct {
 	nodes   map[string]simnet.PacketReceiver
 	cut     map[[2]string]bool
 	latency time.Duration
-	loss    int // every loss-th packet is lost, 0 none
+	random  *rand.Rand // delays packets by up to nine times the latency more
+	loss    int        // every loss-th packet is lost, 0 none
 	count   int
-	sent    map[string]int64 // bytes that left an address
+	sent    map[string]int64        // bytes that left an address
+	moved   map[string]*net.UDPAddr // machines that run on under another address
 	onSend  func(simnet.Packet)
+	drop    func(simnet.Packet) bool // loses what it returns true for
 }
 
 func newNetwork() *network {
 	return &network{
 		nodes: make(map[string]simnet.PacketReceiver), cut: make(map[[2]string]bool),
-		latency: 5 * time.Millisecond, sent: make(map[string]int64),
+		latency: 5 * time.Millisecond, sent: make(map[string]int64), moved: make(map[string]*net.UDPAddr),
 	}
 }
 
@@ -32,6 +36,7 @@ func (n *network) AddNode(addr net.Addr, r simnet.PacketReceiver) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.nodes[addr.String()] = r
+	delete(n.moved, addr.String())
 }
 
 func (n *network) RemoveNode(addr net.Addr) {
@@ -44,12 +49,15 @@ var errNoHost = errors.New("no such host")
 
 // SendPacket implements simnet.Router.
 func (n *network) SendPacket(p simnet.Packet) error {
-	from, to := p.From.String(), p.To.String()
 	n.mu.Lock()
+	for n.moved[p.From.String()] != nil {
+		p.From = n.moved[p.From.String()]
+	}
+	from, to := p.From.String(), p.To.String()
 	r := n.nodes[to]
 	n.count++
 	n.sent[from] += int64(len(p.Data))
-	lost := n.cut[[2]string{from, to}] || n.loss > 0 && n.count%n.loss == 0
+	lost := n.cut[[2]string{from, to}] || n.loss > 0 && n.count%n.loss == 0 || n.drop != nil && n.drop(p)
 	hook := n.onSend
 	n.mu.Unlock()
 	if hook != nil {
@@ -67,6 +75,9 @@ func (n *network) SendPacket(p simnet.Packet) error {
 func (n *network) delay(simnet.Packet) time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.random != nil {
+		return n.latency + time.Duration(n.random.Int64N(9*int64(n.latency)))
+	}
 	return n.latency
 }
 
@@ -75,6 +86,29 @@ func (n *network) alias(m *machine, addr net.Addr) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.nodes[addr.String()] = n.nodes[m.addr.String()]
+}
+
+// move gives a running machine another address in place of its own. Only the
+// network knows.
+func (n *network) move(m *machine, to *net.UDPAddr) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.nodes[to.String()] = n.nodes[m.addr.String()]
+	delete(n.nodes, m.addr.String())
+	n.moved[m.addr.String()] = to
+	m.addr = to
+}
+
+// mute loses for a while what a machine sends over the links that it has; new
+// ones can be opened (short and long headers, RFC 9000 section 17).
+func (n *network) mute(m *machine, d time.Duration) {
+	until := time.Now().Add(d)
+	from := m.addr.String()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.drop = func(p simnet.Packet) bool {
+		return time.Now().Before(until) && p.From.String() == from && p.Data[0]&0x80 == 0
+	}
 }
 
 // part cuts the way between two machines, join heals it.

@@ -29,13 +29,13 @@ func (f *Folder) Offer(addrs []netip.AddrPort) {
 	f.candidates.offer(addrs, f.connected())
 }
 
-// connected returns the nodes with which there is a session.
-func (f *Folder) connected() map[store.NodeID]bool {
+// connected returns the nodes with which there is a session, and where.
+func (f *Folder) connected() live {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	out := make(map[store.NodeID]bool, len(f.sessions))
-	for id := range f.sessions {
-		out[id] = true
+	out := make(live, len(f.sessions))
+	for id, s := range f.sessions {
+		out[id], _ = remoteAddr(s.link)
 	}
 	return out
 }
@@ -107,8 +107,9 @@ func (f *Folder) unfound(s *session) {
 		f.store.Reached(s.id, at)
 	}
 	moment := yieldTime
-	if f.node.cfg.Device.ID().Compare(s.peer.Node) < 0 {
-		moment = 0
+	var closed *LinkError
+	if f.node.cfg.Device.ID().Compare(s.peer.Node) < 0 || errors.As(s.link.Err(), &closed) && closed.Code == CodeSilent {
+		moment = 0 // of a silent link the other side may not know yet
 	}
 	f.candidates.lost(s.id, time.Since(s.began), moment)
 }
@@ -166,7 +167,7 @@ func (f *Folder) dialers() []Dialer {
 	return append(out, f.candidates.status(f.connected())...)
 }
 
-func (c *candidates) status(connected map[store.NodeID]bool) (out []Dialer) {
+func (c *candidates) status(connected live) (out []Dialer) {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -184,7 +185,7 @@ func (c *candidates) status(connected map[store.NodeID]bool) (out []Dialer) {
 		switch {
 		case e.dialing:
 			d.State = "dialing"
-		case connected[e.node], c.typedLocked(e.at):
+		case connected.has(e.node), c.typedLocked(e.at):
 			d.State = "resting"
 		default:
 			d.Next = max(int64(e.next.Sub(now).Seconds()), 0)
