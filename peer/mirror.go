@@ -12,7 +12,7 @@ import (
 // own first scan, lest what it has not seen yet pass for gone.
 func (f *Folder) mirrorLoop(ctx context.Context) error {
 	for ctx.Err() == nil {
-		if f.scanned.isOpen() && f.receiversOnly() {
+		if f.scanned.isOpen() && f.mirrors() {
 			if err := f.override(); err != nil {
 				return err
 			}
@@ -23,6 +23,11 @@ func (f *Folder) mirrorLoop(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// mirrors reports whether this folder is to be the outcome at its peers.
+func (f *Folder) mirrors() bool {
+	return f.cfg.Mirror && f.Mode() == Send && f.receiversOnly()
 }
 
 // receiversOnly reports whether all connected peers receive: what a two-way
@@ -38,7 +43,8 @@ func (f *Folder) receiversOnly() bool {
 	return len(f.sessions) > 0
 }
 
-// override puts the own state of every path that differs above all others.
+// override puts the own state of every path that differs above all others. In a
+// dry run it does so in a copy of the map.
 func (f *Folder) override() error {
 	r := &round{f: f, ignore: f.ignore()}
 	for after := folder.Path(""); ; {
@@ -55,6 +61,9 @@ func (f *Folder) override() error {
 			if ignored {
 				r.ignored.Entries++
 				continue
+			}
+			if f.other != nil {
+				f.other.changes(&page[i])
 			}
 			paths = append(paths, page[i].Path)
 		}
@@ -79,5 +88,5 @@ func (f *Folder) override() error {
 
 // settles reports whether what differs here becomes equal by our doing.
 func (f *Folder) settles() bool {
-	return f.Mode().applies() || f.cfg.Mirror && f.Mode() == Send && f.receiversOnly()
+	return f.Mode().applies() || f.mirrors()
 }

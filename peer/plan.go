@@ -23,6 +23,11 @@ func (f *Folder) planLoop(ctx context.Context) error {
 		case <-change:
 		}
 	}
+	if f.mirrors() {
+		if err := f.override(); err != nil {
+			return err
+		}
+	}
 	if f.Mode().applies() {
 		if err := f.planHere(); err != nil {
 			return err
@@ -42,19 +47,30 @@ func (f *Folder) planLoop(ctx context.Context) error {
 	}
 	close(f.planned)
 	f.changed()
+	if f.twin != nil {
+		f.twin.changed()
+	}
 	return nil
 }
 
-// allKnown reports whether both sides have told all they hold.
+// allKnown reports whether both sides have told all they hold, and the source of
+// a pair what it puts above it.
 func (f *Folder) allKnown() bool {
+	head := uint64(0)
 	if !f.scanned.isOpen() {
 		return false
 	}
+	if t := f.twin; t != nil && t.cfg.Mirror && t.Mode() == Send {
+		if !isClosed(t.planned) {
+			return false
+		}
+		head = t.store.Identity().Seq
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, s := range f.sessions {
+	for id, s := range f.sessions {
 		s.mu.Lock()
-		done := s.caught && s.peerScanned
+		done := s.caught && s.peerScanned && f.store.Peer(id).Cursor >= head
 		s.mu.Unlock()
 		if done {
 			return true
@@ -65,37 +81,78 @@ func (f *Folder) allKnown() bool {
 
 // planHere reports what is wanted here.
 func (f *Folder) planHere() error {
-	r := &round{f: f, ignore: f.ignore()}
+	r := &round{f: f, ignore: f.ignore(), made: make(map[folder.Path]bool)}
 	for after := folder.Path(""); ; {
 		page, err := f.store.Wanted(after, wantPage)
 		if err != nil {
 			return err
 		}
-		for _, rec := range page {
-			ignored, err := r.isIgnored(&rec, rec.Register.Resolve())
-			if err != nil {
+		for i := range page {
+			if err := r.foresee(&page[i]); err != nil {
 				return err
-			}
-			if !ignored {
-				f.cfg.Plan(planOf(&rec, f.Dir()))
 			}
 		}
 		if len(page) < wantPage {
-			return nil
+			return r.foreseeHollow()
 		}
 		after = page[len(page)-1].Path
 	}
 }
 
-func planOf(rec *store.Record, dir string) PlanItem {
-	it := itemOf(rec, rec.Local.Value)
-	it.Here, it.Dir = true, dir
-	return it
+// foresee reports what would be done about one wanted path, and about the
+// directories above it that are there for its sake alone.
+func (r *round) foresee(rec *store.Record) error {
+	f, res := r.f, rec.Register.Resolve()
+	if ignored, err := r.isIgnored(rec, res); ignored || err != nil {
+		return err
+	}
+	for dir := rec.Path.Dir(); res.Value.Kind != folder.Absent && dir != "" && !r.made[dir]; dir = dir.Dir() {
+		r.made[dir] = true
+		above, err := f.store.Record(dir)
+		if err != nil {
+			return err
+		}
+		if !above.Register.Live() && above.Local.Value.Kind == folder.Absent {
+			f.cfg.Plan(PlanItem{Here: true, Dir: f.Dir(), Path: dir, Action: "add", Kind: folder.Dir})
+		}
+	}
+	it := itemOf(rec, rec.Local.Value, f.Mode())
+	it.Here, it.Dir = true, f.Dir()
+	return f.plan(it)
 }
 
-// itemOf is what has to be done where a path holds the value now, to make it
-// what the register shows.
-func itemOf(rec *store.Record, now folder.Value) PlanItem {
+// foreseeHollow reports the directories that nothing keeps any more.
+func (r *round) foreseeHollow() error {
+	for rec, err := range r.f.store.Records("") {
+		if err != nil {
+			return err
+		}
+		if !rec.Local.Implicit || rec.Register.Live() {
+			continue
+		}
+		it := PlanItem{Here: true, Dir: r.f.Dir(), Path: rec.Path, Action: "delete", Kind: folder.Dir}
+		if err := r.f.plan(it); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plan reports one item, unless it is a directory to be removed that stays for
+// what lives in it.
+func (f *Folder) plan(it PlanItem) error {
+	if it.Action == "delete" && it.Kind == folder.Dir {
+		if live, err := f.store.LiveBelow(it.Path); live || err != nil {
+			return err
+		}
+	}
+	f.cfg.Plan(it)
+	return nil
+}
+
+// itemOf is what has to be done where a path holds the value now, in a folder of
+// that mode, to make it what the register shows.
+func itemOf(rec *store.Record, now folder.Value, mode Mode) PlanItem {
 	res := rec.Register.Resolve()
 	it := PlanItem{Path: rec.Path, Kind: res.Value.Kind, Bytes: res.Value.Size}
 	switch {
@@ -105,7 +162,7 @@ func itemOf(rec *store.Record, now folder.Value) PlanItem {
 		it.Action = "add"
 	case folder.SameContent(now, res.Value):
 		it.Action, it.Bytes = "metadata", 0
-	case loses(now, res):
+	case mode == TwoWay && loses(now, res): // the others keep no conflict copies
 		it.Action = "conflict"
 	default:
 		it.Action = "replace"
@@ -126,7 +183,7 @@ func loses(v folder.Value, res folder.Resolution) bool {
 type otherSide struct {
 	mu     sync.Mutex
 	told   map[folder.Path]folder.Value // what it told now
-	before map[folder.Path]folder.Value // what it has of paths that have changed here since, if we were in sync
+	before map[folder.Path]folder.Value // what it has of paths that have changed here since, as far as was known
 	whole  bool                         // it told of everything: what it did not tell of is not there
 }
 
@@ -139,11 +196,17 @@ func (o *otherSide) hear(i *protocol.Index) {
 	}
 }
 
-func (o *otherSide) changed(p folder.Path, before folder.Value) {
+// changes notes what the peer has where rec is about to change: what the
+// register shows, which the disk here need not.
+func (o *otherSide) changes(rec *store.Record) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if _, ok := o.before[p]; !ok {
-		o.before[p] = before
+	if _, ok := o.before[rec.Path]; ok {
+		return
+	}
+	o.before[rec.Path] = rec.Register.Resolve().Value
+	if rec.Local.Implicit {
+		o.before[rec.Path] = rec.Local.Value
 	}
 }
 
@@ -181,10 +244,11 @@ func (o *otherSide) holds(rec *store.Record, confirmed bool) folder.Value {
 
 // planThere reports what would change at the peer.
 func (f *Folder) planThere() error {
-	confirmed := uint64(0)
+	confirmed, mode := uint64(0), TwoWay
 	f.mu.Lock()
 	for id := range f.sessions {
-		confirmed = f.store.Peer(id).Confirmed
+		p := f.store.Peer(id)
+		confirmed, mode = p.Confirmed, Mode(p.Mode)
 	}
 	f.mu.Unlock()
 	for rec, err := range f.store.Records("") {
@@ -195,8 +259,11 @@ func (f *Folder) planThere() error {
 			continue
 		}
 		there := f.other.holds(&rec, rec.Seq <= confirmed)
-		if !folder.SameOnDisk(there, rec.Register.Resolve().Value) {
-			f.cfg.Plan(itemOf(&rec, there))
+		if folder.SameOnDisk(there, rec.Register.Resolve().Value) {
+			continue
+		}
+		if err := f.plan(itemOf(&rec, there, mode)); err != nil {
+			return err
 		}
 	}
 	return nil

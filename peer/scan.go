@@ -292,7 +292,11 @@ func (s *scan) found(x disk.Found) error {
 		return nil
 	}
 	if s.f.other != nil {
-		s.f.other.changed(x.Path, x.Before.Value)
+		rec, err := s.f.store.Record(x.Path)
+		if err != nil {
+			return err
+		}
+		s.f.other.changes(&rec)
 	}
 	c := store.Change{Path: x.Path, Before: x.Before, After: x.After}
 	if x.After.Value.Kind == folder.Absent {
