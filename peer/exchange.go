@@ -16,6 +16,12 @@ func (f *Folder) toldAll() bool {
 	return f.scanned.isOpen() && (f.Mode() != Receive || f.store.Told())
 }
 
+// toldAll is the folder's, unless the peer is a source that only looks: it wants
+// to know what is here now, and would be the one to tell the rest.
+func (s *session) toldAll() bool {
+	return s.f.toldAll() || s.observer && s.hello.Mode == protocol.Send && s.f.scanned.isOpen()
+}
+
 // tell sends the index: what the journal holds behind the peer's cursor, then
 // whatever comes.
 func (s *session) tell(ctx context.Context) error {
@@ -114,6 +120,11 @@ func (s *session) accept(i *protocol.Index) (snapshot bool, err error) {
 		return false, f.rolledBack(s)
 	case err != nil:
 		return false, err
+	}
+	if n > 0 {
+		if err := f.heardRivals(i); err != nil {
+			return false, err
+		}
 	}
 	if i.Complete && i.Scanned && f.Mode() == Receive {
 		if err := f.store.SetTold(); err != nil {

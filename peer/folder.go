@@ -53,6 +53,7 @@ type Folder struct {
 	hollow  touchedDirs // may be here for nothing any more
 	placing pathSet     // put on disk and not yet in the map
 	echoes  echoes      // put on disk lately, and in the map
+	rivals  pathSet     // of a mirrored source: what it has yet to put its own above
 	parked  parking
 	counts  counters
 	space   spaceMeter

@@ -2,8 +2,11 @@ package peer
 
 import (
 	"context"
+	"slices"
 
 	"qsync/folder"
+	"qsync/protocol"
+	"qsync/store"
 )
 
 // mirrorLoop is what the source of a one-way sync has in place of a syncer:
@@ -25,10 +28,10 @@ func (f *Folder) mirrorLoop(ctx context.Context) error {
 	return nil
 }
 
-// mirrors reports whether this folder is to be the outcome at its peers.
-func (f *Folder) mirrors() bool {
-	return f.cfg.Mirror && f.Mode() == Send && f.receiversOnly()
-}
+// mirror reports whether this is the source of a one-way sync that makes others
+// like itself, and mirrors whether they are such that it may.
+func (f *Folder) mirror() bool  { return f.cfg.Mirror && f.Mode() == Send }
+func (f *Folder) mirrors() bool { return f.mirror() && f.receiversOnly() }
 
 // receiversOnly reports whether all connected peers receive: what a two-way
 // peer has written is not for us to undo.
@@ -43,8 +46,8 @@ func (f *Folder) receiversOnly() bool {
 	return len(f.sessions) > 0
 }
 
-// override puts the own state of every path that differs above all others. In a
-// dry run it does so in a copy of the map.
+// override puts the own state of every path that differs, or has rivals, above
+// all others. In a dry run it does so in a copy of the map.
 func (f *Folder) override() error {
 	r := &round{f: f, ignore: f.ignore()}
 	for after := folder.Path(""); ; {
@@ -52,27 +55,8 @@ func (f *Folder) override() error {
 		if err != nil {
 			return err
 		}
-		var paths []folder.Path
-		for i := range page {
-			ignored, err := r.isIgnored(&page[i], page[i].Register.Resolve())
-			if err != nil {
-				return err
-			}
-			if ignored {
-				r.ignored.Entries++
-				continue
-			}
-			if f.other != nil {
-				f.other.changes(&page[i])
-			}
-			paths = append(paths, page[i].Path)
-		}
-		if len(paths) > 0 {
-			n, err := f.store.Override(paths)
-			if err != nil {
-				return err
-			}
-			f.counts.announced.Add(int64(n))
+		if err := r.override(page); err != nil {
+			return err
 		}
 		if len(page) < wantPage {
 			break
@@ -82,7 +66,69 @@ func (f *Folder) override() error {
 	f.mu.Lock()
 	f.ignored = r.ignored
 	f.mu.Unlock()
+	for paths := range slices.Chunk(f.rivals.all(), wantPage) {
+		var page []store.Record
+		for _, p := range paths {
+			rec, err := f.store.Record(p)
+			if err != nil {
+				return err
+			}
+			page = append(page, rec)
+		}
+		if err := r.override(page); err != nil {
+			return err
+		}
+		for _, p := range paths {
+			f.rivals.drop(p) // not before: until then the folder is not in sync
+		}
+	}
 	f.changed()
+	return nil
+}
+
+func (r *round) override(page []store.Record) error {
+	var paths []folder.Path
+	for i := range page {
+		ignored, err := r.isIgnored(&page[i], page[i].Register.Resolve())
+		if err != nil {
+			return err
+		}
+		if ignored {
+			r.ignored.Entries++
+			continue
+		}
+		if r.f.other != nil {
+			r.f.other.changes(&page[i])
+		}
+		paths = append(paths, page[i].Path)
+	}
+	if len(paths) == 0 {
+		return nil
+	}
+	n, err := r.f.store.Override(paths)
+	r.f.counts.announced.Add(int64(n))
+	return err
+}
+
+// rival notes a path that has rivals: see [store.Record.Rivals].
+func (f *Folder) rival(r *store.Record) {
+	if f.mirror() && r.Rivals() {
+		f.rivals.add(r.Path)
+	}
+}
+
+// heardRivals notes the paths of a batch that have rivals now.
+func (f *Folder) heardRivals(i *protocol.Index) error {
+	if !f.mirror() {
+		return nil
+	}
+	for _, e := range i.Entries {
+		r, err := f.store.Record(e.Path)
+		if err != nil {
+			return err
+		}
+		f.rival(&r)
+	}
 	return nil
 }
 

@@ -60,7 +60,7 @@ func (f *Folder) allKnown() bool {
 	if !f.scanned.isOpen() {
 		return false
 	}
-	if t := f.twin; t != nil && t.cfg.Mirror && t.Mode() == Send {
+	if t := f.twin; t != nil && t.mirror() {
 		if !isClosed(t.planned) {
 			return false
 		}

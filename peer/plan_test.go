@@ -216,3 +216,72 @@ func TestPlanPair(t *testing.T) {
 		c.unchanged(c.dir, before)
 	})
 }
+
+// TestPlanMirror: the same for a source whose receiver, on the network, was a
+// source before: what the receiver wrote then goes.
+func TestPlanMirror(t *testing.T) {
+	t.Parallel()
+	for _, told := range []bool{false, true} {
+		t.Run(fmt.Sprint("told before ", told), func(t *testing.T) {
+			bubble(t, 3, func(c *cluster) {
+				a, b, z := c.nodes[0], c.nodes[1], c.nodes[2]
+				z.dials(b)
+				a.dials(b)
+				b.cfg.Mode, z.cfg.Mode = Send, Receive
+				b.write("both", "b's own")
+				b.write("d/only b", "b")
+				b.write("same", "same")
+				b.write("again", "1")
+				if told { // to a two-way folder, which later is the source
+					c.start()
+				} else {
+					c.start(b, z)
+				}
+				c.settle(20 * time.Second)
+				for _, m := range c.nodes {
+					m.stop()
+				}
+				if told {
+					a.remove("d")
+				}
+				a.cfg.Mode, a.cfg.Mirror, b.cfg.Mode = Send, true, Receive
+				a.write("both", "a's")
+				a.write("only a", "12345")
+				a.write("same", "same")
+				a.write("again", "1")
+				stamp := b.tree()["same"].mtime
+				a.touch("same", time.Unix(0, stamp))
+				a.touch("again", time.Unix(0, stamp+1e9))
+				c.start(b)
+				c.settle(20 * time.Second)
+				atA, atB, at := c.everything(a.dir), c.everything(b.dir), c.position()
+				c.want(a.dryRun(), "there replace both 3", "there add only a 5", "there metadata again 0", "there delete d 0", "there delete d/only b 0")
+				c.unchanged(a.dir, atA)
+				c.unchanged(b.dir, atB)
+				if now := c.position(); now != at {
+					c.Error("the peer's map changed:", at, now)
+				}
+				c.start(a)
+				c.settle(20 * time.Second)
+				if d := a.tree().diff(b.tree()); d != "" {
+					c.Error(d)
+				}
+			})
+		})
+	}
+}
+
+// TestPlanUntold: a receiver that no source has told anything yet is one to make
+// a plan with, too.
+func TestPlanUntold(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		a.dials(b)
+		a.cfg.Mode, b.cfg.Mode = Send, Receive
+		a.write("f", "12345")
+		c.start(b)
+		c.settle(20 * time.Second)
+		c.want(a.dryRun(), "there add f 5")
+	})
+}

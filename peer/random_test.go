@@ -53,6 +53,7 @@ type history struct {
 	removed   map[writeOf]string // contents removed from a path where the map had them: by whom
 	lossy     bool               // a map was lost: then what was deleted may return
 	racing    bool               // users act while the nodes do
+	meek      bool               // one-way sources put nothing above what others wrote
 	next      int
 	steps     []string
 }

@@ -277,6 +277,7 @@ func (f *Folder) known(under folder.Path, shallow bool) iter.Seq2[disk.Known, er
 			if r.Local.Implicit && !r.Register.Live() {
 				f.lostEntry(r.Path)
 			}
+			f.rival(&r)
 			if !yield(disk.Known{Path: r.Path, Local: r.Local}, err) || err != nil {
 				return
 			}
@@ -345,6 +346,11 @@ func (s *scan) flush(batch *[]store.Change) error {
 	s.since = time.Now()
 	for _, p := range out.Stale {
 		s.f.look.add(p, false)
+	}
+	if s.f.mirror() {
+		for _, p := range out.Rivals {
+			s.f.rivals.add(p)
+		}
 	}
 	s.f.counts.announced.Add(int64(out.Issued))
 	s.f.wakeSyncer()

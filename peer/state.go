@@ -165,6 +165,18 @@ func (s *pathSet) has(p folder.Path) bool {
 	return ok
 }
 
+func (s *pathSet) count() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return int64(len(s.m))
+}
+
+func (s *pathSet) all() []folder.Path {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(s.m), folder.Path.Compare)
+}
+
 func (s *pathSet) drop(p folder.Path) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

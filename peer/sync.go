@@ -22,7 +22,7 @@ func (f *Folder) syncLoop(ctx context.Context) error {
 	if f.cfg.Plan != nil {
 		return f.planLoop(ctx)
 	}
-	if f.Mode() == Send && f.cfg.Mirror {
+	if f.mirror() {
 		return f.mirrorLoop(ctx)
 	}
 	if !f.Mode().applies() {
@@ -136,6 +136,7 @@ func (f *Folder) syncRound(ctx context.Context) (more bool, err error) {
 func (f *Folder) want() store.Want {
 	w := f.store.Want()
 	w.Entries += f.touched.count() // their times are still to be set right
+	w.Entries += f.rivals.count()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	w.Entries = max(w.Entries-f.ignored.Entries, 0)

@@ -25,7 +25,7 @@ type teller struct {
 func (t *teller) next(ctx context.Context) (complete bool, err error) {
 	var b store.Batch
 	var snapshot, sent bool
-	scanned := t.s.f.toldAll()
+	scanned := t.s.toldAll()
 	err = t.send(ctx, func() (i *protocol.Index, err error) {
 		b, snapshot, err = t.s.f.store.Since(t.s.id, t.after, batchLimits)
 		if sent = err == nil && !snapshot && (t.first || b.Upto > t.after || scanned && !t.toldScan); sent {
@@ -54,7 +54,7 @@ func (t *teller) snapshot(ctx context.Context) error {
 		var b store.Batch
 		err := t.send(ctx, func() (i *protocol.Index, err error) {
 			if b, err = t.s.f.store.Snapshot(from, start, batchLimits); err == nil {
-				i = indexOf(b, t.s.f.toldAll())
+				i = indexOf(b, t.s.toldAll())
 			}
 			return i, err
 		})

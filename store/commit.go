@@ -25,6 +25,7 @@ type Change struct {
 // Outcome says what a commit made of its changes.
 type Outcome struct {
 	Stale    []folder.Path // changed since Before was read: look again
+	Rivals   []folder.Path // own writes that have [Record.Rivals], which their author never saw
 	Issued   int           // own writes announced
 	Added    int           // of them entries that were not there
 	Modified int
@@ -77,6 +78,9 @@ func (t *txn) commit(c *Change, announce bool, out *Outcome) error {
 		moved = !old.Have() && r.Have() && r.Local.Value.Kind == folder.File && t.meta.Peers > 1
 	} else {
 		moved = t.observe(&r, old, announce, out)
+		if moved && r.Rivals() {
+			out.Rivals = append(out.Rivals, c.Path)
+		}
 	}
 	for _, d := range c.Retire {
 		r.Register = r.Register.Retire(d)

@@ -6,8 +6,8 @@ import (
 
 // Override makes what this machine's disk holds at the paths the outcome
 // everywhere: a fresh write, or a removal where there is nothing, that
-// supersedes every write known. It returns how many registers changed; paths
-// that are not wanted here are left alone.
+// supersedes every write known. It returns how many registers changed; a path
+// that is not wanted here and has no [Record.Rivals] is left alone.
 func (s *Store) Override(paths []folder.Path) (int, error) {
 	changed := 0
 	err := s.update(func(t *txn) error {
@@ -17,7 +17,7 @@ func (s *Store) Override(paths []folder.Path) (int, error) {
 			if err != nil {
 				return err
 			}
-			if wanted, _ := old.Wanted(); !wanted {
+			if wanted, _ := old.Wanted(); !wanted && !old.Rivals() {
 				continue
 			}
 			changed++
@@ -31,6 +31,18 @@ func (s *Store) Override(paths []folder.Path) (int, error) {
 		return 0, err
 	}
 	return changed, nil
+}
+
+// Rivals reports whether the register holds live writes beside the one that it
+// shows, of other content. Where nobody keeps conflict copies they would stay
+// for ever, and show when that one goes, perhaps when nobody has their content
+// any more.
+func (r Record) Rivals() bool {
+	if len(r.Register.Sibs) < 2 {
+		return false
+	}
+	res := r.Register.Resolve()
+	return len(res.Losers)+len(res.Absorbed) > 0
 }
 
 func (t *txn) override(old Record) Record {
