@@ -41,7 +41,6 @@ type machine struct {
 	device certs.Device
 	addr   *net.UDPAddr
 	cfg    FolderConfig
-	wall   func() time.Time // nil: the bubble's
 	events []Event
 	mu     sync.Mutex       // guards events
 	wall   func() time.Time // see Config

@@ -42,19 +42,15 @@ func (n *Node) era() context.Context {
 // watchClock notices that the machine slept, or that this process was stopped:
 // time went by in which no timer ran. The peers may be gone since.
 func (n *Node) watchClock(ctx context.Context) error {
-	wall := n.cfg.Wall
-	if wall == nil {
-		wall = func() time.Time { return time.Now().Round(0) } // without the clock that stands still in sleep
-	}
 	tick := time.NewTicker(clockStep)
 	defer tick.Stop()
-	for last := wall(); ; {
+	for last := n.wall(); ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		now := wall()
+		now := n.wall()
 		if gap := now.Sub(last) - clockStep; gap > sleepGap {
 			n.cfg.Log.Info("time went by unnoticed; looking whether the peers are still there", "asleep", gap.Round(time.Second))
 			n.NetworkChanged()
