@@ -56,9 +56,10 @@ var arrows = map[string]map[string]string{
 		"qsync/cmd/qsync/config":     "the settings file, and the values that flags take in the same form",
 		"qsync/folder":               "the kinds of planned entries",
 		"qsync/peer":                 "the node that it runs",
+		"qsync/discovery":            "where peers nearby are, and when the network changes",
 		"github.com/alecthomas/kong": "the command line",
 		"golang.org/x/term":          "the width of a terminal",
-		"golang.org/x/sys":           "machine-id of systems without a file for it",
+		"golang.org/x/sys":           "machine-id of systems without a file for it, locks, notices of a changed config.yaml",
 		"rsc.io/qr":                  "the QR code of a sync ID",
 	},
 	"cmd/qsync/service": {

@@ -162,6 +162,10 @@ type Status struct {
 	Listen  []string       `json:"listen"`
 	Uptime  int64          `json:"uptime_s"`
 	Folders []FolderStatus `json:"folders"`
+
+	// What whoever runs the node adds.
+	Serve  bool   `json:"serve,omitempty"`  // it runs all that is configured
+	Config string `json:"config,omitempty"` // what is wrong with a configuration that is not in force
 }
 
 // FolderStatus is one folder of a node.
@@ -183,6 +187,18 @@ type FolderStatus struct {
 	Note      string       `json:"note,omitempty"`
 	NextScan  time.Time    `json:"next_scan,omitzero"` // of a folder that works by the clock
 	Totals    Totals       `json:"totals"`
+
+	// What whoever runs the node adds.
+	Label   string   `json:"label,omitempty"`
+	Profile string   `json:"profile,omitempty"`
+	Last    *LastRun `json:"last,omitempty"`
+}
+
+// LastRun is what an earlier run of a folder did.
+type LastRun struct {
+	Began  time.Time `json:"began"`
+	Ended  time.Time `json:"ended"`
+	Totals Totals    `json:"totals"`
 }
 
 // EntryCounts counts what the disk holds.

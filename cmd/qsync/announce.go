@@ -33,32 +33,31 @@ type readyJSON struct {
 
 // announce says that the node is up: with the ID what a person needs to bring in
 // another device, else just where it is.
-func (s *session) announce(m *managed, a announcement) error {
-	st := s.status()
+func (p *program) announce(st peer.Status, m *managed, a announcement) error {
 	v := invitation{a.id, invitable(st.Listen)}
 	if a.qrFile != "" {
 		if err := writeQR(v, a.qrFile); err != nil {
-			s.p.ui.printf("qsync: %s", explain(err)) // the folder is served all the same
+			p.ui.printf("qsync: %s", explain(err)) // the folder is served all the same
 		}
 	}
-	if s.p.flags.JSON {
-		r := readyJSON{Event: "ready", Folder: m.entry.Dir, Node: st.Node, Name: st.Name, Listen: st.Listen, Mode: m.entry.Mode}
+	if p.flags.JSON {
+		r := readyJSON{Event: "ready", Folder: m.entry.Dir, Node: st.Node, Name: st.Name, Listen: st.Listen, Mode: m.mode()}
 		if a.id != (certs.SyncID{}) {
 			r.ID = a.id.Hex()
 		}
-		return s.p.printJSON(r)
+		return p.printJSON(r)
 	}
 	if !a.show {
 		if len(st.Listen) > 0 {
-			s.p.ui.say("folder     %s (%s), listening on %s", quote(m.entry.Dir), m.entry.Mode, strings.Join(st.Listen, " "))
+			p.ui.say("folder     %s (%s), listening on %s", quote(m.entry.Dir), m.mode(), strings.Join(st.Listen, " "))
 		}
 		return nil
 	}
-	text, err := s.p.inviteText(v, m.entry.Dir, st.Listen, a)
+	text, err := p.inviteText(v, m.entry.Dir, st.Listen, a)
 	if err != nil {
 		return err
 	}
-	return s.p.print(text)
+	return p.print(text)
 }
 
 // inviteText is the announcement as people read it, in 80 columns; only a

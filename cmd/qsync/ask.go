@@ -162,13 +162,6 @@ func (h home) waitFor(n answeringNode, q waitRequest) error {
 		return failf("process %d no longer runs that folder", n.PID)
 	case err != nil:
 		return failf("process %d ended while it was waited for", n.PID)
-	case a.Code == 0:
-		return nil
 	}
-	for _, row := range exitTable {
-		if row.code == a.Code {
-			return &sentence{text: a.Missing, kind: row.err}
-		}
-	}
-	return failf("%s", a.Missing)
+	return a.err()
 }

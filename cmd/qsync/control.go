@@ -25,7 +25,25 @@ type controlled interface {
 type control struct {
 	status  func() peer.Status
 	folders func() []controlled
+	manage  managing
 	log     *slog.Logger
+}
+
+// managing is a node whose folders are those of config.yaml.
+type managing interface {
+	reload() error
+	resume(dir string, brake *peer.Brake)
+	offer(dir string, at []string)
+	trouble(dir string) error
+}
+
+// applyRequest asks to take config.yaml anew. The answer tells why the folder
+// does not run then, if it is one of this node's and does not.
+type applyRequest struct {
+	Folder string      `json:"folder"`          // "" is all
+	Resume bool        `json:"resume"`          // start what has stopped, the brake's too
+	Brake  *peer.Brake `json:"brake,omitempty"` // with Resume: in the place of the folder's, for this run
+	At     []string    `json:"at,omitempty"`    // addresses at which peers of the folder may be
 }
 
 // waitRequest asks to wait for a folder, or with an empty path for all.
@@ -68,6 +86,7 @@ func (c *control) handler() http.Handler {
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, c.status()) })
 	mux.HandleFunc("POST /v1/wait", c.wait)
 	mux.HandleFunc("POST /v1/rescan", c.rescan)
+	mux.HandleFunc("POST /v1/apply", c.apply)
 	return mux
 }
 
@@ -107,6 +126,27 @@ func (c *control) rescan(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	answer(w, waitAnswer{})
+}
+
+func (c *control) apply(w http.ResponseWriter, r *http.Request) {
+	var q applyRequest
+	if err := json.NewDecoder(io.LimitReader(r.Body, 64<<10)).Decode(&q); err != nil {
+		http.Error(w, "malformed request", http.StatusBadRequest)
+		return
+	}
+	err := c.manage.reload()
+	if err == nil && q.Resume {
+		c.manage.resume(q.Folder, q.Brake)
+	}
+	if err == nil && q.Folder != "" {
+		c.manage.offer(q.Folder, q.At)
+		err = c.manage.trouble(q.Folder)
+	}
+	a := waitAnswer{}
+	if err != nil {
+		a = waitAnswer{Code: exitCode(err), Missing: explain(err)}
+	}
+	answer(w, a)
 }
 
 // read decodes a request and finds the folders it is about: the one at path,

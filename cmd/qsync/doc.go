@@ -30,6 +30,7 @@
 //	GET  /v1/status                              a peer.Status
 //	POST /v1/wait    {"folder","peers","timeout"}  see waitRequest
 //	POST /v1/rescan  {"folder"}                   looks at the disk afresh
+//	POST /v1/apply   {"folder","resume","brake"}   takes config.yaml anew, see applyRequest
 //
 // An answer other than 200 carries one line of text.
 package main

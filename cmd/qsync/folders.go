@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
+
+	"qsync/cmd/qsync/config"
 )
 
 type folderJSON struct {
@@ -16,6 +19,10 @@ type folderJSON struct {
 	Remotes []string `json:"remotes"`
 	Running int      `json:"running_pid,omitempty"`
 	Missing bool     `json:"missing,omitempty"` // the directory is not there
+	Listed  bool     `json:"listed,omitempty"`  // in config.yaml
+	Label   string   `json:"label,omitempty"`
+	Profile string   `json:"profile,omitempty"`
+	Paused  bool     `json:"paused,omitempty"`
 }
 
 // Run lists the remembered folders.
@@ -28,10 +35,20 @@ func (c *foldersCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
+	conf, err := h.config()
+	if err != nil {
+		return err
+	}
 	nodes := h.ask(askTime)
 	var b strings.Builder
-	for _, e := range all {
+	for _, e := range withListed(all, conf) {
 		f := folderJSON{Path: e.Dir, Tag: publicTag(e.tag), Kind: e.Kind, Mode: e.Mode, Remotes: e.Remotes}
+		if l, ok := folderAt(conf, e.Dir); ok {
+			f.Listed, f.Label, f.Profile, f.Paused, f.Remotes = true, l.Label, l.Profile, l.Paused, l.Remotes
+			if l.Mode != "" {
+				f.Mode = string(l.Mode)
+			}
+		}
 		if f.Remotes == nil {
 			f.Remotes = []string{}
 		}
@@ -46,7 +63,7 @@ func (c *foldersCmd) Run(p *program) error {
 		}
 		b.WriteString(f.line() + "\n")
 	}
-	if len(all) == 0 && !p.flags.JSON {
+	if b.Len() == 0 && !p.flags.JSON {
 		p.ui.say("this home knows no folder yet: 'qsync share DIR' or 'qsync join - DIR'")
 	}
 	return p.print(b.String())
@@ -57,6 +74,12 @@ func (f folderJSON) line() string {
 	if len(f.Remotes) > 0 {
 		text += "  with " + strings.Join(f.Remotes, ", ")
 	}
+	if f.Label != "" {
+		text += "  " + quote(f.Label)
+	}
+	if f.Paused {
+		text += "  (paused)"
+	}
 	if f.Running != 0 {
 		text += fmt.Sprintf("  (running, process %d)", f.Running)
 	}
@@ -66,24 +89,19 @@ func (f folderJSON) line() string {
 	return text
 }
 
+// withListed adds what config.yaml lists and no run has seen yet.
+func withListed(known []entry, c *config.Config) []entry {
+	all := slices.Clone(known)
+	for _, f := range c.Folders {
+		if !slices.ContainsFunc(known, func(e entry) bool { return sameDir(e.Dir, f.Path) }) {
+			all = append(all, entry{Dir: f.Path, Kind: "new", Mode: string(f.Mode)})
+		}
+	}
+	return all
+}
+
 // publicTag is the part of an entry's tag that all peers of a folder share.
 func publicTag(tag string) string {
 	t, _, _ := strings.Cut(tag, "-")
 	return t
-}
-
-// Run takes a folder out of the home. The user's files are not touched.
-func (c *forgetCmd) Run(p *program) error {
-	h, e, err := p.known(c.Dir)
-	if err != nil {
-		return err
-	}
-	if pid := runs(h.ask(askTime), e.Dir); pid != 0 {
-		return failf("process %d is syncing %s: stop it first", pid, quote(e.Dir))
-	}
-	if err := h.drop(e.tag); err != nil {
-		return err
-	}
-	p.ui.say("forgot %s; its files are as they were", quote(e.Dir))
-	return nil
 }

@@ -8,11 +8,16 @@ type grammar struct {
 	Sync    syncCmd    `cmd:"" name:"SRC DST" default:"withargs" help:"Keep DST like SRC, or with -b both alike."`
 	Share   shareCmd   `cmd:"" help:"Give DIR a sync ID, print it, and serve DIR until Ctrl-C."`
 	Join    joinCmd    `cmd:"" help:"Become a peer of the folder that ID names, with DIR as the local copy."`
+	Serve   serveCmd   `cmd:"" help:"Headless: run every folder of config.yaml."`
 	Status  statusCmd  `cmd:"" help:"Show what the running nodes do."`
 	Wait    waitCmd    `cmd:"" help:"Wait until everything is in sync."`
 	ID      idCmd      `cmd:"" name:"id" help:"Make, show and check sync IDs."`
 	Folders foldersCmd `cmd:"" help:"List the folders that this home knows."`
 	Forget  forgetCmd  `cmd:"" help:"Stop knowing DIR; its files stay as they are."`
+	Pause   pauseCmd   `cmd:"" help:"Stop syncing DIR, or everything, until it is resumed."`
+	Resume  resumeCmd  `cmd:"" help:"Go on syncing DIR, or everything, whatever it was that stopped it."`
+	Profile profileCmd `cmd:"" help:"Groups of folders: create, save, load, delete, list, start, stop."`
+	Config  configCmd  `cmd:"" help:"The settings file: example, check, path."`
 	Service serviceCmd `cmd:"" help:"Run 'qsync serve' as a service of systemd."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
@@ -81,6 +86,73 @@ type joinCmd struct {
 	syncFlags
 	qrFlags
 }
+
+type serveCmd struct {
+	nodeFlags
+	folderFlags
+}
+
+type pauseCmd struct {
+	Dir string `arg:"" optional:"" name:"DIR" help:"Only this folder."`
+}
+
+type resumeCmd struct {
+	Dir       string     `arg:"" optional:"" name:"DIR" help:"Only this folder."`
+	MaxDelete brakeValue `placeholder:"N|P%" help:"For this run: a folder that the brake stopped may remove or replace so much."`
+}
+
+type profileCmd struct {
+	Create profileCreateCmd `cmd:"" help:"Make a profile of the directories, or of all folders that are in none."`
+	Save   profileSaveCmd   `cmd:"" help:"Write the folders of a profile to FILE."`
+	Load   profileLoadCmd   `cmd:"" help:"Add the folders of FILE as a profile."`
+	Delete profileDeleteCmd `cmd:"" help:"Make the folders of a profile belong to none; they stay."`
+	List   profileListCmd   `cmd:"" help:"List the profiles."`
+	Start  profileStartCmd  `cmd:"" help:"Resume the folders of a profile."`
+	Stop   profileStopCmd   `cmd:"" help:"Pause the folders of a profile."`
+}
+
+type profileCreateCmd struct {
+	Name string   `arg:"" name:"NAME" help:"The profile."`
+	Dirs []string `arg:"" optional:"" name:"DIR" help:"Folders of config.yaml."`
+}
+
+type profileSaveCmd struct {
+	Name string `arg:"" name:"NAME" help:"The profile."`
+	File string `arg:"" name:"FILE" help:"Where to; it is as secret as config.yaml."`
+}
+
+type profileLoadCmd struct {
+	File string `arg:"" name:"FILE" help:"As 'qsync profile save' writes it."`
+	Name string `arg:"" optional:"" name:"NAME" help:"The profile; otherwise named as the file is."`
+}
+
+type profileDeleteCmd struct {
+	Name string `arg:"" name:"NAME" help:"The profile."`
+}
+
+type profileListCmd struct{}
+
+type profileStartCmd struct {
+	Name string `arg:"" name:"NAME" help:"The profile."`
+}
+
+type profileStopCmd struct {
+	Name string `arg:"" name:"NAME" help:"The profile."`
+}
+
+type configCmd struct {
+	Example configExampleCmd `cmd:"" help:"Print a config.yaml that has every key, with what it does."`
+	Check   configCheckCmd   `cmd:"" help:"Say what is wrong with config.yaml, or with FILE."`
+	Path    configPathCmd    `cmd:"" help:"Print where config.yaml is."`
+}
+
+type configExampleCmd struct{}
+
+type configCheckCmd struct {
+	File string `arg:"" optional:"" name:"FILE" help:"Another file."`
+}
+
+type configPathCmd struct{}
 
 type statusCmd struct {
 	Dir   string `arg:"" optional:"" name:"DIR" help:"Only this folder."`

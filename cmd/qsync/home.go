@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -16,7 +17,8 @@ import (
 
 // home is the directory where a node keeps its state.
 type home struct {
-	dir string
+	dir  string
+	user string // the directory that ~ stands for in config.yaml, "" if there is none
 }
 
 // homeDir is where the home is, absolute, whether it exists or not.
@@ -58,6 +60,11 @@ func (p *program) openHome() (home, error) {
 	if err != nil {
 		return home{}, err
 	}
+	if fi, err := os.Stat(dir); err == nil {
+		if uid, ok := ownerOf(fi); ok && uid != os.Geteuid() {
+			return home{}, failf("the home %s belongs to another user: run qsync as that user, or choose another home with --home", quote(dir))
+		}
+	}
 	if err := os.MkdirAll(filepath.Join(dir, "folders"), 0o700); err != nil {
 		return home{}, failf("cannot make the home %s: %v; choose another with --home", quote(dir), err)
 	}
@@ -68,13 +75,17 @@ func (p *program) openHome() (home, error) {
 			}
 		}
 	}
-	return home{dir}, nil
+	return p.homeAt(dir), nil
 }
 
 // existingHome is the home for commands that only look.
 func (p *program) existingHome() (home, error) {
 	dir, err := p.homeDir()
-	return home{dir}, err
+	return p.homeAt(dir), err
+}
+
+func (p *program) homeAt(dir string) home {
+	return home{dir: dir, user: cmp.Or(p.vars["HOME"], p.vars["USERPROFILE"])}
 }
 
 // deviceFile is what the file device holds. It is secret.

@@ -27,7 +27,7 @@ func testEntry(t *testing.T, dir string) entry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := entry{ID: id.Hex(), Dir: dir, Kind: "share", Mode: "two-way", Versions: defaultVersions}
+	e := entry{ID: id.Hex(), Dir: dir, Kind: "share", Mode: "two-way"}
 	if e.tag, err = tagOf(id, dir); err != nil {
 		t.Fatal(err)
 	}
@@ -142,12 +142,12 @@ func TestRegistryKeepsAndForgets(t *testing.T) {
 	h := testHome(t)
 	dir := t.TempDir()
 	e := testEntry(t, dir)
-	e.Remotes, e.Exclude, e.Expect = []string{"nas:2121"}, []string{"*.tmp"}, "/srv"
+	e.Remotes, e.Expect = []string{"nas:2121"}, "/srv"
 	if err := h.save(e); err != nil {
 		t.Fatal(err)
 	}
 	got, ok, err := h.find(dir + string(filepath.Separator) + ".")
-	if err != nil || !ok || got.ID != e.ID || got.Exclude[0] != "*.tmp" || got.Remotes[0] != "nas:2121" || got.tag != e.tag {
+	if err != nil || !ok || got.ID != e.ID || got.Remotes[0] != "nas:2121" || got.tag != e.tag {
 		t.Errorf("found %v, %v, %v", got.Dir, ok, err)
 	}
 	if strings.Contains(got.tag, got.ID[:12]) {

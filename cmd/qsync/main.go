@@ -57,7 +57,9 @@ func run(args, environ []string, std streams) int {
 func (p *program) finish(err error) int {
 	p.ui.progress("")
 	if err != nil && !spoken(err) {
-		p.ui.printf("qsync: %s", explain(err))
+		for line := range strings.Lines(explain(err)) { // a broken config.yaml has one for each problem
+			p.ui.printf("qsync: %s", strings.TrimSuffix(line, "\n"))
+		}
 	}
 	return exitCode(err)
 }

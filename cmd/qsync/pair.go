@@ -24,7 +24,7 @@ func (c *syncCmd) runPair(p *program) error {
 	if err != nil {
 		return err
 	}
-	s, err := p.startSession(&c.syncFlags, false, c.DryRun)
+	s, err := p.startSession(&c.nodeFlags, false, c.DryRun)
 	if err != nil {
 		return err
 	}
@@ -77,44 +77,19 @@ func (s *session) removeStandIn(made, dst string) {
 
 // addPair opens both directories of a pair.
 func (s *session) addPair(c *syncCmd, dirs [2]string, id certs.SyncID, plan *planned) error {
-	modes := [2]peer.Mode{peer.Send, peer.Receive}
+	q := pairing{dirs: dirs, modes: [2]peer.Mode{peer.Send, peer.Receive}, id: id, conf: c.folder(dirs[0])}
 	if c.mode() == peer.TwoWay {
-		modes = [2]peer.Mode{peer.TwoWay, peer.TwoWay}
+		q.modes = [2]peer.Mode{peer.TwoWay, peer.TwoWay}
 	}
-	var fc [2]peer.FolderConfig
-	var both [2]*managed
-	for i, dir := range dirs {
-		m, err := s.home.entryFor(dir, id)
-		if err != nil {
-			return err
-		}
-		m.entry = c.settings(m.entry, false)
-		m.entry.Kind, m.entry.Mode, m.entry.Expect = "pair", modes[i].String(), ""
-		if fc[i], err = s.config(m.entry, &c.syncFlags); err != nil {
-			return err
-		}
-		fc[i] = c.pace(fc[i], plan.hook(s.dry))
-		both[i] = m
-	}
-	// What one side leaves out on purpose, the other one must not send or miss.
-	shared := append(append([]string{}, fc[0].Exclude...), fc[1].Exclude...)
-	fc[0].Exclude, fc[1].Exclude = shared, shared
-	err := s.remember(false, both[:]...)
+	q.adjust = func(fc *peer.FolderConfig) { c.pace(fc, plan.hook(s.dry)) }
+	both, err := s.openPair(q)
 	if err != nil {
 		return err
 	}
-	if both[0].Folder, both[1].Folder, err = s.node.Pair(fc[0], fc[1]); err != nil {
-		busy := s.opened(err, dirs[0])
-		if busy == err {
-			busy = s.opened(err, dirs[1])
-		}
-		s.retract(both[0])
-		s.retract(both[1])
-		return busy
-	}
-	s.folders = both[:]
+	s.report.pair = true
+	s.folders.adopt(both...)
 	if !s.dry {
-		s.ready = func() error { return s.announce(both[0], announcement{}) }
+		s.ready = func() error { return s.p.announce(s.status(), both[0], announcement{}) }
 	}
-	return s.remember(true, both[:]...)
+	return nil
 }

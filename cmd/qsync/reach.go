@@ -14,12 +14,13 @@ const reachTime = 30 * time.Second
 
 // inSync waits until every folder of the session is in sync with that many peers.
 func (s *session) inSync(ctx context.Context, peers int) error {
-	results := make(chan error, len(s.folders))
-	for _, m := range s.folders {
+	folders := s.folders.running()
+	results := make(chan error, len(folders))
+	for _, m := range folders {
 		go func() { results <- m.Wait(ctx, peers) }()
 	}
 	var first error
-	for range s.folders {
+	for range folders {
 		if err := <-results; first == nil {
 			first = err
 		}
@@ -60,7 +61,7 @@ func (s *session) reach(ctx context.Context, peers int, within time.Duration) er
 // refused is why a peer that answers will never sync with us: two one-way
 // sources do not stop each other, they only have nothing to do.
 func (s *session) refused() error {
-	for _, m := range s.folders {
+	for _, m := range s.folders.running() {
 		if reason := m.Status().Reason; strings.Contains(reason, peer.ErrSources.Error()) {
 			return &sentence{text: reason, kind: peer.ErrSources}
 		}
@@ -70,7 +71,7 @@ func (s *session) refused() error {
 
 func (s *session) connected() int {
 	n := 0
-	for _, m := range s.folders {
+	for _, m := range s.folders.running() {
 		for _, p := range m.Status().Peers {
 			if p.Connected {
 				n++
@@ -82,12 +83,12 @@ func (s *session) connected() int {
 
 func (s *session) unreachable(peers int, within time.Duration) error {
 	var tried []string
-	for _, m := range s.folders {
-		tried = append(tried, m.entry.Remotes...)
+	for _, m := range s.folders.running() {
+		tried = append(tried, m.conf.Remotes...)
 	}
 	text := fmt.Sprintf("no peer answered within %v; tried %s. Is qsync running there with the same sync ID, and UDP port 2121, or the one given, open?", within, strings.Join(tried, ", "))
 	if n := s.connected(); n > 0 {
-		text = fmt.Sprintf("only %d of %d peers answered within %v; tried %s. %s", n, peers, within, strings.Join(tried, ", "), s.folders[0].Missing(peers))
+		text = fmt.Sprintf("only %d of %d peers answered within %v; tried %s. %s", n, peers, within, strings.Join(tried, ", "), s.folders.running()[0].Missing(peers))
 	}
 	return &sentence{text: text, kind: peer.ErrUnreachable}
 }

@@ -17,14 +17,12 @@ import (
 
 // entry is one remembered folder: what folder.json holds. It is secret.
 type entry struct {
-	ID       string   `json:"id"` // 64 hexadecimal digits
-	Dir      string   `json:"dir"`
-	Kind     string   `json:"kind"` // share, join, pair, remote
-	Mode     string   `json:"mode"` // as peer.Mode prints it
-	Remotes  []string `json:"remotes,omitempty"`
-	Expect   string   `json:"expect,omitempty"` // the peer's path, in the two-path form
-	Exclude  []string `json:"exclude,omitempty"`
-	Versions int      `json:"versions"`
+	ID      string   `json:"id"` // 64 hexadecimal digits
+	Dir     string   `json:"dir"`
+	Kind    string   `json:"kind"`              // share, join, pair, remote
+	Mode    string   `json:"mode"`              // as peer.Mode prints it
+	Remotes []string `json:"remotes,omitempty"` // of the two-path form; else config.yaml has them
+	Expect  string   `json:"expect,omitempty"`  // the peer's path, in the two-path form
 
 	tag string
 }

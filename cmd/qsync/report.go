@@ -1,6 +1,8 @@
 package main
 
 import (
+	"maps"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -18,7 +20,8 @@ const (
 // reporter tells people and scripts how a run goes.
 type reporter struct {
 	p      *program
-	pair   bool
+	pair   bool // its folders are each other's peers
+	many   bool // there may be several folders: say which
 	meter  meter
 	spoken time.Time // the last plain progress line
 
@@ -75,7 +78,6 @@ func (r *reporter) event(e peer.Event) {
 
 // start tells events and progress until the returned function is called.
 func (r *reporter) start(s *session) (stop func()) {
-	r.pair = len(s.folders) == 2
 	quit, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -128,26 +130,38 @@ func (r *reporter) tell(e peer.Event) {
 	switch e.Event {
 	case "peer_connected":
 		if r.worthTelling(e) {
-			ui.say("connected  %s%s", quote(e.Peer), inBrackets(e.Text))
+			ui.say("connected  %s%s%s", quote(e.Peer), inBrackets(e.Text), r.in(e))
 		}
 	case "peer_lost":
 		if r.worthTelling(e) && !r.isEnding() {
-			ui.say("lost       %s%s; trying again", quote(e.Peer), inBrackets(e.Text))
+			ui.say("lost       %s%s%s; trying again", quote(e.Peer), inBrackets(e.Text), r.in(e))
 		}
 	case "conflict":
-		ui.say("conflict   %s: both versions are kept", quote(e.Path))
+		ui.say("conflict   %s%s: both versions are kept", quote(e.Path), r.in(e))
 	case "problem":
 		if !again {
-			ui.printf("problem    %s: %s", quote(e.Path), e.Text)
+			ui.printf("problem    %s%s: %s", quote(e.Path), r.in(e), e.Text)
 		}
-	case "paused":
-		ui.say("paused     %s", e.Text)
+	case "paused", "resumed":
+		ui.say("%-10s %s", e.Event, quote(e.Folder))
+	case "stopped":
+		if r.many {
+			ui.printf("stopped    %s: %s", quote(e.Folder), e.Text)
+		}
 	case "synced":
-		clear(r.flapping)
+		maps.DeleteFunc(r.flapping, func(who string, _ bool) bool { return strings.HasSuffix(who, "\x00"+e.Folder) })
 		if !ui.terminal && !r.pair {
 			ui.say("in sync    %s", quote(e.Folder))
 		}
 	}
+}
+
+// in says which folder an event is about, where there are several.
+func (r *reporter) in(e peer.Event) string {
+	if !r.many || e.Folder == "" {
+		return ""
+	}
+	return " in " + quote(e.Folder)
 }
 
 // sameProblem is how long people are not told of a problem again that is tried
@@ -158,10 +172,11 @@ const sameProblem = 10 * time.Minute
 func (r *reporter) problem(e peer.Event) (again bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	again = r.problems[e.Path] == e.Text && e.Time.Sub(r.told[e.Path]) < sameProblem
-	r.problems[e.Path] = e.Text
+	at := filepath.Join(e.Folder, e.Path)
+	again = r.problems[at] == e.Text && e.Time.Sub(r.told[at]) < sameProblem
+	r.problems[at] = e.Text
 	if !again {
-		r.told[e.Path] = e.Time
+		r.told[at] = e.Time
 	}
 	return again
 }
@@ -173,11 +188,12 @@ const shortVisit = time.Second
 // not of the other directory of a pair, and once of a peer that comes and goes
 // because the two have nothing to say to each other.
 func (r *reporter) worthTelling(e peer.Event) bool {
-	before := r.flapping[e.Peer]
+	who := e.Peer + "\x00" + e.Folder
+	before := r.flapping[who]
 	if e.Event == "peer_connected" {
-		r.since[e.Peer] = e.Time
+		r.since[who] = e.Time
 	} else {
-		r.flapping[e.Peer] = e.Time.Sub(r.since[e.Peer]) < shortVisit
+		r.flapping[who] = e.Time.Sub(r.since[who]) < shortVisit
 	}
 	return !r.pair && !before
 }
@@ -231,19 +247,21 @@ func (r *reporter) look(s *session) time.Duration {
 // not take more than a twentieth of the time, whatever there is to count.
 func sparing(every, cost time.Duration) time.Duration { return max(every, 20*cost) }
 
-// settleModes remembers what a folder that was joined turned out to be.
+// settleModes remembers what folders that were joined turned out to be.
 func (s *session) settleModes() {
-	for _, m := range s.folders {
-		if m.entry.Mode != peer.ModeAuto.String() || s.dry {
-			continue
-		}
+	for _, m := range s.folders.running() {
 		mode := m.Mode()
-		if mode == peer.ModeAuto {
+		if m.settled || m.conf.Mode != "" || m.entry.Mode != peer.ModeAuto.String() || mode == peer.ModeAuto || s.dry {
 			continue
 		}
-		m.entry.Mode = mode.String()
+		m.settled = true
 		s.p.ui.say("mode       %s: %s", mode, modeText(mode))
-		if err := s.home.save(m.entry); err != nil {
+		e := m.entry
+		e.Mode = mode.String()
+		if _, err := s.home.read(e.tag); err != nil {
+			continue // it was forgotten meanwhile
+		}
+		if err := s.home.save(e); err != nil {
 			s.log.Warn("cannot remember the mode of a folder", "error", err)
 		}
 	}

@@ -46,14 +46,14 @@ func TestVisitsWithoutSuccessAreToldOnce(t *testing.T) {
 	at := time.Now()
 	for i := range 100 {
 		start := at.Add(time.Duration(i) * 5 * time.Second)
-		r.tell(peer.Event{Event: "peer_connected", Time: start, Peer: "nas"})
-		r.tell(peer.Event{Event: "peer_lost", Time: start.Add(time.Millisecond), Peer: "nas"})
+		r.tell(peer.Event{Event: "peer_connected", Time: start, Peer: "nas", Folder: "/docs"})
+		r.tell(peer.Event{Event: "peer_lost", Time: start.Add(time.Millisecond), Peer: "nas", Folder: "/docs"})
 	}
 	if n := strings.Count(messages.String(), "\n"); n != 2 {
 		t.Errorf("%d lines:\n%s", n, messages)
 	}
 	r.tell(peer.Event{Event: "synced", Time: at, Folder: "/docs"})
-	r.tell(peer.Event{Event: "peer_connected", Time: at.Add(time.Hour), Peer: "nas"})
+	r.tell(peer.Event{Event: "peer_connected", Time: at.Add(time.Hour), Peer: "nas", Folder: "/docs"})
 	if n := strings.Count(messages.String(), "connected  nas"); n != 2 {
 		t.Errorf("not told after it went well:\n%s", messages)
 	}
@@ -64,7 +64,7 @@ func TestEventsForScripts(t *testing.T) {
 	r.event(peer.Event{Event: "conflict", Time: time.Now(), Folder: "/docs", Path: "bad\xff\u202e"})
 	r.drain()
 	r.end(peer.Status{Folders: []peer.FolderStatus{{Problems: []peer.Problem{{Path: "x", Problem: "y"}}}}},
-		peer.Status{Folders: []peer.FolderStatus{{Totals: peer.Totals{Added: 2, Bytes: 7}}, {Totals: peer.Totals{Added: 1}}}})
+		plus(peer.Totals{Added: 2, Bytes: 7}, peer.Totals{Added: 1}))
 	var events []map[string]any
 	for line := range strings.Lines(out.String()) {
 		var e map[string]any
@@ -92,11 +92,11 @@ func TestQuiet(t *testing.T) {
 	for _, name := range []string{"peer_connected", "peer_lost", "conflict", "synced", "paused"} {
 		r.tell(peer.Event{Event: name, Peer: "nas", Path: "p", Text: "t"})
 	}
-	r.end(peer.Status{}, peer.Status{})
+	r.end(peer.Status{}, peer.Totals{})
 	if messages.Len() > 0 {
 		t.Errorf("said %q", messages)
 	}
-	r.end(peer.Status{Folders: []peer.FolderStatus{{Problems: []peer.Problem{{Path: "x", Problem: "y"}}}}}, peer.Status{})
+	r.end(peer.Status{Folders: []peer.FolderStatus{{Problems: []peer.Problem{{Path: "x", Problem: "y"}}}}}, peer.Totals{})
 	if messages.String() != "problem    x: y\n" {
 		t.Errorf("said %q", messages)
 	}

@@ -161,7 +161,7 @@ func (c *serviceInstallCmd) unit(p *program) (u service.Unit, owner *user.User, 
 		err = usagef("the user %s has no home directory: give qsync's with --home, such as /var/lib/qsync", quote(owner.Username))
 	}
 	if err == nil {
-		u.Writable, err = sealed(home{u.Home}, owner.HomeDir)
+		u.Writable, err = sealed(home{dir: u.Home}, owner.HomeDir)
 	}
 	return u, owner, err
 }

@@ -2,17 +2,19 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
 	"qsync/certs"
+	"qsync/cmd/qsync/config"
+	"qsync/discovery"
 	"qsync/peer"
 )
 
@@ -23,29 +25,27 @@ const endTime = 5 * time.Second
 type session struct {
 	p        *program
 	home     home
+	flags    *nodeFlags
+	conf     *config.Config // as config.yaml was when the run began
 	identity identity
 	log      *slog.Logger
 	logFile  io.Closer
 	node     *peer.Node
-	listen   []string // addresses that peers reach; empty without a network
+	conn     net.PacketConn    // nil without a network
+	beacon   *discovery.Beacon // nil without discovery
 	signals  chan os.Signal
-	folders  []*managed
+	folders  *manager
 	report   *reporter
-	ready    func() error // prints that the node is up
+	ready    func() error                // prints that the node is up
+	chores   []func(ctx context.Context) // what runs beside the node until ctx ends
 	dry      bool
 	temp     string // a dry run's home, when there is no other
 }
 
-// managed is a folder of a session with what is remembered of it.
-type managed struct {
-	*peer.Folder
-	entry entry
-	fresh bool // not remembered before this run
-}
-
 // startSession makes everything of a run but its folders. The caller calls end.
-func (p *program) startSession(f *syncFlags, network, dry bool) (s *session, err error) {
-	s = &session{p: p, dry: dry, signals: make(chan os.Signal, 2), logFile: io.NopCloser(nil)}
+func (p *program) startSession(f *nodeFlags, network, dry bool) (s *session, err error) {
+	s = &session{p: p, flags: f, dry: dry, signals: make(chan os.Signal, 2), logFile: io.NopCloser(nil)}
+	s.folders = &manager{s: s, ended: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			s.end()
@@ -55,35 +55,41 @@ func (p *program) startSession(f *syncFlags, network, dry bool) (s *session, err
 	if s.home, err = s.openHome(); err != nil {
 		return s, err
 	}
-	log, file, err := p.openLog(logOptions{})
-	if err != nil {
+	if s.conf, err = s.home.config(); err != nil {
 		return s, err
 	}
-	s.log, s.logFile = log, file
+	if s.log, s.logFile, err = s.openLog(s.conf); err != nil {
+		return s, err
+	}
 	if s.identity, err = s.home.identity(); err != nil {
 		return s, err
 	}
 	if s.identity.note != "" {
 		p.ui.say("note: %s", s.identity.note)
 	}
-	name := f.Name
-	if name == "" {
-		name = hostName()
-	}
 	s.report = newReporter(p)
+	return s, s.openNode(network)
+}
+
+// openNode makes the node, and with a network its socket and its beacon.
+func (s *session) openNode(network bool) (err error) {
+	set := s.flags.settings(s.conf)
 	cfg := peer.Config{
-		Name: certs.CleanName(name), Version: version, Device: s.identity.device, Machine: s.identity.machine,
+		Name: certs.CleanName(set.name), Version: version, Device: s.identity.device, Machine: s.identity.machine,
 		ResetKey: s.identity.reset, Log: s.log, Events: s.report.event,
 	}
 	if network {
-		conn, err := p.openSocket(f.Listen)
-		if err != nil {
-			return s, err
+		if s.conn, err = s.p.openSocket(set.listen); err != nil {
+			return err
 		}
-		cfg.Conn, s.listen = conn, reachable(conn)
+		cfg.Conn = s.conn
+		s.chores = append(s.chores, s.watchNetwork)
+		if set.discovery && !s.dry {
+			s.openBeacon()
+		}
 	}
 	s.node, err = peer.New(cfg)
-	return s, err
+	return err
 }
 
 // openHome is the program's home; a dry run that would have to make it gets
@@ -99,7 +105,7 @@ func (s *session) openHome() (home, error) {
 	if s.temp, err = os.MkdirTemp("", "qsync-dry-"); err != nil {
 		return home{}, failf("cannot make a temporary directory: %v", err)
 	}
-	return home{s.temp}, os.Mkdir(filepath.Join(s.temp, "folders"), 0o700)
+	return s.p.homeAt(s.temp), os.Mkdir(filepath.Join(s.temp, "folders"), 0o700)
 }
 
 // end releases what startSession took.
@@ -109,40 +115,6 @@ func (s *session) end() {
 	if s.temp != "" {
 		_ = os.RemoveAll(s.temp)
 	}
-}
-
-// remember writes the entries that are new before they are opened, so that an ID
-// in use is never lost, and those that change once they are: not for a run that
-// comes to nothing.
-func (s *session) remember(opened bool, all ...*managed) error {
-	for _, m := range all {
-		if m.fresh == opened || s.dry {
-			continue
-		}
-		if err := s.home.save(m.entry); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// retract takes back what remember wrote for a folder that could not be opened.
-func (s *session) retract(m *managed) {
-	if m.fresh && !s.dry {
-		if err := s.home.drop(m.entry.tag); err != nil {
-			s.log.Warn("cannot forget a folder that could not be opened", "error", err)
-		}
-	}
-}
-
-// opened names the process that has a folder, in the error about that.
-func (s *session) opened(err error, dir string) error {
-	if errors.Is(err, peer.ErrBusy) {
-		if pid := runs(s.home.ask(askTime), dir); pid != 0 {
-			return failf("process %d is syncing %s already: stop it first, or ask it: 'qsync status'", pid, quote(dir))
-		}
-	}
-	return err
 }
 
 // run runs the node until job is done, a folder stops or a signal comes, prints
@@ -159,6 +131,10 @@ func (s *session) run(job func(context.Context) error) error {
 			s.log.Error("cannot say that the node is ready", "error", err)
 		}
 	}
+	var chores sync.WaitGroup
+	for _, chore := range s.chores {
+		chores.Go(func() { chore(ctx) })
+	}
 	done := make(chan error, 1)
 	if job != nil {
 		go func() { done <- job(ctx) }()
@@ -166,15 +142,23 @@ func (s *session) run(job func(context.Context) error) error {
 	stopReport := s.report.start(s)
 	err, ended := s.supervise(done, running)
 	s.report.ending()
-	last := s.node.Status()
+	last := s.status()
 	cancel()
 	closeControl()
-	if !ended {
-		s.await(running)
-	}
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		if !ended {
+			if err := <-running; err != nil {
+				s.log.Error("the node ended", "error", err)
+			}
+		}
+		chores.Wait()
+	}()
+	s.await(over)
 	stopReport()
 	if !s.dry {
-		s.report.end(last, s.node.Status())
+		s.report.end(last, s.folders.finish())
 	}
 	if err != nil || job == nil || s.dry {
 		return err
@@ -184,26 +168,17 @@ func (s *session) run(job func(context.Context) error) error {
 
 // supervise waits for whatever ends the run; ended says that the node itself did.
 func (s *session) supervise(done, running <-chan error) (err error, ended bool) {
-	stopped := make(chan error, len(s.folders))
-	for _, m := range s.folders {
-		go func() {
-			<-m.Stopped()
-			stopped <- m.Err()
-		}()
-	}
-	for {
-		select {
-		case err := <-done:
-			return err, false
-		case err := <-running:
-			return err, true
-		case err := <-stopped:
-			return err, false
-		case sig := <-s.signals:
-			s.p.ui.progress("")
-			s.p.ui.say("ending; once more ends at once")
-			return signalled(sig), false
-		}
+	select {
+	case err := <-done:
+		return err, false
+	case err := <-running:
+		return err, true
+	case err := <-s.folders.ended:
+		return err, false
+	case sig := <-s.signals:
+		s.p.ui.progress("")
+		s.p.ui.say("ending; once more ends at once")
+		return signalled(sig), false
 	}
 }
 
@@ -214,14 +189,12 @@ func signalled(sig os.Signal) error {
 	return outcome(errInterrupted)
 }
 
-// await waits for the node's end, but not longer than endTime and not past a
-// second signal: whatever is not on the disk then is redone next time.
-func (s *session) await(running <-chan error) {
+// await waits for the end of the node and of what runs beside it, but not longer
+// than endTime and not past a second signal: whatever is not on the disk then is
+// redone next time.
+func (s *session) await(over <-chan struct{}) {
 	select {
-	case err := <-running:
-		if err != nil {
-			s.log.Error("the node ended", "error", err)
-		}
+	case <-over:
 	case <-time.After(endTime):
 		s.log.Warn("the node did not end in time")
 	case <-s.signals:
@@ -239,12 +212,7 @@ func (s *session) openControl(ctx context.Context) func() {
 		s.log.Warn("no control socket; 'qsync status' and 'qsync wait' cannot see this node", "error", err)
 		return func() {}
 	}
-	c := &control{status: s.status, log: s.log, folders: func() (all []controlled) {
-		for _, f := range s.node.Folders() {
-			all = append(all, f)
-		}
-		return all
-	}}
+	c := &control{status: s.status, log: s.log, folders: s.folders.controlled, manage: s.folders}
 	served := make(chan struct{})
 	go func(l net.Listener) { defer close(served); c.serve(ctx, l) }(l)
 	return func() {
@@ -254,12 +222,14 @@ func (s *session) openControl(ctx context.Context) func() {
 	}
 }
 
-// status is the node's own account, with the addresses that peers reach.
+// status is the node's own account, with the addresses that peers reach and
+// what is known of folders that do not run.
 func (s *session) status() peer.Status {
 	st := s.node.Status()
-	st.Listen = s.listen
-	if st.Listen == nil {
-		st.Listen = []string{}
+	st.Listen = []string{}
+	if s.conn != nil {
+		st.Listen = reachable(s.conn)
 	}
+	s.folders.complete(&st)
 	return st
 }

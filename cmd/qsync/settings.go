@@ -1,11 +1,30 @@
 package main
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"qsync/certs"
+	"qsync/cmd/qsync/config"
 	"qsync/peer"
 )
+
+// nodeSettings are what flags, variables, config.yaml and the defaults make of
+// the node, in this order.
+type nodeSettings struct {
+	name      string
+	listen    string // "" for the default port, or a free one
+	discovery bool
+}
+
+func (f *nodeFlags) settings(c *config.Config) nodeSettings {
+	return nodeSettings{
+		name:      cmp.Or(f.Name, c.Name, hostName()),
+		listen:    cmp.Or(f.Listen, c.Listen),
+		discovery: c.Discovery && !f.NoDiscovery,
+	}
+}
 
 // chooseID is the ID to use: the forced one, else the directories' own, else a
 // new one. The directories cannot have another one than that.
@@ -39,7 +58,7 @@ func (h home) entryFor(dir string, id certs.SyncID) (m *managed, err error) {
 		return nil, err
 	}
 	if !ok {
-		e = entry{ID: id.Hex(), Dir: dir, Versions: defaultVersions}
+		e = entry{ID: id.Hex(), Dir: dir}
 		e.tag, err = tagOf(id, dir)
 	}
 	return &managed{entry: e, fresh: !ok}, err
@@ -59,48 +78,61 @@ func (h home) knownOf(dirs ...string) (known []entry, err error) {
 	return known, nil
 }
 
-// settings completes an entry with the flags of this run. sticky takes from it
-// what the flags leave open.
-func (f *syncFlags) settings(e entry, sticky bool) entry {
+// over lays the flags of this run over the settings of a folder.
+func (f *folderFlags) over(c config.Folder) config.Folder {
+	if f.Mode != "" {
+		c.Mode = config.Mode(f.Mode)
+	}
 	if f.Versions != nil {
-		e.Versions = int(*f.Versions)
-	} else if !sticky {
-		e.Versions = defaultVersions
+		c.Versions = int(*f.Versions)
 	}
-	if len(f.Exclude) > 0 || !sticky {
-		e.Exclude = nil
-		for _, pattern := range f.Exclude {
-			if strings.TrimSpace(pattern) != "" { // an empty one takes back what was remembered
-				e.Exclude = append(e.Exclude, pattern)
-			}
-		}
+	if len(f.Exclude) > 0 {
+		c.Exclude = f.patterns()
 	}
-	if len(f.Remote) > 0 || !sticky {
-		e.Remotes = f.Remote.strings()
+	if f.MaxDelete != (brakeValue{}) {
+		c.MaxDelete = config.Brake(f.MaxDelete)
 	}
-	return e
+	return c
 }
 
-// config is what a node needs to run an entry.
-func (s *session) config(e entry, f *syncFlags) (peer.FolderConfig, error) {
-	id, err := e.syncID()
+// patterns are what --exclude gives; an empty one takes back what was remembered.
+func (f *folderFlags) patterns() []string {
+	return slices.DeleteFunc(slices.Clone(f.Exclude), func(pattern string) bool { return strings.TrimSpace(pattern) == "" })
+}
+
+// folder is what the flags make of a folder of the two-path form, of which
+// nothing is remembered from run to run.
+func (f *syncFlags) folder(dir string) config.Folder {
+	c := f.over(config.DefaultFolder(dir))
+	c.Remotes = f.Remote.strings()
+	return c
+}
+
+// config is what a node needs to run a folder.
+func (s *session) config(m *managed) (peer.FolderConfig, error) {
+	id, err := m.entry.syncID()
 	if err != nil {
 		return peer.FolderConfig{}, err
 	}
-	mode, err := peer.ParseMode(e.Mode)
+	mode, err := peer.ParseMode(m.mode())
 	if err != nil {
-		return peer.FolderConfig{}, failf("the remembered folder %s: %v", quote(e.Dir), err)
+		return peer.FolderConfig{}, failf("the remembered folder %s: %v", quote(m.entry.Dir), err)
 	}
-	exclude := e.Exclude
-	own, err := s.home.awayFrom(e.Dir)
+	own, err := s.home.awayFrom(m.entry.Dir)
 	if err != nil {
 		return peer.FolderConfig{}, err
 	}
+	exclude := m.conf.Exclude
 	if own != "" {
 		exclude = append([]string{own}, exclude...)
 	}
-	return peer.FolderConfig{
-		ID: id, Dir: e.Dir, State: s.home.state(e.tag), Mode: mode, Remotes: e.Remotes, Expect: e.Expect,
-		Exclude: exclude, Versions: e.Versions, MaxDelete: peer.Brake(f.MaxDelete),
-	}, nil
+	fc := peer.FolderConfig{
+		ID: id, Dir: m.entry.Dir, State: s.home.state(m.entry.tag), Mode: mode, Unsettled: m.unsettled,
+		Remotes: m.conf.Remotes, Expect: m.entry.Expect, Exclude: exclude, Versions: m.conf.Versions,
+		MaxDelete: peer.Brake(m.conf.MaxDelete), Paused: m.conf.Paused,
+	}
+	if !m.conf.Every.Live() {
+		fc.Next = m.conf.Every.Next
+	}
+	return fc, nil
 }

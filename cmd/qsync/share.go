@@ -1,11 +1,23 @@
 package main
 
 import (
+	"maps"
 	"slices"
 
-	"qsync/certs"
+	"qsync/cmd/qsync/config"
 	"qsync/peer"
 )
+
+// served is a folder that share or join run.
+type served struct {
+	kind    string
+	dir     string
+	missing bool      // it has to be made
+	mode    peer.Mode // of a folder that is new here
+	invitation
+	given bool // there is an ID in the invitation
+	qrFlags
+}
 
 // Run gives a directory a sync ID and serves it.
 func (c *shareCmd) Run(p *program) error {
@@ -13,74 +25,16 @@ func (c *shareCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	forced, given, err := p.givenID(c.IDFile)
+	v, given, err := p.givenID(c.IDFile)
 	if err != nil {
 		return err
 	}
-	s, err := p.startSession(&c.syncFlags, true, false)
-	if err != nil {
-		return err
-	}
-	defer s.end()
-	known, err := s.home.knownOf(dir)
-	if err != nil {
-		return err
-	}
-	id, _, err := chooseID(forced.id, given, known)
-	if err != nil {
-		return err
-	}
-	return s.serve(&c.syncFlags, dir, served{kind: "share", mode: peer.TwoWay, id: id, at: forced.at, qrFlags: c.qrFlags})
-}
-
-// served is how share and join differ.
-type served struct {
-	kind string
-	mode peer.Mode // of a folder that is new here
-	id   certs.SyncID
-	at   []string // where peers were when the link was made that held the ID
-	qrFlags
-}
-
-// serve runs one folder until Ctrl-C.
-func (s *session) serve(f *syncFlags, dir string, v served) error {
-	if v.QRFile != "" {
-		if err := replaceable(v.QRFile); err != nil {
-			return err
-		}
-	}
-	m, err := s.home.entryFor(dir, v.id)
-	if err != nil {
-		return err
-	}
-	old := m.entry
-	m.entry = f.settings(m.entry, !m.fresh && (old.Kind == "share" || old.Kind == "join"))
-	m.entry.Kind, m.entry.Expect = v.kind, ""
-	switch {
-	case f.Mode != "":
-		m.entry.Mode = f.Mode
-	case m.fresh || old.Kind == "pair" || old.Kind == "remote":
-		m.entry.Mode = v.mode.String()
-	}
-	// What the two-path form made of it says nothing about what a join completes.
-	unsettled := !m.fresh && old.Kind != "share" && old.Kind != "join"
-	hints, names := invitation{at: v.at}.hints()
-	if err := s.add(m, f, func(fc peer.FolderConfig) peer.FolderConfig {
-		fc.Unsettled, fc.Remotes = unsettled, slices.Concat(fc.Remotes, names)
-		return fc
-	}); err != nil {
-		return err
-	}
-	m.Offer(hints) // not remembered here: the store remembers where a peer was found
-	s.ready = func() error {
-		return s.announce(m, announcement{id: v.id, show: true, qr: v.QR, qrFile: v.QRFile, typed: true})
-	}
-	return s.run(nil)
+	return p.serve(&c.syncFlags, served{kind: "share", dir: dir, mode: peer.TwoWay, invitation: v, given: given, qrFlags: c.qrFlags})
 }
 
 // Run becomes a peer of a folder.
 func (c *joinCmd) Run(p *program) error {
-	given, name, err := c.read(p)
+	v, name, err := c.read(p)
 	if err != nil {
 		return err
 	}
@@ -88,25 +42,165 @@ func (c *joinCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	s, err := p.startSession(&c.syncFlags, true, false)
+	return p.serve(&c.syncFlags, served{kind: "join", dir: dir, missing: missing, mode: peer.ModeAuto, invitation: v, given: true, qrFlags: c.qrFlags})
+}
+
+// serve takes a folder into config.yaml and runs it: by the 'qsync serve' of the
+// home if there is one, else here, until Ctrl-C.
+func (p *program) serve(f *syncFlags, v served) error {
+	if v.QRFile != "" {
+		if err := replaceable(v.QRFile); err != nil {
+			return err
+		}
+	}
+	h, err := p.openHome()
+	if err != nil {
+		return err
+	}
+	c, err := h.config()
+	if err != nil {
+		return err
+	}
+	m, err := h.enlisted(c, &v)
+	if err != nil {
+		return err
+	}
+	old := m.entry
+	m.become(v.kind, v.mode)
+	m.entry.Kind = v.kind
+	edit := func(c *config.Config) (*config.Config, error) { return f.enlist(c, v.dir, old) }
+	next, err := edit(c)
+	if err != nil {
+		return byHand(err)
+	}
+	m.conf, _ = folderAt(next, v.dir)
+	if n, err := h.serving(); err != nil {
+		return err
+	} else if n != nil {
+		return p.handOver(f, n, &handing{home: h, served: v, m: m, edit: edit})
+	}
+	return p.serveHere(f, v, m, edit)
+}
+
+// enlisted is the home's entry of a folder, with the one ID that it can have.
+func (h home) enlisted(c *config.Config, v *served) (*managed, error) {
+	conf, _ := folderAt(c, v.dir)
+	if conf.To != "" {
+		return nil, usagef("config.yaml keeps %s like %s: take the line 'to:' out there first", quote(conf.To), quote(v.dir))
+	}
+	id, given, err := entryID(conf)
+	switch {
+	case err != nil:
+		return nil, err
+	case given && v.given && !id.Equal(v.id):
+		return nil, usagef("config.yaml gives %s another sync ID: take it out there, or 'qsync forget %[1]s'", quote(v.dir))
+	case given:
+		v.id, v.given = id, true
+	}
+	known, err := h.knownOf(v.dir)
+	if err != nil {
+		return nil, err
+	}
+	if v.id, _, err = chooseID(v.id, v.given, known); err != nil {
+		return nil, err
+	}
+	return h.entryFor(v.dir, v.id)
+}
+
+// serveHere runs one folder until Ctrl-C.
+func (p *program) serveHere(f *syncFlags, v served, m *managed, edit configEdit) error {
+	s, err := p.startSession(&f.nodeFlags, true, false)
 	if err != nil {
 		return err
 	}
 	defer s.end()
-	if missing {
-		if dir, err = s.makeDir(dir); err != nil {
+	if v.missing {
+		if _, err := s.makeDir(v.dir); err != nil {
 			return err
 		}
 	}
-	known, err := s.home.knownOf(dir)
-	if err != nil {
+	hints, names := v.hints() // not remembered here: the store remembers where a peer was found
+	if err := s.openOne(m, func(fc *peer.FolderConfig) { fc.Remotes = slices.Concat(fc.Remotes, names) }); err != nil {
 		return err
 	}
-	id, _, err := chooseID(given.id, true, known)
-	if err != nil {
+	m.Offer(hints)
+	if err := s.home.change(edit); err != nil {
 		return err
 	}
-	return s.serve(&c.syncFlags, dir, served{kind: "join", mode: peer.ModeAuto, id: id, at: given.at, qrFlags: c.qrFlags})
+	if s.conf, err = s.home.config(); err != nil {
+		return err
+	}
+	s.folders.only, s.folders.conf = v.dir, s.conf
+	s.folders.adopt(m)
+	s.chores = append(s.chores, s.watchConfig)
+	s.ready = func() error { return p.announce(s.status(), m, v.announcement(s.beacon == nil)) }
+	return s.run(nil)
+}
+
+// announcement is what is printed when the folder is served. typed says that
+// peers find this node only where its address is typed.
+func (v served) announcement(typed bool) announcement {
+	return announcement{id: v.id, show: true, qr: v.QR, qrFile: v.QRFile, typed: typed}
+}
+
+// configEdit is a change of config.yaml.
+type configEdit func(*config.Config) (*config.Config, error)
+
+// enlist takes a folder into config.yaml with what the flags say of it. What
+// they leave open stays as it is, but that a folder that is asked for is not
+// paused. old is what the home knew of the folder before it had a config.yaml.
+func (f *syncFlags) enlist(c *config.Config, dir string, old entry) (*config.Config, error) {
+	have, ok := folderAt(c, dir)
+	if !ok {
+		fresh := config.DefaultFolder(dir)
+		if old.Kind == "share" || old.Kind == "join" {
+			fresh.Remotes = old.Remotes
+		}
+		fresh = f.over(fresh)
+		if len(f.Remote) > 0 {
+			fresh.Remotes = f.Remote.strings()
+		}
+		return c.AddFolder(fresh)
+	}
+	set := map[string]any{}
+	if f.Mode != "" {
+		set["mode"] = f.Mode
+	}
+	if len(f.Exclude) > 0 {
+		set["exclude"] = orNothing(f.patterns())
+	}
+	if f.Versions != nil {
+		set["versions"] = int(*f.Versions)
+	}
+	if f.MaxDelete != (brakeValue{}) {
+		set["max_delete"] = config.Brake(f.MaxDelete).String()
+	}
+	if len(f.Remote) > 0 {
+		set["remotes"] = f.Remote.strings()
+	}
+	if have.Paused {
+		set["paused"] = nil
+	}
+	return setAll(c, have.Path, set)
+}
+
+// orNothing is a list as a value of config.yaml: an empty one is taken out.
+func orNothing(list []string) any {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
+}
+
+// setAll changes several settings of a folder.
+func setAll(c *config.Config, path string, set map[string]any) (*config.Config, error) {
+	for _, key := range slices.Sorted(maps.Keys(set)) {
+		var err error
+		if c, err = c.SetFolder(path, key, set[key]); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
 }
 
 // read takes ID and DIR from the arguments; the ID may be 24 of them, or none

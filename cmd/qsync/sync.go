@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"qsync/certs"
+	"qsync/cmd/qsync/config"
 	"qsync/peer"
 )
 
@@ -69,10 +70,9 @@ func (c *syncCmd) forcedID(p *program) (certs.SyncID, bool, error) {
 }
 
 // pace applies the flags of the two-path form that are about time.
-func (c *syncCmd) pace(fc peer.FolderConfig, plan func(peer.PlanItem)) peer.FolderConfig {
+func (c *syncCmd) pace(fc *peer.FolderConfig, plan func(peer.PlanItem)) {
 	fc.Once, fc.Every, fc.Plan = c.Once, c.LoopTime.or(0), plan
 	fc.Mirror = fc.Mode == peer.Send
-	return fc
 }
 
 // runRemote syncs SRC with peers.
@@ -85,7 +85,7 @@ func (c *syncCmd) runRemote(p *program) error {
 	if err != nil {
 		return err
 	}
-	s, err := p.startSession(&c.syncFlags, true, c.DryRun)
+	s, err := p.startSession(&c.nodeFlags, true, c.DryRun)
 	if err != nil {
 		return err
 	}
@@ -102,16 +102,23 @@ func (c *syncCmd) runRemote(p *program) error {
 	if err != nil {
 		return err
 	}
-	m.entry = c.settings(m.entry, false)
-	m.entry.Kind, m.entry.Mode, m.entry.Expect = "remote", c.mode().String(), expected(c.Dst)
+	m.conf = c.folder(src)
+	m.conf.Mode = config.Mode(c.mode().String())
+	m.entry = entry{
+		ID: m.entry.ID, Dir: m.entry.Dir, tag: m.entry.tag, Kind: "remote", Mode: c.mode().String(),
+		Expect: expected(c.Dst), Remotes: m.conf.Remotes,
+	}
 	plan := &planned{from: src}
-	if err := s.add(m, &c.syncFlags, func(fc peer.FolderConfig) peer.FolderConfig { return c.pace(fc, plan.hook(s.dry)) }); err != nil {
+	if err := s.openOne(m, func(fc *peer.FolderConfig) { c.pace(fc, plan.hook(s.dry)) }); err != nil {
 		return err
 	}
+	s.folders.adopt(m)
 	if !s.dry {
-		s.ready = func() error { return s.announce(m, announcement{id: id, show: fresh, typed: true}) }
+		s.ready = func() error {
+			return s.p.announce(s.status(), m, announcement{id: id, show: fresh, typed: s.beacon == nil})
+		}
 	}
-	return c.finish(s, plan, len(m.entry.Remotes))
+	return c.finish(s, plan, len(m.conf.Remotes))
 }
 
 // expected is the path that the peer must have. One that is relative to a place
@@ -124,24 +131,6 @@ func expected(dst string) string {
 		return abs
 	}
 	return filepath.Clean(dst)
-}
-
-// add opens one folder; adjust may change what the node is told.
-func (s *session) add(m *managed, f *syncFlags, adjust func(peer.FolderConfig) peer.FolderConfig) error {
-	fc, err := s.config(m.entry, f)
-	if err != nil {
-		return err
-	}
-	if err := s.remember(false, m); err != nil {
-		return err
-	}
-	if m.Folder, err = s.node.Add(adjust(fc)); err != nil {
-		err = s.opened(err, m.entry.Dir)
-		s.retract(m)
-		return err
-	}
-	s.folders = []*managed{m}
-	return s.remember(true, m)
 }
 
 // finish runs the session as the flags say: until Ctrl-C, or one pass.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"time"
 
 	"qsync/peer"
@@ -14,19 +15,10 @@ type totalsJSON struct {
 	peer.Totals
 }
 
-// end prints what the run did. before and after are the node's states around
-// its end; what is still wrong is known before, what was done only after.
-func (r *reporter) end(before, after peer.Status) {
-	t := peer.Totals{}
-	for _, f := range after.Folders {
-		t.Added += f.Totals.Added
-		t.Modified += f.Totals.Modified
-		t.Deleted += f.Totals.Deleted
-		t.Bytes += f.Totals.Bytes
-		t.Sent += f.Totals.Sent
-		t.Announced += f.Totals.Announced
-		t.Conflicts += f.Totals.Conflicts
-	}
+// end prints what the run did. before is the node's state before its end, when
+// it is known what is still wrong; t is what was done, which is known after it.
+func (r *reporter) end(before peer.Status, t peer.Totals) {
+	t.Problems = 0
 	for _, f := range before.Folders {
 		t.Problems += int64(len(f.Problems))
 	}
@@ -44,6 +36,15 @@ func (r *reporter) end(before, after peer.Status) {
 	r.p.ui.say("total      %s", text)
 }
 
+// plus is the sum of two totals.
+func plus(a, b peer.Totals) peer.Totals {
+	return peer.Totals{
+		Added: a.Added + b.Added, Modified: a.Modified + b.Modified, Deleted: a.Deleted + b.Deleted,
+		Bytes: a.Bytes + b.Bytes, Sent: a.Sent + b.Sent, Announced: a.Announced + b.Announced,
+		Conflicts: a.Conflicts + b.Conflicts, Problems: a.Problems + b.Problems,
+	}
+}
+
 // nameProblems names what no event has named.
 func (r *reporter) nameProblems(st peer.Status) {
 	r.mu.Lock()
@@ -51,7 +52,7 @@ func (r *reporter) nameProblems(st peer.Status) {
 	r.mu.Unlock()
 	for _, f := range st.Folders {
 		for _, q := range f.Problems {
-			if _, ok := told[q.Path]; !ok && !r.p.flags.JSON {
+			if _, ok := told[filepath.Join(f.Path, q.Path)]; !ok && !r.p.flags.JSON {
 				r.p.ui.printf("problem    %s: %s", quote(q.Path), q.Problem)
 			}
 		}

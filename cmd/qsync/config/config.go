@@ -43,6 +43,7 @@ type Folder struct {
 	Label     string        // what people call it
 	Profile   string        // the group it belongs to
 	Mode      Mode
+	To        string   // absolute and clean: the other side, where that is on this machine
 	Remotes   []string // host:port
 	Exclude   []string // gitignore patterns
 	Versions  int      // older versions kept of each file that sync replaces or deletes

@@ -32,7 +32,7 @@ func TestEffects(t *testing.T) {
 	want := map[string]Effect{
 		"name": RestartNode, "listen": RestartNode, "discovery": RestartNode,
 		"log.level": AtOnce, "log.file": AtOnce, "log.days": AtOnce, "log.size": AtOnce,
-		"path": RestartFolder, "id": RestartFolder, "id_file": RestartFolder, "label": AtOnce, "profile": AtOnce, "mode": RestartFolder, "remotes": RestartFolder,
+		"path": RestartFolder, "id": RestartFolder, "id_file": RestartFolder, "to": RestartFolder, "label": AtOnce, "profile": AtOnce, "mode": RestartFolder, "remotes": RestartFolder,
 		"exclude": RestartFolder, "versions": RestartFolder, "max_delete": RestartFolder, "every": RestartFolder, "paused": AtOnce,
 	}
 	c, changed := Default(), 0

@@ -61,6 +61,8 @@ var folderCases = map[string]keyCase{
 		map[string]string{"": "profile has no value", "a/b": "letters", ".x": "letters", "x.": "letters", "..": "letters", strings.Repeat("x", 65): "letters", "ü": "letters"}},
 	"mode": {"", map[string]any{"two-way": "two-way", "send": "send", "receive": "receive"},
 		map[string]string{"": "mode has no value", "both": "two-way, send", "auto": "two-way, send", "Send": "two-way, send"}},
+	"to": {"", map[string]any{at("copy"): root("copy"), "~/copy/": root("home", "u", "copy")},
+		map[string]string{"": "to has no value", "copy": "absolute", at("the", "folder"): "what this one has as 'to'", at("the", "folder", "x"): "lies inside", at("the"): "lies inside", at("b") + "\n  remotes: nas": "to or remotes", at("b") + "\n  mode: receive": "send (one way)"}},
 	"remotes": {[]string(nil), map[string]any{"nas": []string{"nas:2121"}, "[nas, '10.0.0.1:99', \"fe80::1%eth0\"]": []string{"nas:2121", "10.0.0.1:99", "[fe80::1%eth0]:2121"},
 		"": []string(nil), "[]": []string(nil), "\n    - nas\n    # other\n    - pi:1": []string{"nas:2121", "pi:1"}, "\n  - nas": []string{"nas:2121"}},
 		map[string]string{"a/b": "no path", "[nas, ]x": "", "[a, ~]": "an item is empty", "[nas:0]": "1 to 65535", "{a: b}": "give a list", "[[a]]": "not a list", "'a b'": "no name"}},

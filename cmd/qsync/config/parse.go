@@ -211,6 +211,12 @@ func (r *reader) folders(n *yaml.Node, c *Config) {
 		if at["id"] != nil && at["id_file"] != nil {
 			r.fail(at["id_file"], "give id or id_file, not both")
 		}
+		if at["to"] != nil && len(f.Remotes) > 0 {
+			r.fail(at["to"], "give to or remotes, not both: what to names is on this machine")
+		}
+		if at["to"] != nil && f.Mode == "receive" {
+			r.fail(at["mode"], "with to, path is the one that is read: mode is send (one way) or two-way")
+		}
 		if at["path"] == nil && len(r.problems) == before {
 			r.fail(item, "this folder has no path: add 'path: /the/directory'")
 		}
@@ -233,12 +239,27 @@ func (r *reader) together(folders []Folder) {
 		}
 	}
 	for i, f := range folders {
-		for dir := f.Path; dir != "" && filepath.Dir(dir) != dir; {
-			dir = filepath.Dir(dir)
-			if outer, ok := line[dir]; ok {
-				r.fail(r.entries[i], "the folder %s lies inside the folder of line %d; take one of the two out", showPath(f.Path), outer)
-				break
-			}
+		if first, taken := line[f.To]; f.To != "" && taken {
+			r.fail(r.entries[i], "the folder of line %d is what this one has as 'to'; take one of the two out", first)
+		} else if f.To != "" {
+			line[f.To] = f.Line
+		}
+	}
+	for i, f := range folders {
+		r.inside(i, f.Path, line)
+		if f.To != "" {
+			r.inside(i, f.To, line)
+		}
+	}
+}
+
+// inside reports a directory of entry i that lies inside one of the others.
+func (r *reader) inside(i int, path string, line map[string]int) {
+	for dir := path; dir != "" && filepath.Dir(dir) != dir; {
+		dir = filepath.Dir(dir)
+		if outer, ok := line[dir]; ok {
+			r.fail(r.entries[i], "the folder %s lies inside the folder of line %d; take one of the two out", showPath(path), outer)
+			break
 		}
 	}
 }

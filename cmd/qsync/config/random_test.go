@@ -103,7 +103,7 @@ var values = map[string]*rapid.Generator[any]{
 	"id": anyOf(testID), "label": anyOf("one", "two # words", "[x], {y}", "- z"), "profile": anyOf("work", "home"),
 	"mode": anyOf("two-way", "send"), "remotes": anyOf([]string{"nas:1"}, []string{"a:1", "b:2", "[::1]:3"}, []string(nil)),
 	"exclude": anyOf([]string{"*.tmp"}, []string{"#x", "!y", "a b", "it's"}), "versions": anyOf(0, 9), "max_delete": anyOf("7", "30%"),
-	"every": anyOf("live", "1h", "*/5 * * * *", "@daily"), "paused": anyOf(true, false), "id_file": anyOf(root("i")),
+	"every": anyOf("live", "1h", "*/5 * * * *", "@daily"), "paused": anyOf(true, false), "id_file": anyOf(root("i")), "to": anyOf(root("other side")),
 }
 
 func anyOf(all ...any) *rapid.Generator[any] { return rapid.SampledFrom(all) }
@@ -115,7 +115,7 @@ func section[T any](s *scribe, indent int, table []key[T], prefix string) {
 	}
 	for _, k := range table {
 		name, ok := strings.CutPrefix(k.name, prefix)
-		if !ok || strings.Contains(name, ".") || name == "path" || name == "id_file" || rapid.Bool().Draw(s.T, "without") {
+		if !ok || strings.Contains(name, ".") || name == "path" || name == "id_file" || name == "to" || rapid.Bool().Draw(s.T, "without") {
 			continue
 		}
 		s.between(indent)

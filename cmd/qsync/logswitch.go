@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"sync/atomic"
+
+	"qsync/cmd/qsync/config"
+)
+
+// logSwitch is the log of a session. Where it goes and what it takes can be
+// changed while others hold loggers made of it.
+type logSwitch struct {
+	to   *atomic.Pointer[slog.Handler]
+	with func(slog.Handler) slog.Handler // what WithAttrs and WithGroup added
+}
+
+// openLog opens the log that flags, variables and config.yaml ask for.
+func (s *session) openLog(c *config.Config) (*slog.Logger, io.Closer, error) {
+	log, file, err := s.p.openLog(logOptions{Level: c.Log.Level, File: c.Log.File, Days: c.Log.Days, MaxSize: c.Log.Size})
+	if err != nil {
+		return nil, io.NopCloser(nil), err
+	}
+	h := log.Handler()
+	sw := logSwitch{to: &atomic.Pointer[slog.Handler]{}, with: func(h slog.Handler) slog.Handler { return h }}
+	sw.to.Store(&h)
+	return slog.New(sw), file, nil
+}
+
+// reopenLog applies other settings of the log. Where that fails, the log stays
+// as it was.
+func (s *session) reopenLog(c *config.Config) error {
+	log, file, err := s.openLog(c)
+	if err != nil {
+		return err
+	}
+	fresh, isSwitch := log.Handler().(logSwitch)
+	old, wasSwitch := s.log.Handler().(logSwitch)
+	if isSwitch && wasSwitch {
+		old.to.Store(fresh.to.Load())
+	}
+	before := s.logFile
+	s.logFile = file
+	return before.Close()
+}
+
+func (l logSwitch) handler() slog.Handler { return l.with(*l.to.Load()) }
+
+// Enabled implements slog.Handler.
+func (l logSwitch) Enabled(ctx context.Context, level slog.Level) bool {
+	return (*l.to.Load()).Enabled(ctx, level)
+}
+
+// Handle implements slog.Handler.
+func (l logSwitch) Handle(ctx context.Context, r slog.Record) error {
+	return l.handler().Handle(ctx, r)
+}
+
+// WithAttrs implements slog.Handler.
+func (l logSwitch) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return logSwitch{l.to, func(h slog.Handler) slog.Handler { return l.with(h).WithAttrs(attrs) }}
+}
+
+// WithGroup implements slog.Handler.
+func (l logSwitch) WithGroup(name string) slog.Handler {
+	return logSwitch{l.to, func(h slog.Handler) slog.Handler { return l.with(h).WithGroup(name) }}
+}

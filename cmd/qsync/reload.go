@@ -1,0 +1,278 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"qsync/cmd/qsync/config"
+	"qsync/cmd/qsync/service"
+	"qsync/peer"
+)
+
+// How a changed config.yaml is noticed.
+const (
+	quietTime = 200 * time.Millisecond // after the last notice; editors write in steps
+	lookNow   = 5 * time.Second        // between looks where nothing gives notice
+	lookRare  = 30 * time.Second       // where something does: the file may be a link to one elsewhere
+)
+
+// What ends a run that somebody wanted to end, and no error.
+var (
+	errAgain     = errors.New("the settings of the node changed") // the session begins anew
+	errForgotten = errors.New("the folder was forgotten")
+)
+
+// watchConfig applies config.yaml whenever it changes, and on SIGHUP.
+func (s *session) watchConfig(ctx context.Context) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	notices, look := noticesOf(ctx, s.home.dir, configName), lookRare
+	if notices == nil {
+		look = lookNow
+	}
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	seen := stampOf(s.home.configPath())
+	for {
+		asked := false
+		select {
+		case <-ctx.Done():
+			return
+		case <-notices:
+			if !pause(ctx, quietTime) {
+				return
+			}
+		case <-tick.C:
+		case <-hangup:
+			asked = true
+		}
+		if now := stampOf(s.home.configPath()); asked || now != seen {
+			seen = now
+			_ = s.folders.reload() // it was told; the old settings stay in force
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// stampOf differs when a file does, as far as can be told without reading it.
+func stampOf(path string) string {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprint(fi.Size(), fi.ModTime().UnixNano(), inodeOf(fi))
+}
+
+// reload reads config.yaml anew and applies what is other in it. A file that is
+// broken leaves everything as it is; the error has its problems.
+func (g *manager) reload() error {
+	g.work.Lock()
+	defer g.work.Unlock()
+	if !g.serve && g.only == "" {
+		return nil
+	}
+	next, err := g.s.home.config()
+	if _, serr := os.Stat(g.s.home.configPath()); err == nil && errors.Is(serr, fs.ErrNotExist) && len(g.conf.Folders) > 0 {
+		err = usagef("%s is gone; write it again, or end qsync", quote(g.s.home.configPath()))
+	}
+	g.complain(err)
+	if err != nil {
+		return err
+	}
+	if g.serve {
+		g.tellManager(service.Reloading())
+		defer func() { g.tellManager(service.Ready()) }()
+	}
+	return g.apply(next)
+}
+
+// tellManager logs that the service manager could not be told something.
+func (g *manager) tellManager(err error) {
+	if err != nil {
+		g.s.log.Warn("the service manager does not hear this node", "error", err)
+	}
+}
+
+// complain notes why config.yaml is not in force, and tells it once.
+func (g *manager) complain(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	g.mu.Lock()
+	known := g.problem == text
+	g.problem = text
+	g.mu.Unlock()
+	if known || err == nil {
+		return
+	}
+	for line := range strings.Lines(text) {
+		g.s.p.ui.printf("%s", strings.TrimSuffix(line, "\n"))
+	}
+	g.s.log.Error("config.yaml is not taken; the settings from before stay in force", "problems", text)
+}
+
+// apply makes everything as next says: only what changed is touched. The error
+// says what of it cannot be; then the node's settings stay. g.work is held.
+func (g *manager) apply(next *config.Config) error {
+	g.mu.Lock()
+	before := g.conf
+	g.mu.Unlock()
+	changes := config.Diff(before, next)
+	if slices.ContainsFunc(changes.Node, func(key string) bool { return strings.HasPrefix(key, "log.") }) {
+		if err := g.s.reopenLog(next); err != nil {
+			g.complain(err)
+			return err
+		}
+	}
+	again, err := g.s.restarts(before, next)
+	if err != nil {
+		g.complain(err)
+		return err
+	}
+	g.mu.Lock()
+	g.conf = next
+	g.mu.Unlock()
+	if again && g.serve {
+		g.s.log.Info("the settings of the node changed; it starts anew")
+		g.end(errAgain)
+		return nil
+	}
+	g.folders(changes)
+	return nil
+}
+
+// restarts reports whether new settings need another node, and that it can be.
+func (s *session) restarts(before, next *config.Config) (bool, error) {
+	old, now := s.flags.settings(before), s.flags.settings(next)
+	if old == now {
+		return false, nil
+	}
+	if now.listen != old.listen && now.listen != "" {
+		conn, err := s.p.openSocket(now.listen)
+		if err != nil {
+			return false, err
+		}
+		_ = conn.Close()
+	}
+	return true, nil
+}
+
+// folders applies what changes of the folders. g.work is held.
+func (g *manager) folders(changes config.Changes) {
+	for _, f := range changes.Removed {
+		g.remove(f)
+	}
+	for _, ch := range changes.Changed {
+		u := g.unitOf(ch.Old.Path)
+		if u == nil {
+			continue
+		}
+		g.mu.Lock()
+		u.conf = ch.New
+		g.mu.Unlock()
+		g.changed(u, ch)
+	}
+	for _, f := range changes.Added {
+		if !g.serve {
+			continue
+		}
+		u := &unit{conf: f}
+		g.mu.Lock()
+		g.units = append(g.units, u)
+		g.mu.Unlock()
+		_ = g.start(u) // why it failed is in its status
+	}
+}
+
+func (g *manager) remove(f config.Folder) {
+	u := g.unitOf(f.Path)
+	if u == nil {
+		return
+	}
+	if !g.serve {
+		g.end(errForgotten)
+		return
+	}
+	g.close(u, nil)
+	g.mu.Lock()
+	g.units = slices.DeleteFunc(g.units, func(v *unit) bool { return v == u })
+	g.mu.Unlock()
+	g.s.log.Info("the folder is no longer in config.yaml; not synced any more", "folder", f.Path)
+}
+
+// changed applies other settings of a unit.
+func (g *manager) changed(u *unit, ch config.FolderChange) {
+	parts := g.partsOf(u)
+	switch {
+	case ch.Restart() || len(parts) == 0:
+		g.close(u, nil)
+		_ = g.start(u) // why it failed is in its status
+		return
+	}
+	if ch.Old.Paused != ch.New.Paused {
+		g.setPaused(parts, ch.New.Paused)
+	}
+}
+
+func (g *manager) setPaused(parts []*managed, paused bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), endTime)
+	defer cancel()
+	for _, m := range parts {
+		if err := m.SetPaused(ctx, paused); err != nil {
+			g.s.log.Warn("the folder does not come to rest", "folder", m.entry.Dir, "error", err)
+		}
+	}
+	g.s.refresh()
+}
+
+// unitOf is the unit of an entry of config.yaml, nil if this run has none.
+func (g *manager) unitOf(path string) *unit {
+	if !g.serve && (g.only == "" || !sameDir(path, g.only)) {
+		return nil
+	}
+	for _, u := range g.all() {
+		if sameDir(u.conf.Path, path) {
+			return u
+		}
+	}
+	return nil
+}
+
+// resume starts what has stopped, of one directory or with "" of all; with a
+// brake, this run takes that one.
+func (g *manager) resume(dir string, brake *peer.Brake) {
+	g.work.Lock()
+	defer g.work.Unlock()
+	for _, u := range g.all() {
+		if dir != "" && !sameDir(u.conf.Path, dir) {
+			continue
+		}
+		g.mu.Lock()
+		stopped := u.err != nil
+		g.mu.Unlock()
+		if brake != nil {
+			u.brake = brake
+		}
+		if stopped {
+			_ = g.start(u) // why it failed is in its status
+		}
+	}
+}

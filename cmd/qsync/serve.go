@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"qsync/certs"
+	"qsync/cmd/qsync/config"
+	"qsync/cmd/qsync/service"
+)
+
+// Run serves all folders of config.yaml until a signal comes.
+func (c *serveCmd) Run(p *program) error {
+	h, err := p.openHome()
+	if err != nil {
+		return err
+	}
+	alone, err := h.serveAlone()
+	if err != nil {
+		return err
+	}
+	defer alone.Close()
+	// Whoever read our output may go; that is no reason to end.
+	signal.Ignore(syscall.SIGPIPE)
+	// Between two sessions nobody else listens for signals.
+	between := make(chan os.Signal, 2)
+	signal.Notify(between, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(between)
+	for {
+		if err := c.session(p); !errors.Is(err, errAgain) {
+			return err
+		}
+		select {
+		case sig := <-between:
+			return signalled(sig)
+		default:
+		}
+	}
+}
+
+// session serves until it ends, or the settings of the node change.
+func (c *serveCmd) session(p *program) error {
+	s, err := p.startSession(&c.nodeFlags, true, false)
+	if err != nil {
+		return err
+	}
+	defer s.end()
+	s.report.many = true
+	s.folders.serve, s.folders.over = true, &c.folderFlags
+	s.folders.conf = config.Default()
+	s.chores = append(s.chores, s.watchConfig, s.saveRuns, s.tryAgain)
+	if every, ok := service.Watchdog(); ok {
+		s.chores = append(s.chores, func(ctx context.Context) { s.keepAlive(ctx, every) })
+	}
+	s.ready = s.begin
+	err = s.run(nil)
+	if !errors.Is(err, errAgain) {
+		s.log.Info("ended")
+	}
+	return err
+}
+
+// begin opens the folders of config.yaml.
+func (s *session) begin() error {
+	s.log.Info("serving", "home", s.home.dir, "folders", len(s.conf.Folders), "process", os.Getpid())
+	s.folders.work.Lock()
+	s.folders.folders(config.Diff(s.folders.conf, s.conf))
+	s.folders.mu.Lock()
+	s.folders.conf = s.conf
+	s.folders.mu.Unlock()
+	s.folders.work.Unlock()
+	if len(s.conf.Folders) == 0 {
+		s.p.ui.say("no folder is configured yet: add one with 'qsync share DIR' or 'qsync join - DIR', or write %s", quote(s.home.configPath()))
+		if s.p.flags.JSON {
+			st := s.status()
+			if err := s.p.printJSON(readyJSON{Event: "ready", Node: st.Node, Name: st.Name, Listen: st.Listen}); err != nil {
+				return err
+			}
+		}
+	}
+	s.folders.tellManager(service.Ready())
+	return nil
+}
+
+// tryAgain starts folders that have stopped and may run again.
+func (s *session) tryAgain(ctx context.Context) { every(ctx, retryEvery, s.folders.retry) }
+
+// keepAlive tells the service manager that the node still works: that its
+// folders can be asked.
+func (s *session) keepAlive(ctx context.Context, each time.Duration) {
+	every(ctx, each, func() {
+		s.folders.running()
+		s.folders.tellManager(service.Alive())
+	})
+}
+
+// introduce says that a folder of config.yaml runs now.
+func (g *manager) introduce(m *managed) {
+	id, err := m.entry.syncID()
+	if err != nil || !g.s.p.flags.JSON {
+		id = certs.SyncID{}
+	}
+	g.s.log.Info("serving a folder", "folder", m.entry.Dir, "mode", m.mode())
+	if err := g.s.p.announce(g.s.status(), m, announcement{id: id}); err != nil {
+		g.s.log.Warn("standard output is closed", "error", err)
+	}
+}
+
+// override lays the flags of 'qsync serve' over the settings of a folder.
+func (g *manager) override(f config.Folder) config.Folder {
+	if g.over == nil {
+		return f
+	}
+	return g.over.over(f)
+}
+
+// brakeOf is the brake of a unit for this run.
+func (u *unit) brakeOf(f config.Folder) config.Folder {
+	if u.brake != nil {
+		f.MaxDelete = config.Brake(*u.brake)
+	}
+	return f
+}
