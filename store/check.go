@@ -19,50 +19,53 @@ func (s *Store) Check() error {
 	if n := len(s.Addrs()); n > addrsInAll {
 		return fmt.Errorf("check: %d addresses", n)
 	}
-	return s.view(func(tx *bolt.Tx) error {
-		if err := checkPeers(tx); err != nil {
-			return err
-		}
-		m, err := metaOf(tx)
+	return s.view(checkBuckets)
+}
+
+// checkBuckets compares the buckets with each other.
+func checkBuckets(tx *bolt.Tx) error {
+	if err := checkPeers(tx); err != nil {
+		return err
+	}
+	m, err := metaOf(tx)
+	if err != nil {
+		return err
+	}
+	var got meta
+	rows, wanted := 0, 0
+	err = tx.Bucket(bucketRecords).ForEach(func(k, v []byte) error {
+		r, err := decodeRecord(folder.PathOfKey(k), v)
 		if err != nil {
 			return err
 		}
-		var got meta
-		rows, wanted := 0, 0
-		err = tx.Bucket(bucketRecords).ForEach(func(k, v []byte) error {
-			r, err := decodeRecord(folder.PathOfKey(k), v)
-			if err != nil {
-				return err
-			}
-			w, err := checkRecord(tx, r, m)
-			if r.Seq != 0 {
-				rows++
-			}
-			if w {
-				wanted++
-			}
-			t := txn{}
-			t.count(r.Local.Value, 1)
-			got.Totals.Files += t.meta.Totals.Files
-			got.Totals.Dirs += t.meta.Totals.Dirs
-			got.Totals.Symlinks += t.meta.Totals.Symlinks
-			got.Totals.Bytes += t.meta.Totals.Bytes
-			return err
-		})
-		if err != nil {
-			return err
+		w, err := checkRecord(tx, r, m)
+		if r.Seq != 0 {
+			rows++
 		}
-		if n := tx.Bucket(bucketJournal).Stats().KeyN; n != rows {
-			return fmt.Errorf("check: %d journal rows for %d announced records", n, rows)
+		if w {
+			wanted++
 		}
-		if n := tx.Bucket(bucketWanted).Stats().KeyN; n != wanted || int64(n) != m.Want.Entries {
-			return fmt.Errorf("check: %d wanted rows, %d wanted records, total says %d", n, wanted, m.Want.Entries)
-		}
-		if got.Totals != m.Totals {
-			return fmt.Errorf("check: totals %+v, records say %+v", m.Totals, got.Totals)
-		}
-		return nil
+		t := txn{}
+		t.count(r.Local.Value, 1)
+		got.Totals.Files += t.meta.Totals.Files
+		got.Totals.Dirs += t.meta.Totals.Dirs
+		got.Totals.Symlinks += t.meta.Totals.Symlinks
+		got.Totals.Bytes += t.meta.Totals.Bytes
+		return err
 	})
+	if err != nil {
+		return err
+	}
+	if n := tx.Bucket(bucketJournal).Stats().KeyN; n != rows {
+		return fmt.Errorf("check: %d journal rows for %d announced records", n, rows)
+	}
+	if n := tx.Bucket(bucketWanted).Stats().KeyN; n != wanted || int64(n) != m.Want.Entries {
+		return fmt.Errorf("check: %d wanted rows, %d wanted records, total says %d", n, wanted, m.Want.Entries)
+	}
+	if got.Totals != m.Totals {
+		return fmt.Errorf("check: totals %+v, records say %+v", m.Totals, got.Totals)
+	}
+	return nil
 }
 
 func checkPeers(tx *bolt.Tx) error {
