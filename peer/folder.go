@@ -139,7 +139,7 @@ func (f *Folder) open() error {
 		root.SetVersions(f.cfg.Versions)
 		var busy *disk.BusyError
 		if err := root.Lock(f.node.cfg.Name); errors.As(err, &busy) {
-			return fmt.Errorf("%w: %w", ErrBusy, err)
+			return fmt.Errorf("%w: %w", ErrBusy, busy)
 		} else if err != nil {
 			return err
 		}
@@ -189,7 +189,7 @@ func (f *Folder) openStore() error {
 	}
 	st, err := store.Open(filepath.Join(state, "map.db"), store.Options{Machine: f.node.cfg.Machine, TombstoneAge: max(age, 0), Copy: f.cfg.Plan != nil})
 	if errors.Is(err, store.ErrBusy) {
-		return fmt.Errorf("%w: %w", ErrBusy, err)
+		return fmt.Errorf("%w: %w", ErrBusy, store.ErrBusy)
 	}
 	if err != nil {
 		return err

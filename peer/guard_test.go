@@ -162,11 +162,13 @@ func TestBusy(t *testing.T) {
 		c.settle(10 * time.Second)
 		own := b.cfg.Dir
 		b.cfg.Dir = a.dir
-		if err := b.start(); !errors.Is(err, ErrBusy) {
+		want := fmt.Sprintf("peer: another qsync has this folder: the folder is in use by process %d (a)", os.Getpid())
+		if err := b.start(); !errors.Is(err, ErrBusy) || err.Error() != want {
 			c.Error("one folder:", err)
 		}
 		b.cfg.Dir, b.cfg.State = own, a.state
-		if err := b.start(); !errors.Is(err, ErrBusy) {
+		want = "peer: another qsync has this folder: the folder map is in use by another process"
+		if err := b.start(); !errors.Is(err, ErrBusy) || err.Error() != want {
 			c.Error("one map:", err)
 		}
 		b.cfg.State = b.state
