@@ -20,6 +20,8 @@ type grammar struct {
 	Config  configCmd  `cmd:"" help:"The settings file: example, check, path."`
 	Service serviceCmd `cmd:"" help:"Run 'qsync serve' as a service of systemd."`
 	Version versionCmd `cmd:"" help:"Print the version."`
+
+	Completion completionCmd `cmd:"" help:"Print the script that lets a shell complete qsync's words."`
 }
 
 // globals are the flags of every command.
@@ -200,3 +202,7 @@ type forgetCmd struct {
 }
 
 type versionCmd struct{}
+
+type completionCmd struct {
+	Shell string `arg:"" name:"SHELL" enum:"bash,zsh,fish,powershell" help:"bash, zsh, fish or powershell."`
+}

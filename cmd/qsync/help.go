@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -19,17 +20,16 @@ Commands
   SRC DST           keep DST like SRC; on another machine with --remote HOST
   share DIR         give DIR a sync ID, print it, and serve DIR until Ctrl-C
   join ID DIR       become a peer; ID is - to read it from standard input
-  status [DIR]      what the running nodes do; --watch again every second
+  status [DIR]      what the running nodes do; --watch keeps it on the screen
   wait [DIR]        until all is in sync; exit code 5 after --timeout
   id                new, show DIR, words DIR, qr DIR, check ID
   folders           what this home knows; forget DIR takes one out
   service           install, uninstall, status, logs: serve by systemd
-  version           of this program
+  completion SHELL  what Tab completes, for bash, zsh, fish or powershell
 
-Flags of SRC DST: -b both ways, --once one pass, -n dry run,
---loop-time SECONDS, --remote HOST[:PORT]. Everywhere: --home DIR, --json, -v,
--q. All of them: 'qsync help sync', 'qsync help join'. Variables do the same:
-QSYNC_HOME, QSYNC_LISTEN, …, and QSYNC_ID for the sync ID.
+Flags: -b both ways, --once one pass, -n dry run, --remote HOST[:PORT], --json,
+--home DIR, -v, -q, --version. All: 'qsync help sync', 'qsync help join'.
+Variables do the same: QSYNC_HOME, QSYNC_LISTEN, …, QSYNC_ID for the sync ID.
 `
 
 // examples open the help of a command.
@@ -51,6 +51,10 @@ var examples = map[string]string{
 	"forget":  "  qsync forget docs",
 	"service": "  qsync service install                      this user's own\n  sudo qsync service install --system        the machine's, run as you\n  qsync service status\n  qsync service logs -f\n  qsync service uninstall",
 	"version": "  qsync version",
+	"completion": `  eval "$(qsync completion bash)"                          in ~/.bashrc
+  source <(qsync completion zsh)                           in ~/.zshrc
+  qsync completion fish | source                           in config.fish
+  qsync completion powershell | Out-String | Invoke-Expression   in $PROFILE`,
 }
 
 // helpWanted reports whether the arguments ask for help, and about what: a
@@ -59,11 +63,8 @@ func helpWanted(args []string) (topic string, ok bool) {
 	if len(args) == 0 {
 		return "", true
 	}
-	if args[0] == "help" && len(args) <= 2 {
-		if len(args) == 1 {
-			return "", true
-		}
-		return args[1], true
+	if args[0] == "help" {
+		return append(args[1:], "")[0], true // what follows is one of the topic's own commands
 	}
 	for _, a := range args {
 		if a == "--" {
@@ -77,6 +78,7 @@ func helpWanted(args []string) (topic string, ok bool) {
 }
 
 func topicOf(args []string) string {
+	topic := ""
 	for _, a := range args {
 		if strings.HasPrefix(a, "-") {
 			continue
@@ -84,9 +86,9 @@ func topicOf(args []string) string {
 		if _, ok := examples[a]; ok {
 			return a
 		}
-		return "sync"
+		topic = "sync"
 	}
-	return ""
+	return topic
 }
 
 // help prints the help of a topic.
@@ -115,7 +117,7 @@ func commandHelp(topic string) (string, bool) {
 			name = ""
 		}
 		fmt.Fprintf(&b, "qsync %s%s\n%s\n\n%s\n\n", name, arguments(f.Type), f.Tag.Get("help"), examples[topic])
-		for _, row := range append(flagRows(f.Type), flagRows(reflect.TypeFor[globals]())...) {
+		for _, row := range slices.Concat(groupRows(f.Type), flagRows(f.Type), flagRows(reflect.TypeFor[globals]())) {
 			lines := wrap(row[1], 52)
 			fmt.Fprintf(&b, "%-27s %s\n", row[0], lines[0])
 			for _, l := range lines[1:] {
@@ -129,12 +131,12 @@ func commandHelp(topic string) (string, bool) {
 
 // arguments are the placeholders of a command's arguments.
 func arguments(t reflect.Type) string {
-	var names []string
+	names := []string{}
+	if commands := commandsOf(t); len(commands) > 0 {
+		names = append(names, strings.Join(commands, "|"))
+	}
 	for i := range t.NumField() {
 		tag := t.Field(i).Tag
-		if _, ok := tag.Lookup("cmd"); ok {
-			names = append(names, strings.ToLower(t.Field(i).Name)+"|")
-		}
 		if _, ok := tag.Lookup("arg"); !ok {
 			continue
 		}
@@ -144,7 +146,24 @@ func arguments(t reflect.Type) string {
 		}
 		names = append(names, name)
 	}
-	return strings.TrimRight(strings.ReplaceAll(strings.Join(append(names, "[flags]"), " "), "| ", "|"), "|")
+	return strings.Join(append(names, "[flags]"), " ")
+}
+
+// groupRows are the commands of a group, each with its own flags below it.
+func groupRows(t reflect.Type) (rows [][2]string) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name := commandName(f)
+		if name == "" {
+			continue
+		}
+		synopsis := strings.TrimSuffix(name+" "+arguments(f.Type), " [flags]")
+		rows = append(rows, [2]string{synopsis, f.Tag.Get("help")})
+		for _, row := range flagRows(f.Type) {
+			rows = append(rows, [2]string{"  " + row[0], row[1]})
+		}
+	}
+	return rows
 }
 
 // flagRows are a command's flags and what they do.

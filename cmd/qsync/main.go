@@ -42,6 +42,12 @@ func run(args, environ []string, std streams) int {
 		vars: variables(environ), in: std.in, out: std.out,
 		ui: newScreen(std.err), now: time.Now, flags: &globals{},
 	}
+	if len(args) > 0 && args[0] == completeWord {
+		return p.finish(p.complete(args[1:]))
+	}
+	if len(args) > 0 && args[0] == "--version" {
+		args = append([]string{"version"}, args[1:]...)
+	}
 	if topic, ok := helpWanted(args); ok {
 		return p.finish(p.help(topic))
 	}

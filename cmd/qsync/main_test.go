@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 //	start NAME PROGRAM ARGS…    run it in the background; output goes to NAME.out and NAME.err
 //	fill DIR N                  N small files
 //	hexid                       sets $ID to a fresh sync ID
+//	mistake ARGS…               qsync with them ends with 2, one line on stderr, none of it kong's
 //	invitation IDFILE AT FILE   FILE gets the link with the ID of IDFILE and those addresses
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -65,7 +66,7 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("no condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "start": start, "ends": ends, "until": until, "mode": mode, "fill": fill, "hexid": hexid, "invitation": writeLink,
+			"exits": exits, "start": start, "ends": ends, "until": until, "mode": mode, "fill": fill, "hexid": hexid, "invitation": writeLink, "mistake": mistaken,
 		},
 	})
 }
@@ -208,6 +209,19 @@ func hexid(ts *testscript.TestScript, _ bool, _ []string) {
 		ts.Fatalf("id new: %d", code)
 	}
 	ts.Setenv("ID", strings.TrimSpace(out.String()))
+}
+
+func mistaken(ts *testscript.TestScript, neg bool, args []string) {
+	exits(ts, neg, append([]string{"2", "qsync"}, args...))
+	text := ts.ReadFile("stderr")
+	if out := ts.ReadFile("stdout"); out != "" || strings.Count(text, "\n") != 1 || !strings.HasPrefix(text, "qsync: ") {
+		ts.Fatalf("not one sentence: %q %q", out, text)
+	}
+	for _, raw := range []string{"EOL", "expected", "unexpected", "value value", "(did you mean one of", "<", "..", "help'?"} {
+		if strings.Contains(text, raw) {
+			ts.Fatalf("it says %q", raw)
+		}
+	}
 }
 
 func writeLink(ts *testscript.TestScript, _ bool, args []string) {

@@ -1,9 +1,8 @@
 package main
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
-	"os"
 	"reflect"
 	"regexp"
 	"strings"
@@ -29,12 +28,12 @@ func (p *program) parse(args []string) (runner, error) {
 	}
 	ctx, err := k.Parse(bidirectional(args))
 	if err != nil {
-		return nil, usageOf(err)
+		return nil, usageOf(k, err)
 	}
 	*p.flags = g.globals
 	command, ok := ctx.Selected().Target.Addr().Interface().(runner)
 	if !ok {
-		return nil, usagef("%s needs one of its commands: see 'qsync help %[1]s'", ctx.Selected().Name)
+		return nil, usageOf(k, fmt.Errorf("expected one of the commands of %s", ctx.Selected().Name))
 	}
 	return command, nil
 }
@@ -77,73 +76,52 @@ func (p *program) resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, 
 // longHex is anything that may be a sync ID or a part of one.
 var longHex = regexp.MustCompile(`[0-9a-fA-F]{16,}`)
 
-// usageOf makes a sentence of what kong says. It hides what may be an ID typed
-// in the wrong place.
-func usageOf(err error) error {
-	text := err.Error()
-	var perr *kong.ParseError
-	if errors.As(err, &perr) {
-		if better := missing(perr.Context); better != "" {
-			text = better
+// commandNames are the first words that are commands.
+var commandNames = append(commandsOf(reflect.TypeFor[grammar]()), "help")
+
+// commandsOf lists the commands of a part of the grammar as they are typed.
+func commandsOf(t reflect.Type) (names []string) {
+	for i := range t.NumField() {
+		if name := commandName(t.Field(i)); name != "" {
+			names = append(names, name)
 		}
 	}
-	text = longHex.ReplaceAllString(text, "(hidden)")
-	return usagef("%s; see 'qsync help'", strings.TrimRight(text, ".;"))
+	return names
 }
 
-// missing says better than kong which argument is not there. One word alone is
-// read as SRC, and is more often a command that does not exist.
-func missing(ctx *kong.Context) string {
-	if ctx == nil {
+// commandName is what a field of the grammar is called on the command line, ""
+// if it is no command, or the one without a name.
+func commandName(f reflect.StructField) string {
+	_, is := f.Tag.Lookup("cmd")
+	_, isDefault := f.Tag.Lookup("default")
+	if !is || isDefault {
 		return ""
 	}
-	node := ctx.Selected()
-	if node == nil {
-		return ""
-	}
-	given := 0
-	first := ""
-	for _, step := range ctx.Path {
-		if step.Flag != nil && ctx.Error != nil && !strings.Contains(ctx.Error.Error(), "expected") {
-			return ""
-		}
-		if step.Positional != nil {
-			given++
-			if s, ok := ctx.Value(step).Interface().(string); ok && first == "" {
-				first = s
-			}
-		}
-	}
-	if given >= len(node.Positional) {
-		return ""
-	}
-	if _, isSync := node.Target.Addr().Interface().(*syncCmd); isSync {
-		if given == 0 {
-			return "nothing to do: give two directories, or a command"
-		}
-		if _, err := os.Lstat(first); err != nil {
-			return fmt.Sprintf("there is no command %s%s", quote(first), didYouMean(first))
-		}
-		return "DST is missing: give two directories, qsync SRC DST, or share this one, qsync share DIR"
+	return cmp.Or(f.Tag.Get("name"), strings.ToLower(f.Name))
+}
+
+// didYouMean names the command that is most like word, or is "".
+func didYouMean(word string) string {
+	if best := nearest(word, commandNames); best != "" {
+		return fmt.Sprintf(" (did you mean 'qsync %s'?)", best)
 	}
 	return ""
 }
 
-// commandNames are the first words that are commands.
-var commandNames = []string{"share", "join", "status", "wait", "id", "folders", "forget", "service", "version", "help"}
-
-// didYouMean names the command that is most like word, or is "".
-func didYouMean(word string) string {
+// nearest is the name that is most like word, "" if none is: one of which word
+// is the beginning, or one with at most two wrong characters and half right.
+func nearest(word string, names []string) string {
 	best, cost := "", 3
-	for _, name := range commandNames {
-		if d := distance(strings.ToLower(word), name); d < cost && d < len(name) {
+	for _, name := range names {
+		d := distance(strings.ToLower(word), name)
+		if len(word) > 2 && strings.HasPrefix(name, word) {
+			d = 1
+		}
+		if d < cost && 2*d <= len(name) {
 			best, cost = name, d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (did you mean 'qsync %s'?)", best)
+	return best
 }
 
 // distance is the number of bytes to insert, delete or replace to make b of a.

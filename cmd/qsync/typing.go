@@ -40,8 +40,10 @@ func (p *program) typedID() (invitation, error) {
 			return p.parseID(t.text())
 		}
 		v, note, done := t.line(line)
-		if note != "" {
-			p.ui.printf("%s", note)
+		for text := range strings.SplitSeq(note, "\n") {
+			for _, l := range wrap(text, statusWidth-1) {
+				p.ui.printf("%s", l)
+			}
 		}
 		if done {
 			return v, nil
@@ -96,7 +98,7 @@ func (t *typing) add(fields []string) (note string) {
 	var wrong *certs.WordError
 	if errors.As(certs.CheckWords(fields, first), &wrong) {
 		t.words = append(t.words, fields[:wrong.Position-first]...)
-		return fmt.Sprintf("%s What comes before it is right: go on with word %d", ended(plainID(wrong)), wrong.Position)
+		return fmt.Sprintf("%s\nwhat comes before it is right: go on with word %d", plainID(wrong), wrong.Position)
 	}
 	t.words = append(t.words, fields...)
 	return ""
@@ -139,12 +141,4 @@ func ofWords(text string) bool {
 // plainID is an error about an ID for whoever knows that it is about one.
 func plainID(err error) string {
 	return strings.TrimPrefix(err.Error(), certs.ErrSyncID.Error()+": ")
-}
-
-// ended ends a sentence that has no end yet.
-func ended(text string) string {
-	if strings.HasSuffix(text, "?") {
-		return text
-	}
-	return text + "."
 }
