@@ -5,7 +5,7 @@ var floors = map[string]int{
 	"folder": 1, "certs": 1, "discovery": 1,
 	"folder/chunk": 2,
 	"folder/disk":  3, "store": 3, "protocol": 3,
-	"peer": 4, "cmd/qsync/config": 4, "cmd/qsync/service": 4,
+	"peer": 4, "cmd/qsync/config": 4, "cmd/qsync/service": 4, "cmd/qsync/doctor": 4,
 	"cmd/qsync": 5, "integration": 5,
 }
 
@@ -61,6 +61,11 @@ var arrows = map[string]map[string]string{
 		"golang.org/x/term":          "the width of a terminal",
 		"golang.org/x/sys":           "machine-id of systems without a file for it, locks, notices of a changed config.yaml",
 		"rsc.io/qr":                  "the QR code of a sync ID",
+	},
+	"cmd/qsync/doctor": {
+		"qsync/certs":      "why a peer that answers is not one",
+		"qsync/discovery":  "what the search for peers sees on an interface",
+		"golang.org/x/sys": "free space, renames, the clock and limits of the system",
 	},
 	"cmd/qsync/service": {
 		"golang.org/x/sys": "the clock by which systemd orders reloads",
