@@ -82,7 +82,7 @@ type Folder struct {
 	change    chan struct{}    // closed and renewed whenever something of the above, or the store, changed
 	synced    bool             // as last told
 	ignored   store.Want       // wanted paths that are ignored here
-	queues    map[store.NodeID]queueFigure
+	queues    queueFigures
 
 	candidates *candidates   // addresses at which peers may be
 	doubt      chan struct{} // the network changed: look whether the peers are still there
@@ -114,7 +114,6 @@ func openFolder(n *Node, fc FolderConfig) (f *Folder, err error) {
 		conflict:  make(map[folder.Path]bool),
 		wrong:     make(map[string]error),
 		change:    make(chan struct{}),
-		queues:    make(map[store.NodeID]queueFigure),
 
 		candidates: newCandidates(),
 		doubt:      make(chan struct{}, 1),

@@ -174,7 +174,10 @@ func (f *Folder) whyWaiting() string {
 func (f *Folder) peerStatus() []PeerStatus {
 	out := f.leftOut()
 	ours := f.store.Want()
-	f.forgetQueues()
+	queues, err := f.queued()
+	if err != nil {
+		return out
+	}
 	for _, p := range f.store.Peers() {
 		f.mu.Lock()
 		s := f.sessions[p.ID]
@@ -186,10 +189,7 @@ func (f *Folder) peerStatus() []PeerStatus {
 		for _, a := range p.Addrs {
 			ps.Addresses = append(ps.Addresses, a.At.String())
 		}
-		q, err := f.queued(p.ID)
-		if err != nil {
-			continue
-		}
+		q := queues[p.ID]
 		ps.Queued = Amount{q.Entries + p.Want.Entries, q.Bytes + p.Want.Bytes}
 		applied := !f.settles() || ours.Entries == 0 || f.want().Entries == 0
 		ps.InSync = s != nil && s.missing(false) == "" && applied

@@ -140,6 +140,22 @@ func BenchmarkAccept(b *testing.B) {
 	report(b, file, heap)
 }
 
+// BenchmarkQueued counts what ten peers that are away have not confirmed.
+func BenchmarkQueued(b *testing.B) {
+	s, _ := benchStore(b)
+	commitAll(b, s, benchChanges())
+	for i := range 10 {
+		_, err := s.Greet(Peer{ID: NodeID{byte(i + 1)}, Replica: folder.ReplicaID(i + 10), Epoch: 1})
+		try(b, err)
+	}
+	for b.Loop() {
+		if q, err := s.Queued(1 << 20); err != nil || len(q) != 10 || q[NodeID{1}].Entries != benchPaths {
+			b.Fatal(q, err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchPaths, "ns/entry")
+}
+
 // BenchmarkUnchanged is what a scan of an unchanged tree costs here.
 func BenchmarkUnchanged(b *testing.B) {
 	s, _ := benchStore(b)

@@ -136,28 +136,3 @@ func (s *Store) Wait(ctx context.Context, after uint64) error {
 		}
 	}
 }
-
-// Queued counts what stands behind a peer's confirmed cursor: rows it has not
-// told us itself, and their content. The count stops at limit rows.
-func (s *Store) Queued(peer NodeID, limit int) (w Want, err error) {
-	p := s.peers.of(peer)
-	if p.OurEpoch != s.now().Epoch {
-		p.Confirmed = 0
-	}
-	err = s.view(func(tx *bolt.Tx) error {
-		c := tx.Bucket(bucketJournal).Cursor()
-		for k, v := c.Seek(seqKey(p.Confirmed + 1)); k != nil && int(w.Entries) < limit; k, v = c.Next() {
-			row, err := decodeRow(v)
-			if err != nil {
-				return err
-			}
-			if row.from != 0 && row.from == p.Number {
-				continue
-			}
-			w.Entries++
-			w.Bytes += row.bytes
-		}
-		return nil
-	})
-	return w, err
-}

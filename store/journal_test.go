@@ -2,13 +2,17 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"qsync/folder"
 )
@@ -108,7 +112,7 @@ func TestNoEcho(t *testing.T) {
 			t.Errorf("to %x: %d entries, %+v, %v", id[:1], len(got.Entries), got, err)
 		}
 	}
-	if q, err := b.s.Queued(a.id, 10); err != nil || q.Entries != 0 {
+	if q, err := b.s.Queued(10); err != nil || q[a.id].Entries != 0 {
 		t.Errorf("queued %+v, %v", q, err)
 	}
 }
@@ -184,14 +188,14 @@ func TestQueued(t *testing.T) {
 	write(t, s, file(1), numbered(10)...)
 	expect := func(what string, entries int64) {
 		t.Helper()
-		if q, err := s.Queued(peer, 100); err != nil || q.Entries != entries || q.Bytes != entries*8192 {
+		if q, err := s.Queued(100); err != nil || q[peer] != (Want{entries, entries * 8192}) {
 			t.Errorf("%s: %+v, %v; want %d", what, q, err, entries)
 		}
 	}
 	expect("at first", 10)
 	s.Confirm(peer, s.Identity().Epoch, 4, Want{})
 	expect("confirmed", 6)
-	if q, err := s.Queued(peer, 2); err != nil || q.Entries != 2 {
+	if q, err := s.Queued(2); err != nil || q[peer].Entries != 2 {
 		t.Errorf("limit: %+v, %v", q, err)
 	}
 	try(t, s.SetRoot("another transaction"))
@@ -203,9 +207,63 @@ func TestQueued(t *testing.T) {
 	expect("it lost its map", 10)
 	s.Confirm(peer, s.Identity().Epoch, 4, Want{})
 	try(t, s.Rotate())
-	if q, err := s.Queued(peer, 100); err != nil || q.Entries != 10 {
+	if q, err := s.Queued(100); err != nil || q[peer].Entries != 10 {
 		t.Errorf("rotated: %+v, %v", q, err)
 	}
+}
+
+// One count serves all peers, each with its own cursor and its own rows.
+func TestQueuedOfMany(t *testing.T) {
+	n := 0
+	dir := fastDir(t)
+	rapid.Check(t, func(t *rapid.T) {
+		n++
+		s, err := Open(filepath.Join(dir, strconv.Itoa(n)), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close() // and no Check: the journal is made by hand, without records
+		peers := rapid.IntRange(0, 5).Draw(t, "peers")
+		for i := range peers {
+			id := NodeID{byte(i + 1)}
+			if _, err := s.Greet(Peer{ID: id, Replica: folder.ReplicaID(i + 10), Epoch: 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		rows := rapid.IntRange(0, 30).Draw(t, "rows")
+		from := make([]uint64, rows)
+		for i := range rows {
+			if peers > 0 {
+				from[i] = uint64(rapid.IntRange(0, peers).Draw(t, "from"))
+			}
+		}
+		if err := s.update(func(x *txn) error {
+			for i := range rows {
+				if err := x.journal.Put(seqKey(uint64(i+1)), binary.AppendUvarint(binary.AppendUvarint(nil, from[i]), uint64(i))); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		want := map[NodeID]Want{}
+		for i := range peers {
+			id := NodeID{byte(i + 1)}
+			done := rapid.IntRange(0, rows).Draw(t, "confirmed")
+			s.Confirm(id, s.Identity().Epoch, uint64(done), Want{})
+			w := Want{}
+			for k := done; k < rows; k++ {
+				if from[k] != s.Peer(id).Number {
+					w = w.plus(int64(k))
+				}
+			}
+			want[id] = w
+		}
+		if got, err := s.Queued(1000); err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("%v, %v; want %v", got, err, want)
+		}
+	})
 }
 
 // TestFailedTransaction: nothing in memory runs ahead of the file.
