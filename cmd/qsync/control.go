@@ -41,8 +41,8 @@ type managing interface {
 // does not run then, if it is one of this node's and does not.
 type applyRequest struct {
 	Folder string      `json:"folder"`          // "" is all
-	Resume bool        `json:"resume"`          // start what has stopped, the brake's too
-	Brake  *peer.Brake `json:"brake,omitempty"` // with Resume: in the place of the folder's, for this run
+	Resume bool        `json:"resume"`          // start what has stopped
+	Brake  *peer.Brake `json:"brake,omitempty"` // with Resume: in the place of the folder's, also where that stopped it
 	At     []string    `json:"at,omitempty"`    // addresses at which peers of the folder may be
 }
 

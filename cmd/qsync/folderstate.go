@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
+	"qsync/cmd/qsync/config"
 	"qsync/peer"
 )
 
@@ -43,12 +46,12 @@ func (g *manager) stopped(u *unit) (all []controlled) {
 	was := u.was
 	if len(was) == 0 {
 		was = []peer.FolderStatus{{
-			Path: u.conf.Path, Mode: string(u.conf.Mode), Problems: []peer.Problem{}, Conflicts: []string{},
+			Path: u.conf.Path, Mode: cmp.Or(string(u.conf.Mode), peer.ModeAuto.String()), Problems: []peer.Problem{}, Conflicts: []string{},
 			Peers: []peer.PeerStatus{}, Dialers: []peer.Dialer{},
 		}}
 	}
 	for _, st := range was {
-		st.State, st.Reason = "stopped", u.reason()
+		st.State, st.Reason = "stopped", reasonOf(u.err, u.conf)
 		if u.conf.Paused {
 			st.State = "paused"
 		}
@@ -57,15 +60,17 @@ func (g *manager) stopped(u *unit) (all []controlled) {
 	return all
 }
 
-// reason is why a unit does not run, and what helps.
-func (u *unit) reason() string {
+// reasonOf is why a folder of config.yaml does not run, and what helps.
+func reasonOf(err error, conf config.Folder) string {
 	switch {
-	case errors.Is(u.err, peer.ErrBrake):
-		return fmt.Sprintf("%v. Nothing was touched. If this is what you want, 'qsync resume %s --max-delete 100%%' lets it through", u.err, quote(u.conf.Path))
-	case u.conf.Paused:
-		return fmt.Sprintf("paused, and it could not go on now: %s", explain(u.err))
+	case errors.Is(err, peer.ErrBrake):
+		// What a run in the foreground would do about it is no help here.
+		text, _, _ := strings.Cut(err.Error(), ". If that is meant")
+		return fmt.Sprintf("%s. If it is meant, 'qsync resume %s --max-delete 100%%' lets it through", text, quote(conf.Path))
+	case conf.Paused:
+		return fmt.Sprintf("paused, and it could not go on now: %s", explain(err))
 	}
-	return fmt.Sprintf("%s; it is tried again every %d s", explain(u.err), int(retryEvery.Seconds()))
+	return fmt.Sprintf("%s; it is tried again every %d s", explain(err), int(retryEvery.Seconds()))
 }
 
 // complete adds to a node's status what only its session knows.
@@ -74,6 +79,9 @@ func (g *manager) complete(st *peer.Status) {
 		for i := range st.Folders {
 			if f := &st.Folders[i]; f.Path == m.Dir() {
 				f.Label, f.Profile, f.Last = m.conf.Label, m.conf.Profile, m.last
+				if err := m.Err(); err != nil && g.serve {
+					f.Reason = reasonOf(err, m.conf) // about to be closed
+				}
 			}
 		}
 	}
@@ -95,11 +103,15 @@ func (g *manager) complete(st *peer.Status) {
 func (g *manager) trouble(dir string) error {
 	for _, u := range g.all() {
 		g.mu.Lock()
-		err, path := u.err, u.conf.Path
+		err, conf := u.err, u.conf
 		g.mu.Unlock()
-		if err != nil && sameDir(path, dir) {
-			return err
+		if err == nil || !sameDir(conf.Path, dir) {
+			continue
 		}
+		if !mayHelp(err) {
+			return &sentence{text: reasonOf(err, conf), kind: err}
+		}
+		return err
 	}
 	return nil
 }

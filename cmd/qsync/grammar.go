@@ -120,11 +120,11 @@ type profileCreateCmd struct {
 
 type profileSaveCmd struct {
 	Name string `arg:"" name:"NAME" help:"The profile."`
-	File string `arg:"" name:"FILE" help:"Where to; it is as secret as config.yaml."`
+	File string `arg:"" optional:"" name:"FILE" help:"Where to (profiles/NAME.yaml of the home); it is as secret as config.yaml."`
 }
 
 type profileLoadCmd struct {
-	File string `arg:"" name:"FILE" help:"As 'qsync profile save' writes it."`
+	File string `arg:"" name:"FILE" help:"As 'qsync profile save' writes it; or the name of what it saved."`
 	Name string `arg:"" optional:"" name:"NAME" help:"The profile; otherwise named as the file is."`
 }
 

@@ -23,8 +23,10 @@ Commands
   status [DIR]      what the running nodes do; --watch keeps it on the screen
   wait [DIR]        until all is in sync; exit code 5 after --timeout
   id                new, show DIR, words DIR, qr DIR, check ID
+  serve             headless: every folder of config.yaml; pause, resume [DIR]
   folders           what this home knows; forget DIR takes one out
-  service           install, uninstall, status, logs: serve by systemd
+  profile, config   groups of folders; the settings file
+  service           install, status, …: serve by systemd
   completion SHELL  what Tab completes, for bash, zsh, fish or powershell
 
 Flags: -b both ways, --once one pass, -n dry run, --remote HOST[:PORT], --json,
@@ -47,6 +49,11 @@ var examples = map[string]string{
 	"status":  "  qsync status\n  qsync status --watch\n  qsync status docs --json",
 	"wait":    "  qsync wait docs --peers 1 --timeout 10m",
 	"id":      "  qsync id new\n  qsync id show docs      64 digits\n  qsync id words docs     24 words\n  qsync id qr docs\n  qsync id check -        the ID is read from standard input",
+	"serve":   "  qsync serve\n  qsync serve --home /var/lib/qsync --log-level info",
+	"pause":   "  qsync pause docs\n  qsync pause             everything",
+	"resume":  "  qsync resume docs\n  qsync resume docs --max-delete 100%   lets through what the brake stopped",
+	"profile": "  qsync profile create work docs papers\n  qsync profile stop work\n  qsync profile start work\n  qsync profile save work\n  qsync profile load work\n  qsync profile list",
+	"config":  "  qsync config example\n  qsync config check\n  $EDITOR \"$(qsync config path)\"    a running node takes it at once",
 	"folders": "  qsync folders --json",
 	"forget":  "  qsync forget docs",
 	"service": "  qsync service install                      this user's own\n  sudo qsync service install --system        the machine's, run as you\n  qsync service status\n  qsync service logs -f\n  qsync service uninstall",

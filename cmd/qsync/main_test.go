@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 //
 //	exits N PROGRAM ARGS…       run it; it must end with exit code N
 //	ends NAME SIGNAL N          signal background process NAME; it must end with N within 6 s
+//	signal NAME HUP             signal background process NAME, which goes on
 //	until FILE TEXT             wait at most 10 s until FILE holds TEXT; ! until: until FILE is gone
 //	mode PERM PATH…             the permission bits are PERM
 //	start NAME PROGRAM ARGS…    run it in the background; output goes to NAME.out and NAME.err
@@ -66,7 +67,7 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("no condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "start": start, "ends": ends, "until": until, "mode": mode, "fill": fill, "hexid": hexid, "invitation": writeLink, "mistake": mistaken,
+			"exits": exits, "start": start, "signal": signalTo, "ends": ends, "until": until, "mode": mode, "fill": fill, "hexid": hexid, "invitation": writeLink, "mistake": mistaken,
 		},
 	})
 }
@@ -150,6 +151,14 @@ func ends(ts *testscript.TestScript, _ bool, args []string) {
 	if got := b.cmd.ProcessState.ExitCode(); got != want {
 		ts.Fatalf("%s ended with %d, want %d", args[0], got, want)
 	}
+}
+
+func signalTo(ts *testscript.TestScript, _ bool, args []string) {
+	b := ts.Value("running").(map[string]*background)[args[0]]
+	if b == nil || args[1] != "HUP" {
+		ts.Fatalf("nothing called %s was started, or no signal %s", args[0], args[1])
+	}
+	ts.Check(b.cmd.Process.Signal(hangup))
 }
 
 func until(ts *testscript.TestScript, neg bool, args []string) {

@@ -117,6 +117,11 @@ func (g *manager) running() (all []*managed) {
 	return all
 }
 
+// inside reports whether the other side of a folder is in this process.
+func (g *manager) inside(dir string) bool {
+	return slices.ContainsFunc(g.running(), func(m *managed) bool { return m.paired && m.entry.Dir == dir })
+}
+
 // all are the units.
 func (g *manager) all() []*unit {
 	g.mu.Lock()

@@ -27,7 +27,7 @@ func (s *session) open(f config.Folder) ([]*managed, error) {
 		return nil, err
 	}
 	if m.fresh && m.entry.Kind == "share" {
-		s.p.ui.say("%s got a sync ID: 'qsync id show %[1]s' prints it", quote(f.Path))
+		s.say("%s got a sync ID: 'qsync id show %[1]s' prints it", quote(f.Path))
 	}
 	return []*managed{m}, nil
 }

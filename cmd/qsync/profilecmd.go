@@ -87,9 +87,13 @@ func (c *profileSaveCmd) Run(p *program) error {
 	if c.File == "-" {
 		return p.print(string(text))
 	}
-	path, err := filepath.Abs(c.File)
-	if err != nil {
-		return failf("cannot tell where the file is: %v", err)
+	path := h.profilePath(c.Name)
+	if c.File != "" {
+		if path, err = filepath.Abs(c.File); err != nil {
+			return failf("cannot tell where the file is: %v", err)
+		}
+	} else if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return failf("cannot make the directory of the profiles: %v", err)
 	}
 	if old, err := os.ReadFile(path); err == nil {
 		if _, err := config.ReadProfile(old, h.source(path)); err != nil {
@@ -105,6 +109,11 @@ func (c *profileSaveCmd) Run(p *program) error {
 	return nil
 }
 
+// profilePath is where a profile is saved unless a file is given.
+func (h home) profilePath(name string) string {
+	return filepath.Join(h.dir, "profiles", name+".yaml")
+}
+
 // Run adds the folders of a saved profile.
 func (c *profileLoadCmd) Run(p *program) error {
 	h, err := p.openHome()
@@ -112,6 +121,11 @@ func (c *profileLoadCmd) Run(p *program) error {
 		return err
 	}
 	text, err := os.ReadFile(c.File)
+	if saved := h.profilePath(c.File); errors.Is(err, fs.ErrNotExist) && filepath.Base(c.File) == c.File {
+		if text, err = os.ReadFile(saved); err == nil {
+			c.File = saved // its name alone was given
+		}
+	}
 	if err != nil {
 		return usagef("cannot read %s: %v", quote(c.File), reason(err))
 	}

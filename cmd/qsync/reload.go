@@ -124,9 +124,8 @@ func (g *manager) complain(err error) {
 		return
 	}
 	for line := range strings.Lines(text) {
-		g.s.p.ui.printf("%s", strings.TrimSuffix(line, "\n"))
+		g.s.log.Error("config.yaml is not taken; the settings from before stay in force", "problem", strings.TrimSuffix(line, "\n"))
 	}
-	g.s.log.Error("config.yaml is not taken; the settings from before stay in force", "problems", text)
 }
 
 // apply makes everything as next says: only what changed is touched. The error
@@ -256,8 +255,8 @@ func (g *manager) unitOf(path string) *unit {
 	return nil
 }
 
-// resume starts what has stopped, of one directory or with "" of all; with a
-// brake, this run takes that one.
+// resume starts what has stopped, of one directory or with "" of all; what the
+// brake stopped only with another brake, which then holds for this run.
 func (g *manager) resume(dir string, brake *peer.Brake) {
 	g.work.Lock()
 	defer g.work.Unlock()
@@ -266,7 +265,7 @@ func (g *manager) resume(dir string, brake *peer.Brake) {
 			continue
 		}
 		g.mu.Lock()
-		stopped := u.err != nil
+		stopped := brake != nil && u.err != nil || mayHelp(u.err)
 		g.mu.Unlock()
 		if brake != nil {
 			u.brake = brake

@@ -20,8 +20,9 @@ const (
 // reporter tells people and scripts how a run goes.
 type reporter struct {
 	p      *program
-	pair   bool // its folders are each other's peers
-	many   bool // there may be several folders: say which
+	pair   bool                  // its folders are each other's peers
+	many   bool                  // there may be several folders: say which
+	inside func(dir string) bool // reports a folder whose peer is in this process; nil for none
 	meter  meter
 	spoken time.Time // the last plain progress line
 
@@ -144,10 +145,6 @@ func (r *reporter) tell(e peer.Event) {
 		}
 	case "paused", "resumed":
 		ui.say("%-10s %s", e.Event, quote(e.Folder))
-	case "stopped":
-		if r.many {
-			ui.printf("stopped    %s: %s", quote(e.Folder), e.Text)
-		}
 	case "synced":
 		maps.DeleteFunc(r.flapping, func(who string, _ bool) bool { return strings.HasSuffix(who, "\x00"+e.Folder) })
 		if !ui.terminal && !r.pair {
@@ -195,7 +192,7 @@ func (r *reporter) worthTelling(e peer.Event) bool {
 	} else {
 		r.flapping[who] = e.Time.Sub(r.since[who]) < shortVisit
 	}
-	return !r.pair && !before
+	return !r.pair && !before && (r.inside == nil || !r.inside(e.Folder))
 }
 
 func inBrackets(text string) string {
@@ -218,12 +215,12 @@ type progressJSON struct {
 // look reads the meter once and returns when to look again.
 func (r *reporter) look(s *session) time.Duration {
 	began := time.Now()
+	s.settleModes()
+	if !r.p.flags.JSON && (r.p.ui.quiet || r.many && !r.p.ui.terminal) {
+		return lookEvery // nobody looks
+	}
 	st := s.node.Status()
 	cost := time.Since(began)
-	s.settleModes()
-	if r.p.ui.quiet && !r.p.flags.JSON {
-		return lookEvery
-	}
 	now := r.meter.read(st.Folders, r.pair)
 	switch {
 	case r.p.flags.JSON:

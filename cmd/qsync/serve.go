@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -49,7 +50,7 @@ func (c *serveCmd) session(p *program) error {
 		return err
 	}
 	defer s.end()
-	s.report.many = true
+	s.report.many, s.report.inside = true, s.folders.inside
 	s.folders.serve, s.folders.over = true, &c.folderFlags
 	s.folders.conf = config.Default()
 	s.chores = append(s.chores, s.watchConfig, s.saveRuns, s.tryAgain)
@@ -64,17 +65,25 @@ func (c *serveCmd) session(p *program) error {
 	return err
 }
 
+// say prints a line, and logs it where the log is elsewhere.
+func (s *session) say(format string, a ...any) {
+	s.p.ui.say(format, a...)
+	if _, aside := s.logFile.(*logFile); aside {
+		s.log.Info(fmt.Sprintf(format, a...))
+	}
+}
+
 // begin opens the folders of config.yaml.
 func (s *session) begin() error {
-	s.log.Info("serving", "home", s.home.dir, "folders", len(s.conf.Folders), "process", os.Getpid())
 	s.folders.work.Lock()
 	s.folders.folders(config.Diff(s.folders.conf, s.conf))
 	s.folders.mu.Lock()
 	s.folders.conf = s.conf
 	s.folders.mu.Unlock()
 	s.folders.work.Unlock()
+	s.log.Info("serving", "home", s.home.dir, "name", s.flags.settings(s.conf).name, "folders", len(s.conf.Folders), "process", os.Getpid())
 	if len(s.conf.Folders) == 0 {
-		s.p.ui.say("no folder is configured yet: add one with 'qsync share DIR' or 'qsync join - DIR', or write %s", quote(s.home.configPath()))
+		s.say("no folder is configured yet: add one with 'qsync share DIR' or 'qsync join - DIR', or write %s", quote(s.home.configPath()))
 		if s.p.flags.JSON {
 			st := s.status()
 			if err := s.p.printJSON(readyJSON{Event: "ready", Node: st.Node, Name: st.Name, Listen: st.Listen}); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -157,8 +158,12 @@ func (s *session) run(job func(context.Context) error) error {
 	}()
 	s.await(over)
 	stopReport()
-	if !s.dry {
-		s.report.end(last, s.folders.finish())
+	if done := s.folders.finish(); !s.dry && !errors.Is(err, errAgain) {
+		s.report.end(last, done)
+	}
+	if errors.Is(err, errForgotten) {
+		s.p.ui.say("forgotten; ended")
+		return nil
 	}
 	if err != nil || job == nil || s.dry {
 		return err

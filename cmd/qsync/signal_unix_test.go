@@ -4,4 +4,7 @@ package main
 
 import "syscall"
 
-const terminate = syscall.SIGTERM
+const (
+	terminate = syscall.SIGTERM
+	hangup    = syscall.SIGHUP
+)

@@ -2,5 +2,8 @@ package main
 
 import "os"
 
-// terminate has no better likeness here.
-var terminate = os.Kill
+// What Windows has no likeness of.
+var (
+	terminate = os.Kill
+	hangup    = os.Kill
+)

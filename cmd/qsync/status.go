@@ -116,6 +116,9 @@ func nodeText(n peer.Status, now time.Time) string {
 	if len(n.Listen) > 0 {
 		t.row(0, "listening", strings.Join(n.Listen, " "))
 	}
+	for line := range strings.Lines(n.Config) {
+		t.row(0, "config", "not in force: "+strings.TrimSuffix(line, "\n"))
+	}
 	for _, f := range n.Folders {
 		folderText(t, f, now)
 	}
@@ -137,6 +140,9 @@ func folderText(t *page, f peer.FolderStatus, now time.Time) {
 	if f.Note != "" {
 		t.row(2, "note", f.Note)
 	}
+	if !f.NextScan.IsZero() {
+		t.row(2, "next run", fmt.Sprintf("%s, in %s", f.NextScan.Local().Format("2006-01-02 15:04:05"), span(max(f.NextScan.Sub(now), 0))))
+	}
 	t.row(2, "holds", strings.Join([]string{plural(f.Entries.Files, "file", "files"), plural(f.Entries.Dirs, "directory", "directories"),
 		plural(f.Entries.Symlinks, "symlink", "symlinks"), size(f.Entries.Bytes)}, ", "))
 	if f.Want != (peer.Amount{}) {
@@ -155,6 +161,9 @@ func folderText(t *page, f peer.FolderStatus, now time.Time) {
 	}
 	if len(f.Peers) == 0 {
 		t.row(2, "peers", "none yet: on the other device 'qsync join - DIR --remote' and this machine's name or address")
+	}
+	if l := f.Last; l != nil {
+		t.row(2, "last run", fmt.Sprintf("ended %s ago: %s", span(max(now.Sub(l.Ended), 0)), totalsText(l.Totals)))
 	}
 	for i, q := range f.Problems {
 		if i == maxListed {

@@ -28,12 +28,17 @@ func (r *reporter) end(before peer.Status, t peer.Totals) {
 		_ = r.p.printJSON(totalsJSON{"totals", time.Now().UTC(), t})
 		return
 	}
-	text := fmt.Sprintf("%d added, %d modified, %d deleted, %s, %s, %s", t.Added, t.Modified, t.Deleted,
-		size(t.Bytes), plural(t.Conflicts, "conflict", "conflicts"), plural(t.Problems, "problem", "problems"))
+	text := totalsText(t)
 	if !r.pair && (t.Announced > 0 || t.Sent > 0) {
 		text += fmt.Sprintf("; %s told to peers, %s sent", plural(t.Announced, "change", "changes"), size(t.Sent))
 	}
 	r.p.ui.say("total      %s", text)
+}
+
+// totalsText is what was done here, for people.
+func totalsText(t peer.Totals) string {
+	return fmt.Sprintf("%d added, %d modified, %d deleted, %s, %s, %s", t.Added, t.Modified, t.Deleted,
+		size(t.Bytes), plural(t.Conflicts, "conflict", "conflicts"), plural(t.Problems, "problem", "problems"))
 }
 
 // plus is the sum of two totals.
