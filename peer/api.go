@@ -16,12 +16,13 @@ import (
 type Mode uint8
 
 // The modes. ModeAuto, of a folder just joined, becomes what completes the
-// first peer met: Receive beside a Send, else TwoWay.
+// first peer met: Receive beside a Send or a Backup, else TwoWay.
 const (
 	ModeAuto Mode = iota
 	TwoWay
 	Send
 	Receive
+	Backup // as Send, but what is removed here stays with the others
 )
 
 // String returns the mode as flags and status spell it.
@@ -33,22 +34,25 @@ func (m Mode) String() string {
 		return "send"
 	case Receive:
 		return "receive"
+	case Backup:
+		return "backup"
 	}
 	return "auto"
 }
 
 // ParseMode is the inverse of [Mode.String].
 func ParseMode(s string) (Mode, error) {
-	for _, m := range []Mode{ModeAuto, TwoWay, Send, Receive} {
+	for _, m := range []Mode{ModeAuto, TwoWay, Send, Receive, Backup} {
 		if m.String() == s {
 			return m, nil
 		}
 	}
-	return 0, fmt.Errorf("no mode %q: two-way, send or receive", s)
+	return 0, fmt.Errorf("no mode %q: two-way, send, receive or backup", s)
 }
 
-func (m Mode) announces() bool { return m == TwoWay || m == Send }
+func (m Mode) announces() bool { return m == TwoWay || m.gives() }
 func (m Mode) applies() bool   { return m == TwoWay || m == Receive }
+func (m Mode) gives() bool     { return m == Send || m == Backup } // a one-way source
 
 // Config is what a [Node] needs from outside. Conn and Events may be nil.
 type Config struct {

@@ -137,7 +137,7 @@ func (r *round) weigh(t *tally, rec *store.Record) {
 	switch {
 	case here.Kind == folder.Absent || rec.Local.Implicit:
 	case rec.Register.Live() && folder.SameContent(here, res.Value):
-	case r.spared(rec, res):
+	case r.spared(rec, res), r.f.keepsOwn(rec):
 	case rec.Register.Live() || rec.Seq == 0:
 		t.lost++ // nobody has moved what nobody else ever had
 	default:
@@ -152,7 +152,8 @@ func (r *round) spared(rec *store.Record, res folder.Resolution) bool {
 }
 
 // ready reports whether wanted changes may be applied now, and whether entries
-// that no peer ever told of may be removed (the mirror of a one-way source).
+// that no peer ever told of may be removed (the mirror of a one-way source, but
+// not of one that only backs up).
 // Where so much is at risk that the brake may have to stop it, the peers must
 // have told all they know first, so that the count is whole and nothing has
 // been touched. To risk counts here whatever would go: the next part of what
@@ -160,18 +161,20 @@ func (r *round) spared(rec *store.Record, res folder.Resolution) bool {
 func (f *Folder) ready(risk int64) (ready, extras bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	all, complete := true, false
+	all, complete, foreign := true, false, false
 	for _, s := range f.sessions {
 		s.mu.Lock()
 		all = all && s.caught
 		complete = complete || s.caught && s.peerScanned
+		foreign = foreign || s.caught && s.peerScanned && !s.keeps()
 		s.mu.Unlock()
 	}
 	receives := f.Mode() == Receive
+	extras = receives && foreign && !f.store.Kept()
 	if risk > f.cfg.MaxDelete.stopsAbove() {
-		return all && (complete || !receives), receives && complete
+		return all && (complete || !receives), extras
 	}
-	return true, receives && complete
+	return true, extras
 }
 
 // checkBrake stops the folder if that much at risk is too much.

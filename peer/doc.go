@@ -40,6 +40,14 @@
 // peer says of its own mode is information. One-way sources that meet end their
 // session.
 //
+// A backup is a sending folder whose removals are nobody else's concern. What
+// vanishes from it stays live in its register: it is dropped, and the map
+// remembers what it was, so that it is not wanted here, and what comes at its
+// path again supersedes it. Beside receivers alone a backup is a mirror of what
+// it has. Its receivers take nothing of their own for extra, and learn at second
+// hand from the greeting that this is so. What it drops before anybody has it is
+// lost; its receivers keep what they have at that path and wait for nothing.
+//
 // A link stands for one folder and one peer. Two links between the same nodes
 // collapse into the one whose dialer has the smaller node ID, unless the peer
 // has restarted: then the newer one stays.

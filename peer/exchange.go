@@ -19,7 +19,7 @@ func (f *Folder) toldAll() bool {
 // toldAll is the folder's, unless the peer is a source that only looks: it wants
 // to know what is here now, and would be the one to tell the rest.
 func (s *session) toldAll() bool {
-	return s.f.toldAll() || s.observer && s.hello.Mode == protocol.Send && s.f.scanned.isOpen()
+	return s.f.toldAll() || s.observer && modeOf(s.hello.Mode).gives() && s.f.scanned.isOpen()
 }
 
 // tell sends the index: what the journal holds behind the peer's cursor, then
@@ -127,7 +127,7 @@ func (s *session) accept(i *protocol.Index) (snapshot bool, err error) {
 		}
 	}
 	if i.Complete && i.Scanned && f.Mode() == Receive {
-		if err := f.store.SetTold(); err != nil {
+		if err := s.told(); err != nil {
 			return false, err
 		}
 	}

@@ -123,7 +123,8 @@ type fetchJob struct {
 	*fetcher
 	ready    []stagedFile
 	since    time.Time
-	patience time.Duration // for the first word of an answer
+	patience time.Duration        // for the first word of an answer
+	lost     map[folder.Path]bool // whose author has it no more
 }
 
 func (x *fetchJob) handOver() {
@@ -168,7 +169,11 @@ func (x *fetchJob) run(job []want) error {
 		todo = left
 	}
 	for _, w := range todo {
-		x.f.parked.park(w.rec.Path, "")
+		if !x.lost[w.rec.Path] {
+			x.f.parked.park(w.rec.Path, "")
+		} else if x.f.parked.lose(w.rec.Path) {
+			x.f.wakeSyncer() // which then counts it no more
+		}
 	}
 	return nil
 }
@@ -274,6 +279,7 @@ func (x *fetchJob) from(s *session, todo []want) (left []want, err error) {
 				}
 			case err != nil:
 				left = append(left, w)
+				x.away(s, w, protocol.NotHere)
 			}
 			x.f.counts.received.Add(w.size())
 		}

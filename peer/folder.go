@@ -81,7 +81,7 @@ type Folder struct {
 	met       bool             // a peer was connected since the start
 	change    chan struct{}    // closed and renewed whenever something of the above, or the store, changed
 	synced    bool             // as last told
-	ignored   store.Want       // wanted paths that are ignored here
+	ignored   store.Want       // wanted paths that are ignored here, or lost everywhere
 	queues    queueFigures
 
 	candidates *candidates   // addresses at which peers may be
@@ -99,7 +99,7 @@ func openFolder(n *Node, fc FolderConfig) (f *Folder, err error) {
 	}
 	f = &Folder{
 		node: n, cfg: fc, keys: keys,
-		bare:      fc.Mode == Send || fc.Plan != nil,
+		bare:      fc.Mode.gives() || fc.Plan != nil,
 		modeSet:   make(chan struct{}),
 		ended:     make(chan struct{}),
 		rescans:   make(chan chan error),
@@ -159,7 +159,7 @@ func (f *Folder) open() error {
 	}
 	mode := f.cfg.Mode
 	if mode == ModeAuto && f.cfg.Unsettled {
-		return f.store.SetMode(uint8(ModeAuto), false)
+		return f.store.SetLaw(store.Law{Mode: uint8(ModeAuto)})
 	}
 	if mode == ModeAuto {
 		mode = Mode(f.store.Mode())
@@ -226,7 +226,7 @@ func (f *Folder) setMode(m Mode) error {
 	if m == ModeAuto {
 		return nil
 	}
-	if err := f.store.SetMode(uint8(m), m.announces()); err != nil {
+	if err := f.store.SetLaw(f.law(m)); err != nil {
 		return err
 	}
 	f.mode.Store(uint32(m))

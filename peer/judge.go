@@ -16,14 +16,18 @@ func (s *session) judge() error {
 		}
 		return err
 	}
-	peer := Mode(s.hello.Mode)
+	peer := modeOf(s.hello.Mode)
 	if !s.observer {
 		if err := f.settleMode(peer, s.hello.Name); err != nil {
 			return err
 		}
 	}
-	if f.Mode() == Send && peer == Send && !s.observer && f.cfg.Plan == nil {
-		err := fmt.Errorf("%w: %s here and %s on %q; use qsync join on the receiving side, or -b on both", ErrSources, f.Dir(), s.hello.Folder, s.hello.Name)
+	if f.Mode().gives() && peer.gives() && !s.observer && f.cfg.Plan == nil {
+		cure := "use qsync join on the receiving side, or -b on both"
+		if f.Mode() == Backup && peer == Backup {
+			cure = "back each of them up into a folder of its own, with a sync ID of its own: qsync share on the receiving side"
+		}
+		err := fmt.Errorf("%w: %s here and %s on %q; %s", ErrSources, f.Dir(), s.hello.Folder, s.hello.Name, cure)
 		f.note(err)
 		return err
 	}
@@ -38,7 +42,7 @@ func (f *Folder) settleMode(peer Mode, name string) error {
 		return nil
 	}
 	mode := TwoWay
-	if peer == Send {
+	if peer.gives() {
 		mode = Receive
 	}
 	if err := f.setMode(mode); err != nil {

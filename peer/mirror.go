@@ -12,7 +12,8 @@ import (
 // mirrorLoop is what the source of a one-way sync has in place of a syncer:
 // where the receivers hold writes of their own, from a time when they were
 // sources themselves, it declares its own state the outcome. It waits for its
-// own first scan, lest what it has not seen yet pass for gone.
+// own first scan, lest what it has not seen yet pass for gone. A backup does so
+// with what it has; of what it has not it says nothing.
 func (f *Folder) mirrorLoop(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if f.scanned.isOpen() && f.mirrors() {
@@ -29,8 +30,8 @@ func (f *Folder) mirrorLoop(ctx context.Context) error {
 }
 
 // mirror reports whether this is the source of a one-way sync that makes others
-// like itself, and mirrors whether they are such that it may.
-func (f *Folder) mirror() bool  { return f.cfg.Mirror && f.Mode() == Send }
+// like itself, or a backup, and mirrors whether they are such that it may.
+func (f *Folder) mirror() bool  { return f.cfg.Mirror && f.Mode() == Send || f.Mode() == Backup }
 func (f *Folder) mirrors() bool { return f.mirror() && f.receiversOnly() }
 
 // receiversOnly reports whether all connected peers receive: what a two-way
@@ -96,6 +97,9 @@ func (r *round) override(page []store.Record) error {
 		if ignored {
 			r.ignored.Entries++
 			continue
+		}
+		if r.f.Mode() == Backup && page[i].Local.Value.Kind == folder.Absent {
+			continue // to declare that the outcome would remove it elsewhere
 		}
 		if r.f.other != nil {
 			r.f.other.changes(&page[i])

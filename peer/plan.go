@@ -103,7 +103,7 @@ func (f *Folder) planHere() error {
 // directories above it that are there for its sake alone.
 func (r *round) foresee(rec *store.Record) error {
 	f, res := r.f, rec.Register.Resolve()
-	if ignored, err := r.isIgnored(rec, res); ignored || err != nil {
+	if ignored, err := r.isIgnored(rec, res); ignored || err != nil || f.keepsOwn(rec) {
 		return err
 	}
 	for dir := rec.Path.Dir(); res.Value.Kind != folder.Absent && dir != "" && !r.made[dir]; dir = dir.Dir() {

@@ -94,6 +94,7 @@ func (x *fetchJob) manyOf(s *session, items []protocol.Item, part []want) (left 
 			x.lied(s, part[i])
 		case status != protocol.OK:
 			left = append(left, part[i])
+			x.away(s, part[i], status)
 		case err != nil:
 			if err := x.stuck(part[i:i+1], err); err != nil {
 				st.Reset()
@@ -191,6 +192,9 @@ func (x *fetchJob) large(s *session, w want) (left []want, err error) {
 			staged.Park()
 			if errors.Is(err, errStaging) {
 				return nil, x.stuck(again, err)
+			}
+			if err == nil {
+				x.away(s, w, status)
 			}
 			return again, x.broken(s, err)
 		}

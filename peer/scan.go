@@ -184,6 +184,9 @@ func (f *Folder) scanAll(ctx context.Context) error {
 	if err := s.finish(); err != nil {
 		return err
 	}
+	if err := f.store.Looked(); err != nil {
+		return err
+	}
 	f.scanned.open()
 	f.changed()
 	return nil
@@ -302,6 +305,9 @@ func (s *scan) found(x disk.Found) error {
 	c := store.Change{Path: x.Path, Before: x.Before, After: x.After}
 	if x.After.Value.Kind == folder.Absent {
 		return s.vanished(c)
+	}
+	if hides, err := s.f.hides(x); hides || err != nil {
+		return err
 	}
 	if !s.initial && x.Before.Value.Kind == folder.Absent {
 		c.After.Value.Origin = s.f.origin(x)

@@ -142,12 +142,8 @@ func (s *session) greet() error {
 	s.control.SetDeadline(time.Now().Add(helloWait))
 	id := f.store.Identity()
 	s.epoch = id.Epoch
-	mode := protocol.Mode(f.Mode())
-	if f.Mode() == ModeAuto {
-		mode = protocol.TwoWay
-	}
 	err := s.writer.Write(&protocol.Hello{
-		Mode: mode, Name: certs.CleanName(f.node.cfg.Name), Folder: f.Dir(), Version: f.node.cfg.Version,
+		Mode: f.modeOnWire(), Name: certs.CleanName(f.node.cfg.Name), Folder: f.Dir(), Version: f.node.cfg.Version,
 		Replica: id.Replica, Epoch: id.Epoch, Seq: id.Seq, Context: id.Context,
 	})
 	if err != nil {
@@ -180,7 +176,7 @@ func (s *session) greetResume() error {
 		var err error
 		p, err = f.store.Greet(store.Peer{
 			ID: s.id, Replica: s.hello.Replica, Epoch: s.hello.Epoch,
-			Name: s.hello.Name, Address: s.link.Remote(), Addrs: addrsOf(s.link), Mode: uint8(s.hello.Mode),
+			Name: s.hello.Name, Address: s.link.Remote(), Addrs: addrsOf(s.link), Mode: uint8(modeOf(s.hello.Mode)),
 		})
 		if errors.Is(err, store.ErrCrowded) {
 			f.note(fmt.Errorf("not syncing with %q: %w; it can join when one of them has been away for a week", s.hello.Name, err))

@@ -194,24 +194,47 @@ type parkedPath struct {
 	until time.Time
 	tries int
 	why   string // for people; "" if it is only a matter of time
+	lost  bool   // whoever wrote it has it no more, and it came to nobody
 }
 
-// Delays of a parked path: short at first, for what is about to arrive.
+// Delays of a parked path: short at first, for what is about to arrive; long for
+// what is lost, which comes again with news if it does.
 const (
-	parkMin = 200 * time.Millisecond
-	parkMax = time.Minute
+	parkMin  = 200 * time.Millisecond
+	parkMax  = time.Minute
+	lostMin  = time.Minute
+	lostMost = time.Hour
 )
 
 func (k *parking) park(p folder.Path, why string) {
+	k.put(p, func(e *parkedPath) {
+		e.why, e.lost = why, false
+		e.until = time.Now().Add(min(parkMin<<min(e.tries, 20), parkMax))
+	})
+}
+
+// lose parks what is lost and reports whether that is new.
+func (k *parking) lose(p folder.Path) (found bool) {
+	k.put(p, func(e *parkedPath) {
+		if !e.lost {
+			e.tries = 0
+		}
+		found = !e.lost
+		e.why, e.lost = "", true
+		e.until = time.Now().Add(min(lostMin<<min(e.tries, 10), lostMost))
+	})
+	return found
+}
+
+func (k *parking) put(p folder.Path, set func(*parkedPath)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.m == nil {
 		k.m = make(map[folder.Path]parkedPath)
 	}
 	e := k.m[p]
-	e.until = time.Now().Add(min(parkMin<<min(e.tries, 20), parkMax))
+	set(&e)
 	e.tries++
-	e.why = why
 	k.m[p] = e
 }
 
@@ -230,11 +253,12 @@ func (k *parking) given() (n int64) {
 	return n
 }
 
-func (k *parking) parked(p folder.Path) bool {
+// parked reports whether p is left alone for now, and whether it is lost.
+func (k *parking) parked(p folder.Path) (parked, lost bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	e, ok := k.m[p]
-	return ok && time.Now().Before(e.until)
+	return ok && time.Now().Before(e.until), ok && e.lost
 }
 
 func (k *parking) free(p folder.Path) {

@@ -166,7 +166,11 @@ func (r *round) walk() error {
 // plan decides what one wanted path needs and starts it.
 func (r *round) plan(rec *store.Record) error {
 	f := r.f
-	if f.parked.parked(rec.Path) {
+	parked, lost := f.parked.parked(rec.Path)
+	if lost {
+		r.pass(rec)
+	}
+	if parked {
 		return nil
 	}
 	res := rec.Register.Resolve()
@@ -175,13 +179,14 @@ func (r *round) plan(rec *store.Record) error {
 		return r.failed(rec.Path, err)
 	}
 	if ignored {
-		_, bytes := rec.Wanted()
-		r.ignored.Entries++
-		r.ignored.Bytes += bytes
+		r.pass(rec)
 		return nil
 	}
 	here := rec.Local.Value
 	switch {
+	case f.keepsOwn(rec):
+		r.pass(rec)
+		return nil
 	case res.Winner.Dot.IsZero():
 		r.removals = append(r.removals, rec.Path)
 		return nil
@@ -202,6 +207,13 @@ func (r *round) plan(rec *store.Record) error {
 		return r.fetch.add(want{rec: *rec, res: res})
 	}
 	return r.special(rec, res)
+}
+
+// pass leaves out a wanted path: nobody should wait for it.
+func (r *round) pass(rec *store.Record) {
+	_, bytes := rec.Wanted()
+	r.ignored.Entries++
+	r.ignored.Bytes += bytes
 }
 
 // isIgnored reports whether this machine ignores the path, or a directory above.

@@ -28,7 +28,7 @@ func (s *scan) vanished(c store.Change) error {
 // disk that is not there than a person who meant it.
 func (s *scan) brake(r risk) error {
 	total, stop := s.f.stops(r)
-	if !stop || !s.f.Mode().announces() {
+	if !stop || !s.f.Mode().announces() || s.f.store.Drops() {
 		return nil
 	}
 	return fmt.Errorf("%w: at least %d of %d entries have vanished from %s; nothing was passed on. If that is meant, run again with --max-delete 100%%",

@@ -18,6 +18,8 @@ const (
 	TwoWay  Mode = 1 // sends and applies changes
 	Send    Mode = 2 // never applies
 	Receive Mode = 3 // never announces a change of its own
+	Backup  Mode = 4 // never applies, and would have others keep what it removes
+	Archive Mode = 5 // as Receive, and what it knows comes from a Backup
 )
 
 // String returns the mode as the command line spells it.
@@ -29,6 +31,10 @@ func (m Mode) String() string {
 		return "send"
 	case Receive:
 		return "receive"
+	case Backup:
+		return "backup"
+	case Archive:
+		return "receive (backup)"
 	}
 	return fmt.Sprintf("mode %d", uint8(m))
 }
@@ -49,7 +55,7 @@ func (*Hello) kind() kind { return kindHello }
 
 func (h *Hello) check() error {
 	switch {
-	case h.Mode < TwoWay || h.Mode > Receive:
+	case h.Mode < TwoWay || h.Mode > Archive:
 		return errors.New(h.Mode.String())
 	case h.Replica == 0 || h.Epoch == 0:
 		return errors.New("replica or epoch 0")

@@ -244,6 +244,7 @@ func (t *txn) join(e Entry, f folder.Context, from uint64, gap bool) (bool, erro
 			r.Local.Value = asOnDisk(sib.Value, r.Local.Value)
 		}
 	}
+	t.away(&r)
 	return true, t.put(old, r, true, echo)
 }
 

@@ -97,6 +97,9 @@ func checkRecord(tx *bolt.Tx, r Record, m meta) (wanted bool, err error) {
 			return false, fmt.Errorf("check: %q holds an own write never issued", r.Path)
 		}
 	}
+	if r.Dropped != nil && (!r.Register.Live() || r.Local.Value.Kind != folder.Absent || !m.Lets) {
+		return false, fmt.Errorf("check: %q is dropped, though it is dead or here or should come", r.Path)
+	}
 	wanted, size := r.Wanted()
 	v := tx.Bucket(bucketWanted).Get(r.Path.Key())
 	if wanted != (v != nil) {

@@ -98,6 +98,9 @@ func (t *txn) observe(r *Record, old Record, announce bool, out *Outcome) bool {
 	was, now := old.Local, r.Local
 	r.Local.Dot, r.Local.Implicit = folder.Dot{}, false
 	if now.Value.Kind == folder.Absent {
+		if t.meta.Dropping {
+			return t.drop(r, old)
+		}
 		if !announce || was.Value.Kind == folder.Absent {
 			return false
 		}
@@ -108,6 +111,12 @@ func (t *txn) observe(r *Record, old Record, announce bool, out *Outcome) bool {
 		out.Issued++
 		out.Deleted++
 		return true
+	}
+	back := false
+	if old.Dropped != nil {
+		// What comes again was made of what was here last, and supersedes that.
+		// If it is the same, others hear that its content can be had again.
+		was, back = *old.Dropped, announce
 	}
 	if sib, ok := showing(old.Register, now.Value, was.Dot); ok && !(announce && reverts(old, now.Value, sib)) {
 		// Another way to what is known already: our own apply seen early, a
@@ -121,7 +130,7 @@ func (t *txn) observe(r *Record, old Record, announce bool, out *Outcome) bool {
 			r.Local.Dot, r.Local.Value = sib.Dot, asOnDisk(sib.Value, now.Value)
 			r.Register = reg
 			if len(reg.Sibs) == len(old.Register.Sibs) {
-				return false
+				return back
 			}
 			out.Issued++
 			out.Modified++
@@ -131,7 +140,7 @@ func (t *txn) observe(r *Record, old Record, announce bool, out *Outcome) bool {
 	if folder.SameOnDisk(was.Value, now.Value) && (!was.Dot.IsZero() || was.Implicit || !announce || merged(old)) {
 		// Only inode or ctime differ.
 		r.Local.Dot, r.Local.Value, r.Local.Implicit = was.Dot, was.Value, was.Implicit
-		return false
+		return back
 	}
 	if was.Implicit && now.Value.Kind == folder.Dir && (!announce || now.Value.Mode == was.Value.Mode) {
 		r.Local.Implicit = true
@@ -148,7 +157,7 @@ func (t *txn) observe(r *Record, old Record, announce bool, out *Outcome) bool {
 	r.Register = old.Register.Edit(was, d, v)
 	r.Local.Dot, r.Local.Value = d, v
 	out.Issued++
-	if was.Value.Kind == folder.Absent {
+	if old.Local.Value.Kind == folder.Absent {
 		out.Added++
 	} else {
 		out.Modified++

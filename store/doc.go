@@ -12,10 +12,11 @@
 // A path key is the path with '/' stored as 0x00, so key order is the order of
 // a walk. Positions are 8 bytes big-endian.
 //
-//	record  = position, flags (0x01 tombstone time follows), [unix seconds], register, local
+//	record  = position, flags (0x01 tombstone time, 0x02 dropped), [unix seconds], register, local, [dropped]
 //	row     = peer number (0: own), bytes of content, path key
 //
-// register, local and context are encoded by package folder.
+// register, local and context are encoded by package folder; dropped is the local
+// of what was here last, at a path that is live and need not be here: see [Law].
 //
 // # The journal is the queue
 //

@@ -16,6 +16,10 @@ type Record struct {
 	Local    folder.Local // what this machine's disk holds, as last seen or put
 	Seq      uint64       // journal position of the register's latest change
 
+	// Dropped is set where a live register has nothing on disk, and that is as it
+	// should be (see [Law]): it is what was here last, the zero Local if nothing.
+	Dropped *folder.Local
+
 	tomb int64 // unix seconds since when there is nothing, 0 if something is
 }
 
@@ -27,6 +31,9 @@ func (r Record) Known() bool { return r.Seq != 0 || r.Local.Value.Kind != folder
 func (r Record) Wanted() (bool, int64) {
 	if !r.Register.Live() {
 		return r.Local.Value.Kind != folder.Absent && !r.Local.Implicit, 0
+	}
+	if r.Dropped != nil {
+		return false, 0
 	}
 	res := r.Register.Resolve()
 	if r.Local.Implicit {
@@ -52,18 +59,31 @@ func (r Record) Have() bool {
 	return r.Register.Live() && folder.SameContent(r.Local.Value, r.Register.Resolve().Value)
 }
 
-const flagTomb = 1
+// Flags of a record.
+const (
+	flagTomb    = 1
+	flagDropped = 2
+)
 
 func appendRecord(b []byte, r Record) []byte {
 	b = binary.AppendUvarint(b, r.Seq)
+	flags := byte(0)
 	if r.tomb != 0 {
-		b = append(b, flagTomb)
+		flags |= flagTomb
+	}
+	if r.Dropped != nil {
+		flags |= flagDropped
+	}
+	b = append(b, flags)
+	if r.tomb != 0 {
 		b = binary.AppendUvarint(b, uint64(r.tomb))
-	} else {
-		b = append(b, 0)
 	}
 	b = folder.AppendRegister(b, r.Register)
-	return folder.AppendLocal(b, r.Local, r.Register)
+	b = folder.AppendLocal(b, r.Local, r.Register)
+	if r.Dropped != nil {
+		b = folder.AppendLocal(b, *r.Dropped, r.Register)
+	}
+	return b
 }
 
 func decodeRecord(p folder.Path, b []byte) (Record, error) {
@@ -88,6 +108,12 @@ func decodeRecord(p folder.Path, b []byte) (Record, error) {
 	}
 	if r.Local, b, err = folder.DecodeLocal(b, r.Register); err != nil {
 		return fail(err)
+	}
+	if flags&flagDropped != 0 {
+		r.Dropped = &folder.Local{}
+		if *r.Dropped, b, err = folder.DecodeLocal(b, r.Register); err != nil {
+			return fail(err)
+		}
 	}
 	if len(b) != 0 {
 		return fail("trailing bytes")
@@ -114,6 +140,9 @@ func (t *txn) put(old, r Record, moved bool, from uint64) error {
 	r.Register = r.Register.Trim(t.meta.Context)
 	if len(r.Register.Sibs) > folder.MaxSiblings || len(r.Register.Ctx) > folder.MaxFolderContext {
 		return fmt.Errorf("%w: %q has too many live writes", ErrForged, r.Path) // it could not be read again
+	}
+	if !r.Register.Live() || r.Local.Value.Kind != folder.Absent {
+		r.Dropped = nil
 	}
 	if moved {
 		t.meta.Seq++

@@ -111,9 +111,13 @@ type meta struct {
 	Peers    uint64 // peer numbers handed out
 	Caught   bool   // a whole exchange with a peer was completed once
 	Told     bool   // a source has told everything once
+	Kept     bool   // the source that did keeps with others what it removes
 	File     string // identity of the database file
 	Root     string // identity of the folder's root, as its owner sees it
 	Mode     uint8
+	Lets     bool // see Law
+	Drops    bool
+	Dropping bool // a law that drops is, or was, in force since the last whole look
 	Clean    bool // closed in order
 	LastRun  string
 	Witness  string // what Witness gave out last
@@ -163,13 +167,17 @@ func (s *Store) CaughtUp() bool { return s.now().Caught }
 // Told reports whether [Store.SetTold] was ever called.
 func (s *Store) Told() bool { return s.now().Told }
 
+// Kept reports what [Store.SetTold] last recorded.
+func (s *Store) Kept() bool { return s.now().Kept }
+
 // SetTold records for good that those who may announce have told everything: of
-// a receiving replica, what it knows of nobody else's is extra from then on.
-func (s *Store) SetTold() error {
-	if s.Told() {
+// a receiving replica, what it knows of nobody else's is extra from then on;
+// unless kept, for a source that only backs up would have others keep it.
+func (s *Store) SetTold(kept bool) error {
+	if s.Told() && s.Kept() == kept {
 		return nil
 	}
-	return s.update(func(t *txn) error { t.meta.Told = true; return nil })
+	return s.update(func(t *txn) error { t.meta.Told, t.meta.Kept = true, kept; return nil })
 }
 
 // Root returns the identity of the folder's root as last set, "" if never.

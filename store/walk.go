@@ -112,49 +112,6 @@ func (s *Store) LiveBelow(p folder.Path) (live bool, err error) {
 	return live, err
 }
 
-// SetMode records the folder's mode. A replica that begins to announce forgets
-// what it kept as local deviations, so that the next scan announces them.
-func (s *Store) SetMode(mode uint8, announces bool) error {
-	if s.now().Mode == mode {
-		return nil
-	}
-	deviates := func(r Record) bool {
-		return r.Local.Value.Kind != folder.Absent && r.Local.Dot.IsZero() && !r.Local.Implicit
-	}
-	var paths []folder.Path
-	if announces {
-		for r, err := range s.Records("") {
-			if err != nil {
-				return err
-			}
-			if deviates(r) {
-				paths = append(paths, r.Path)
-			}
-		}
-	}
-	return s.update(func(t *txn) error {
-		t.meta.Mode = mode
-		for _, p := range paths {
-			old, err := t.record(p)
-			if err != nil {
-				return err
-			}
-			if !deviates(old) {
-				continue
-			}
-			r := old
-			r.Local = folder.Local{}
-			if err := t.put(old, r, false, 0); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// Mode returns the mode last set, 0 if none was.
-func (s *Store) Mode() uint8 { return s.now().Mode }
-
 // retired is how long a peer may be away before it stops keeping tombstones
 // alive (F90). Should it come back, it gets a snapshot.
 const retired = 180 * 24 * time.Hour

@@ -183,11 +183,11 @@ func TestLiveBelow(t *testing.T) {
 	}
 }
 
-// TestSetMode: a replica that begins to announce announces what it kept to
+// TestSetLaw: a replica that begins to announce announces what it kept to
 // itself, once it looks again.
-func TestSetMode(t *testing.T) {
+func TestSetLaw(t *testing.T) {
 	s := newStore(t, Options{})
-	try(t, s.SetMode(2, false))
+	try(t, s.SetLaw(Law{Mode: 2}))
 	out, err := s.Commit([]Change{
 		{Path: "mine", After: folder.Local{Value: file(1)}},
 		{Path: "implicit", Applied: true, After: folder.Local{Value: folder.Value{Kind: folder.Dir}, Implicit: true}},
@@ -201,7 +201,7 @@ func TestSetMode(t *testing.T) {
 	if b, err := s.Snapshot("", 0, wide); err != nil || len(b.Entries) != 0 {
 		t.Error("a deviation was told", b, err)
 	}
-	try(t, s.SetMode(1, true))
+	try(t, s.SetLaw(Law{Mode: 1, Announces: true}))
 	if s.Mode() != 1 || s.Totals().Files != 0 || s.Totals().Dirs != 1 || s.Want().Entries != 0 {
 		t.Errorf("%+v %+v", s.Totals(), s.Want())
 	}
@@ -209,7 +209,7 @@ func TestSetMode(t *testing.T) {
 	if out := write(t, s, file(1), "mine"); out.Added != 1 || out.Issued != 1 || s.Identity().Seq != 1 {
 		t.Errorf("%+v", out)
 	}
-	try(t, s.SetMode(1, true))
+	try(t, s.SetLaw(Law{Mode: 1, Announces: true}))
 	if r, err := s.Record("mine"); err != nil || r.Local.Dot.IsZero() {
 		t.Error(r, err)
 	}

@@ -18,6 +18,7 @@ type grammar struct {
 	Resume  resumeCmd  `cmd:"" help:"Go on syncing DIR, or everything, whatever it was that stopped it."`
 	Profile profileCmd `cmd:"" help:"Groups of folders: create, save, load, delete, list, start, stop."`
 	Config  configCmd  `cmd:"" help:"The settings file: example, check, path."`
+	Doctor  doctorCmd  `cmd:"" help:"Say why a peer is not seen or a folder does not sync, and what to type."`
 	Service serviceCmd `cmd:"" help:"Run 'qsync serve' as a service of systemd."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
@@ -45,7 +46,7 @@ type nodeFlags struct {
 
 // folderFlags are the flags about the folders of a run.
 type folderFlags struct {
-	Mode      string     `enum:"two-way,send,receive," default:"" placeholder:"MODE" help:"two-way, send or receive."`
+	Mode      string     `enum:"two-way,send,receive,backup," default:"" placeholder:"MODE" help:"two-way, send, receive or backup (send; but what is removed here stays with the others)."`
 	Exclude   []string   `sep:"none" placeholder:"PATTERN" help:"Leave out what matches (gitignore syntax; repeatable)."`
 	Versions  *count     `placeholder:"N" help:"Older versions kept of what sync replaces or deletes (default 5, 0 none)."`
 	MaxDelete brakeValue `placeholder:"N|P%" help:"Stop before more than this would go (default 100 entries and 50%; 100% lifts it)."`

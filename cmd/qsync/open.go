@@ -166,6 +166,17 @@ func (s *session) openPair(q pairing) ([]*managed, error) {
 	return both, s.remember(true, both...)
 }
 
+// pairModes are the modes of a pair's two sides, by that of the first.
+func pairModes(first peer.Mode) [2]peer.Mode {
+	switch first {
+	case peer.TwoWay:
+		return [2]peer.Mode{peer.TwoWay, peer.TwoWay}
+	case peer.Backup:
+		return [2]peer.Mode{peer.Backup, peer.Receive}
+	}
+	return [2]peer.Mode{peer.Send, peer.Receive}
+}
+
 // openEntryPair opens a folder of config.yaml whose other side is on this machine.
 func (s *session) openEntryPair(f config.Folder) ([]*managed, error) {
 	src, err := sourceDir("the folder", f.Path)
@@ -199,11 +210,11 @@ func (s *session) openEntryPair(f config.Folder) ([]*managed, error) {
 			return nil, err
 		}
 	}
-	q := pairing{dirs: [2]string{src, dst}, modes: [2]peer.Mode{peer.Send, peer.Receive}, id: id, conf: f}
-	if f.Mode == config.Mode(peer.TwoWay.String()) {
-		q.modes = [2]peer.Mode{peer.TwoWay, peer.TwoWay}
+	mode, err := peer.ParseMode(string(f.Mode))
+	if err != nil {
+		mode = peer.Send
 	}
-	return s.openPair(q)
+	return s.openPair(pairing{dirs: [2]string{src, dst}, modes: pairModes(mode), id: id, conf: f})
 }
 
 // remember writes the entries that are new before they are opened, so that an ID

@@ -77,10 +77,7 @@ func (s *session) removeStandIn(made, dst string) {
 
 // addPair opens both directories of a pair.
 func (s *session) addPair(c *syncCmd, dirs [2]string, id certs.SyncID, plan *planned) error {
-	q := pairing{dirs: dirs, modes: [2]peer.Mode{peer.Send, peer.Receive}, id: id, conf: c.folder(dirs[0])}
-	if c.mode() == peer.TwoWay {
-		q.modes = [2]peer.Mode{peer.TwoWay, peer.TwoWay}
-	}
+	q := pairing{dirs: dirs, modes: pairModes(c.mode()), id: id, conf: c.folder(dirs[0])}
 	q.adjust = func(fc *peer.FolderConfig) { c.pace(fc, plan.hook(s.dry)) }
 	both, err := s.openPair(q)
 	if err != nil {

@@ -215,7 +215,7 @@ func (r *reader) folders(n *yaml.Node, c *Config) {
 			r.fail(at["to"], "give to or remotes, not both: what to names is on this machine")
 		}
 		if at["to"] != nil && f.Mode == "receive" {
-			r.fail(at["mode"], "with to, path is the one that is read: mode is send (one way) or two-way")
+			r.fail(at["mode"], "with to, path is the one that is read: mode is send (one way), backup or two-way")
 		}
 		if at["path"] == nil && len(r.problems) == before {
 			r.fail(item, "this folder has no path: add 'path: /the/directory'")

@@ -84,7 +84,7 @@ func parseMode(text string) (Mode, error) {
 			return m, nil
 		}
 	}
-	return "", errors.New("give two-way, send or receive")
+	return "", errors.New("give two-way, send, receive or backup")
 }
 
 func parseLevel(text string) (string, error) {
