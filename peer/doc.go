@@ -27,9 +27,10 @@
 // # Goroutines
 //
 // All live in the errgroup of [Node.Run]: per folder a scanner, a syncer, a
-// keeper of small chores and one dialer a remote; per session a reader and a
-// writer of the control stream, a sender and a receiver of the index, and the
-// answers to requests. Run returns when all have ended. What a folder does lives
+// keeper of small chores, one dialer a remote, one for addresses that were found
+// with its dials, and one that doubts links when the network changed; per session
+// a reader and a writer of the control stream, a sender and a receiver of the
+// index, and the answers to requests; per node one that watches the clock. Run returns when all have ended. What a folder does lives
 // in shifts: a pause ends one, and the next begins as the first one did, with a
 // look at everything.
 //
@@ -49,6 +50,8 @@
 // lost; its receivers keep what they have at that path and wait for nothing.
 //
 // A link stands for one folder and one peer. Two links between the same nodes
-// collapse into the one whose dialer has the smaller node ID, unless the peer
-// has restarted: then the newer one stays.
+// collapse into the one whose dialer has the smaller node ID and, of one dialer's,
+// that of the smaller rank (see package protocol), unless the peer has restarted:
+// then the newer one stays. Before a link is refused the one that is to stay must
+// show that it is alive.
 package peer

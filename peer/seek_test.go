@@ -36,7 +36,7 @@ type dialed struct {
 // watch notes every dial from now on.
 func (c *cluster) watch() *dialed {
 	d := &dialed{times: make(map[netip.AddrPort][]time.Time)}
-	last := make(map[string]bool)
+	seen := make(map[string]bool) // connection IDs
 	c.net.mu.Lock()
 	defer c.net.mu.Unlock()
 	c.net.onSend = func(p simnet.Packet) {
@@ -46,9 +46,9 @@ func (c *cluster) watch() *dialed {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		source := 7 + int(p.Data[5]) // the dialer's connection ID, the same in all its packets
-		to, conn := string(p.Data[6:source-1]), string(p.Data[source:source+int(p.Data[source-1])])
-		known := last[conn] || last[to] // another packet of it, or an answer
-		if last[conn] = true; known {
+		conn := string(p.Data[source : source+int(p.Data[source-1])])
+		known := seen[conn] || seen[string(p.Data[6:source-1])] // another packet of it, or an answer
+		if seen[conn] = true; known {
 			return
 		}
 		a := addrPort(p.To.(*net.UDPAddr))

@@ -237,6 +237,12 @@
 //	7  no version in common
 //	8  no sign of life
 //
+// Of two connections between the same two nodes, in the same run of both, one
+// stays: that whose dialer has the smaller node ID, and of two that the same node
+// dialled the one with the smaller rank, 8 bytes of the TLS exporter with the
+// label "EXPERIMENTAL qsync/1 rank" and no context, as a big-endian number. Either
+// side closes the other one with code 2 when it sees both.
+//
 // Whatever this comment forbids is a violation: [ErrProtocol] at the receiver,
 // which closes with code 3 and remembers.
 package protocol
