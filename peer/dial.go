@@ -36,7 +36,7 @@ func (f *Folder) dialLoop(ctx context.Context, remote string) error {
 				wait = dialMin
 			}
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || f.Err() != nil {
 			return nil
 		}
 		if err != nil {

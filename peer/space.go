@@ -2,7 +2,9 @@ package peer
 
 import (
 	"fmt"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"qsync/folder/disk"
@@ -13,9 +15,26 @@ import (
 func (f *Folder) room(size int64) error {
 	free, spare, err := f.space.take(f.root, size)
 	if err == nil && free-size < spare {
-		return fmt.Errorf("not enough space on the disk: %s free, %s needed and %s kept free", inMiB(free), inMiB(size), inMiB(spare))
+		return fmt.Errorf(noRoom+": %s free, %s needed and %s kept free", inMiB(free), inMiB(size), inMiB(spare))
 	}
 	return nil // or unknown here: the write itself will tell
+}
+
+// noRoom begins the sentence about a file for which there is no room.
+const noRoom = "not enough space on the disk"
+
+// full is why a path that is wanted waits for room on the disk, "" if none does.
+func (k *parking) full() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, e := range k.m {
+		for _, text := range []string{noRoom, syscall.ENOSPC.Error(), syscall.EDQUOT.Error()} {
+			if strings.Contains(e.why, text) {
+				return e.why
+			}
+		}
+	}
+	return ""
 }
 
 // spareOf is what a transfer leaves free on a disk of total bytes.

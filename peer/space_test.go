@@ -1,9 +1,14 @@
 package peer
 
 import (
+	"fmt"
+	"io/fs"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"qsync/store"
 )
 
 // TestSpareOf: what is left free is a part of the disk, whatever its size (F7).
@@ -12,6 +17,27 @@ func TestSpareOf(t *testing.T) {
 	for total, want := range map[int64]int64{0: 0, 8 << 20: 8 << 20 / 20, 64 << 20: 64 << 20 / 20, 6 << 30: 64 << 20, 1 << 40: 1 << 40 / 100} {
 		if got := spareOf(total); got != want {
 			t.Errorf("of %d bytes %d", total, got)
+		}
+	}
+}
+
+// TestFullDisk: a folder whose disk is full says so, whoever is connected (F7).
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	for _, why := range []error{fmt.Errorf(noRoom + ": 1 MiB free"), &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, syscall.EDQUOT} {
+		f := &Folder{sessions: map[store.NodeID]*session{{1}: {caught: true, peerScanned: true}}}
+		f.parked.park("a", "")
+		f.parked.park("b", "permission denied")
+		if got := f.whyWaiting(); !strings.Contains(got, "to have the content") {
+			t.Error(got)
+		}
+		f.parked.park("c", plain(why))
+		if got := f.whyWaiting(); !strings.HasPrefix(got, plain(why)) || !strings.Contains(got, "make room") {
+			t.Error(got)
+		}
+		f.parked.free("c")
+		if got := f.whyWaiting(); !strings.Contains(got, "to have the content") {
+			t.Error(got)
 		}
 	}
 }

@@ -160,6 +160,9 @@ func (f *Folder) whyWaiting() string {
 			return "waiting until " + s.peer.Name + " has told all it has, lest something be removed by mistake"
 		}
 	}
+	if full := f.parked.full(); full != "" {
+		return full + "; make room, and it goes on by itself"
+	}
 	if len(f.sessions) > 0 {
 		return "waiting for a connected peer to have the content"
 	}

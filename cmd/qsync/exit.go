@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strings"
 
 	"qsync/certs"
@@ -82,9 +83,13 @@ func spoken(err error) bool {
 	return errors.As(err, &s) && s.said
 }
 
+// roomName is a room of the program before what it says is wrong, at the beginning
+// or after what another room says.
+var roomName = regexp.MustCompile(`(^|: |\()(?:(?:peer|certs|store|disk|chunk|protocol|discovery|config): )+`)
+
 // explain is the text of an error with what to do about it.
 func explain(err error) string {
-	text := strings.TrimPrefix(err.Error(), "peer: ")
+	text := roomName.ReplaceAllString(err.Error(), "$1")
 	if c := cure(err); c != "" && !namesCommand(text) {
 		text = strings.TrimRight(text, ". ") + ". " + c
 	}

@@ -74,3 +74,18 @@ func TestExplainNamesACure(t *testing.T) {
 		t.Errorf("a cure was added to %q: %q", said, got)
 	}
 }
+
+// The rooms of the program are of no use to people, nor their names.
+func TestExplainNamesNoRooms(t *testing.T) {
+	for text, want := range map[string]string{
+		"peer: store: no space":                        "no space",
+		"cannot open the map: store: damaged":          "cannot open the map: damaged",
+		"not that ID (certs: closed by the peer: now)": "not that ID (closed by the peer: now)",
+		"/srv/peer: permission denied":                 "/srv/peer: permission denied",
+		"peer: disk: peer: twice":                      "twice",
+	} {
+		if got := explain(errors.New(text)); got != want {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}

@@ -28,6 +28,7 @@ type reporter struct {
 
 	since    map[string]time.Time // peers connected, of the goroutine that tells alone
 	flapping map[string]bool
+	stopped  map[string]bool // folders that do nothing more
 
 	mu       sync.Mutex
 	queue    []peer.Event
@@ -42,7 +43,7 @@ type reporter struct {
 func newReporter(p *program) *reporter {
 	return &reporter{
 		p: p, more: make(chan struct{}, 1), problems: map[string]string{}, told: map[string]time.Time{},
-		since: map[string]time.Time{}, flapping: map[string]bool{},
+		since: map[string]time.Time{}, flapping: map[string]bool{}, stopped: map[string]bool{},
 	}
 }
 
@@ -135,8 +136,14 @@ func (r *reporter) tell(e peer.Event) {
 		}
 	case "peer_lost":
 		if r.worthTelling(e) && !r.isEnding() {
-			ui.say("lost       %s%s%s; trying again", quote(e.Peer), inBrackets(e.Text), r.in(e))
+			again := "; trying again"
+			if r.stopped[e.Folder] {
+				again = ""
+			}
+			ui.say("lost       %s%s%s%s", quote(e.Peer), inBrackets(e.Text), r.in(e), again)
 		}
+	case "stopped":
+		r.stopped[e.Folder] = true // it is told by whoever supervises the run
 	case "conflict":
 		ui.say("conflict   %s%s: both versions are kept", quote(e.Path), r.in(e))
 	case "problem":

@@ -255,7 +255,7 @@ func remedy(problem string) string {
 	switch {
 	case strings.Contains(problem, "permission denied") || strings.Contains(problem, "not permitted"):
 		return "; give qsync's user the right to it, or exclude it"
-	case strings.Contains(problem, "no space") || strings.Contains(problem, "quota"):
+	case strings.Contains(problem, "no space") || strings.Contains(problem, "enough space") || strings.Contains(problem, "quota"):
 		return "; make room, it then goes on by itself"
 	case strings.Contains(problem, "read-only"):
 		return "; make the disk writable again"
