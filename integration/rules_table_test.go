@@ -51,6 +51,8 @@ var arrows = map[string]map[string]string{
 		"golang.org/x/net":           "the message type of quic-go's batch reads",
 	},
 	"cmd/qsync": {
+		"qsync/cmd/qsync/doctor":     "the checks of 'qsync doctor'",
+		"qsync/store":                "a map that no node has open is examined",
 		"qsync/cmd/qsync/service":    "units of systemd, and what a service tells it",
 		"qsync/certs":                "sync IDs as people type them",
 		"qsync/cmd/qsync/config":     "the settings file, and the values that flags take in the same form",

@@ -26,7 +26,7 @@ Commands
   serve             headless: every folder of config.yaml; pause, resume [DIR]
   folders           what this home knows; forget DIR takes one out
   profile, config   groups of folders; the settings file
-  service           install, status, …: serve by systemd
+  doctor, service   why it does not sync; have systemd run 'qsync serve'
   completion SHELL  what Tab completes, for bash, zsh, fish or powershell
 
 Flags: -b both ways, --once one pass, -n dry run, --remote HOST[:PORT], --json,
@@ -56,6 +56,7 @@ var examples = map[string]string{
 	"config":  "  qsync config example\n  qsync config check\n  $EDITOR \"$(qsync config path)\"    a running node takes it at once",
 	"folders": "  qsync folders --json",
 	"forget":  "  qsync forget docs",
+	"doctor":  "  qsync doctor\n  qsync doctor --remote nas        does that peer answer?\n  qsync doctor --json",
 	"service": "  qsync service install                      this user's own\n  sudo qsync service install --system        the machine's, run as you\n  qsync service status\n  qsync service logs -f\n  qsync service uninstall",
 	"version": "  qsync version",
 	"completion": `  eval "$(qsync completion bash)"                          in ~/.bashrc

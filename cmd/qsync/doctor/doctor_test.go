@@ -68,6 +68,7 @@ func TestFindings(t *testing.T) {
 
 		{Port(PortFacts{Port: 2121}), OK, "2121 is free", ""},
 		{Port(PortFacts{Port: 2121, Nodes: []int{9}}), OK, "process 9", ""},
+		{Port(PortFacts{Port: 4000, Nodes: []int{9}}), OK, "HOST:4000", ""},
 		{Port(PortFacts{Port: 2121, Bind: syscall.EADDRINUSE, Owner: `"x" (process 3)`}), Note, `taken by "x" (process 3)`, "--remote"},
 		{Port(PortFacts{Port: 2121, Bind: syscall.EADDRINUSE, Asked: true}), Bad, "taken by another program", "--listen"},
 		{Port(PortFacts{Port: 21, Bind: syscall.EACCES}), Bad, "may not listen", "above 1023"},

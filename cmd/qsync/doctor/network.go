@@ -15,6 +15,9 @@ import (
 	"qsync/discovery"
 )
 
+// usualPort is where peers are looked for unless their port is given.
+const usualPort = 2121
+
 // PortFacts is what is known of a UDP port of this machine.
 type PortFacts struct {
 	Port  int
@@ -32,6 +35,8 @@ func Port(p PortFacts) Finding {
 		who = "another program"
 	}
 	switch {
+	case len(p.Nodes) > 0 && p.Port != usualPort:
+		return ok(check, "UDP port %d is the node's, process %s; peers that do not find it need --remote HOST:%[1]d", p.Port, numbers(p.Nodes))
 	case len(p.Nodes) > 0:
 		return ok(check, "UDP port %d is the node's, process %s", p.Port, numbers(p.Nodes))
 	case p.Bind == nil:
