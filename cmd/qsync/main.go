@@ -9,7 +9,8 @@ import (
 )
 
 // version is the program's own; peers and scripts see it, nothing branches on it.
-const version = "0.1.0"
+// It is a variable for the linker alone (-X main.version=, see .ci/release).
+var version = "0.1.0"
 
 func main() {
 	if os.Getenv("GOGC") == "" {
