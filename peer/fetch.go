@@ -171,7 +171,7 @@ func (x *fetchJob) run(job []want) error {
 	for _, w := range todo {
 		if !x.lost[w.rec.Path] {
 			x.f.parked.park(w.rec.Path, "")
-		} else if x.f.parked.lose(w.rec.Path) {
+		} else if x.f.parked.lose(w.rec.Path, w.digest()) {
 			x.f.wakeSyncer() // which then counts it no more
 		}
 	}

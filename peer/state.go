@@ -193,8 +193,8 @@ type parking struct {
 type parkedPath struct {
 	until time.Time
 	tries int
-	why   string // for people; "" if it is only a matter of time
-	lost  bool   // whoever wrote it has it no more, and it came to nobody
+	why   string        // for people; "" if it is only a matter of time
+	lost  folder.Digest // whoever wrote this has it no more, and it came to nobody
 }
 
 // Delays of a parked path: short at first, for what is about to arrive; long for
@@ -208,19 +208,18 @@ const (
 
 func (k *parking) park(p folder.Path, why string) {
 	k.put(p, func(e *parkedPath) {
-		e.why, e.lost = why, false
+		e.why, e.lost = why, folder.Digest{}
 		e.until = time.Now().Add(min(parkMin<<min(e.tries, 20), parkMax))
 	})
 }
 
-// lose parks what is lost and reports whether that is new.
-func (k *parking) lose(p folder.Path) (found bool) {
+// lose parks p because content d of it is lost, and reports whether that is new.
+func (k *parking) lose(p folder.Path, d folder.Digest) (found bool) {
 	k.put(p, func(e *parkedPath) {
-		if !e.lost {
+		if found = e.lost != d; found {
 			e.tries = 0
 		}
-		found = !e.lost
-		e.why, e.lost = "", true
+		e.why, e.lost = "", d
 		e.until = time.Now().Add(min(lostMin<<min(e.tries, 10), lostMost))
 	})
 	return found
@@ -253,12 +252,17 @@ func (k *parking) given() (n int64) {
 	return n
 }
 
-// parked reports whether p is left alone for now, and whether it is lost.
-func (k *parking) parked(p folder.Path) (parked, lost bool) {
+// parked reports whether p is left alone for now, and whether the content d that
+// it should have is lost.
+func (k *parking) parked(p folder.Path, d folder.Digest) (parked, lost bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	e, ok := k.m[p]
-	return ok && time.Now().Before(e.until), ok && e.lost
+	lost = ok && e.lost != folder.Digest{}
+	if lost && e.lost != d {
+		return false, false // something else is wanted by now
+	}
+	return ok && time.Now().Before(e.until), lost
 }
 
 func (k *parking) free(p folder.Path) {

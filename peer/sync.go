@@ -166,14 +166,14 @@ func (r *round) walk() error {
 // plan decides what one wanted path needs and starts it.
 func (r *round) plan(rec *store.Record) error {
 	f := r.f
-	parked, lost := f.parked.parked(rec.Path)
+	res := rec.Register.Resolve()
+	parked, lost := f.parked.parked(rec.Path, res.Value.Digest)
 	if lost {
 		r.pass(rec)
 	}
 	if parked {
 		return nil
 	}
-	res := rec.Register.Resolve()
 	ignored, err := r.isIgnored(rec, res)
 	if err != nil {
 		return r.failed(rec.Path, err)
