@@ -61,6 +61,7 @@ var arrows = map[string]map[string]string{
 		"qsync/discovery":            "where peers nearby are, and when the network changes",
 		"github.com/alecthomas/kong": "the command line",
 		"golang.org/x/term":          "the width of a terminal",
+		"golang.org/x/text":          "the width of a character",
 		"golang.org/x/sys":           "machine-id of systems without a file for it, locks, notices of a changed config.yaml",
 		"rsc.io/qr":                  "the QR code of a sync ID",
 	},

@@ -13,7 +13,7 @@ const mainHelp = `qsync keeps directories equal, on one machine and across a net
   qsync photos /mnt/copy/photos            make the copy like photos, keep it so
   qsync -b work /media/stick/work          both ways
   qsync share docs                         print a sync ID and serve docs
-  qsync join - docs --remote laptop        on the other device; paste the ID
+  qsync join - docs                        on the other device; paste the ID
   qsync photos - --remote nas --id-file F  one way, to nas, with the ID in F
 
 Commands

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/width"
 )
 
 // quote returns a name for people: as it is where that is safe and plain, else
@@ -43,8 +45,8 @@ func clean(text string) string {
 	return b.String()
 }
 
-// columns is how wide text is on a terminal, approximately: East Asian wide
-// characters count two, combining ones none.
+// columns is how wide text is on a terminal: East Asian wide characters and most
+// emoji count two (UAX 11), combining ones none.
 func columns(text string) int {
 	n := 0
 	for _, r := range text {
@@ -54,12 +56,14 @@ func columns(text string) int {
 }
 
 func runeColumns(r rune) int {
-	switch {
-	case unicode.In(r, unicode.Mn, unicode.Me):
+	if r < 0x300 {
+		return 1
+	}
+	if unicode.In(r, unicode.Mn, unicode.Me) {
 		return 0
-	case r >= 0x1100 && (r <= 0x115f || (r >= 0x2e80 && r <= 0xa4cf) || (r >= 0xac00 && r <= 0xd7a3) ||
-		(r >= 0xf900 && r <= 0xfaff) || (r >= 0xfe30 && r <= 0xfe6f) || (r >= 0xff00 && r <= 0xff60) ||
-		(r >= 0xffe0 && r <= 0xffe6) || (r >= 0x1f300 && r <= 0x1faff) || (r >= 0x20000 && r <= 0x3fffd)):
+	}
+	switch width.LookupRune(r).Kind() {
+	case width.EastAsianWide, width.EastAsianFullwidth:
 		return 2
 	}
 	return 1

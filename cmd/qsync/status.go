@@ -2,10 +2,8 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"os/signal"
+	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"qsync/peer"
@@ -20,74 +18,54 @@ func (c *statusCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	if !c.Watch {
-		return p.showStatus(h, dir)
+	if c.Watch {
+		return p.watch(h, dir)
 	}
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
-	_, isTerminal := terminalOf(p.out)
-	redraw := isTerminal && !p.flags.JSON && plainTerminal(p.flags, p.vars)
-	for tick := time.NewTicker(time.Second); ; {
-		if redraw {
-			if err := p.print("\x1b[H\x1b[2J"); err != nil {
-				return err
-			}
-		}
-		if err := p.showStatus(h, dir); err != nil {
-			return err
-		}
-		select {
-		case sig := <-signals:
-			tick.Stop()
-			return signalled(sig)
-		case <-tick.C:
-			if !redraw && !p.flags.JSON {
-				if err := p.print("\n"); err != nil {
-					return err
-				}
-			}
-		}
-	}
+	return p.showStatus(h, dir)
 }
 
 type statusJSON struct {
 	Nodes []peer.Status `json:"nodes"`
 }
 
-func (p *program) showStatus(h home, dir string) error {
-	all := statusJSON{Nodes: []peer.Status{}}
+// statuses asks the running nodes of the home, about one folder if dir names one.
+func (p *program) statuses(h home, dir string) []peer.Status {
+	nodes := []peer.Status{}
 	for _, n := range h.ask(askTime) {
 		st := n.Status
 		if dir != "" {
-			var only []peer.FolderStatus
-			for _, f := range st.Folders {
-				if sameDir(f.Path, dir) {
-					only = append(only, f)
-				}
-			}
-			if len(only) == 0 {
+			st.Folders = slices.DeleteFunc(st.Folders, func(f peer.FolderStatus) bool { return !sameDir(f.Path, dir) })
+			if len(st.Folders) == 0 {
 				continue
 			}
-			st.Folders = only
 		}
-		all.Nodes = append(all.Nodes, st)
+		nodes = append(nodes, st)
 	}
+	return nodes
+}
+
+func (p *program) showStatus(h home, dir string) error {
+	nodes := p.statuses(h, dir)
 	if p.flags.JSON {
-		return p.printJSON(all)
-	}
-	if len(all.Nodes) == 0 {
-		what := "no qsync is running on this home"
-		if dir != "" {
-			what = "no running qsync of this home has this folder"
-		}
-		return p.print(what + ": start one with 'qsync share DIR' or\n'qsync join - DIR', or name its home with --home\n")
+		return p.printJSON(statusJSON{nodes})
 	}
 	var b strings.Builder
-	for _, n := range all.Nodes {
+	for _, n := range nodes {
 		b.WriteString(nodeText(n, p.now()))
 	}
+	if len(nodes) == 0 {
+		b.WriteString(strings.Join(wrap(noNode(dir), statusWidth), "\n") + "\n")
+	}
 	return p.print(b.String())
+}
+
+// noNode says that nobody answers, and what to do.
+func noNode(dir string) string {
+	what := "no qsync is running on this home"
+	if dir != "" {
+		what = "no running qsync of this home has this folder"
+	}
+	return what + ": start one with 'qsync share DIR' or 'qsync join - DIR', or name its home with --home"
 }
 
 // page is text of at most statusWidth columns.
