@@ -201,3 +201,54 @@ func peakMiB(b *testing.B, m *machine) float64 {
 	b.Fatal("no VmHWM")
 	return 0
 }
+
+// BenchmarkIdle tells what a headless node costs that has nothing to do: with five
+// folders, of which two have a peer that is connected. Run it with
+// QSYNC_BENCH_FILES=100000 and -benchtime 1x.
+func BenchmarkIdle(b *testing.B) {
+	files := max(benchFiles(b), 5)
+	m := newMachine(b, "idle").onOwnNetwork()
+	other := newMachine(b, "other")
+	other.wrap = m.wrap
+	var config, mirror strings.Builder
+	config.WriteString("folders:\n")
+	mirror.WriteString("folders:\n")
+	for i := range 5 {
+		dir := filepath.Join(b.TempDir(), "d")
+		benchTree(b, dir, files/5)
+		id := newID(m)
+		fmt.Fprintf(&config, "  - path: %s\n    id: %s\n", dir, id)
+		if i < 2 {
+			fmt.Fprintf(&mirror, "  - path: %s\n    id: %s\n    remotes: ['127.0.0.1:2121']\n", b.TempDir(), id)
+		}
+	}
+	cable := newLAN(b)
+	cable.plug(m, "net", "10.77.0.1/24")
+	for b.Loop() {
+		p := m.serves(config.String())
+		q := other.serves(mirror.String())
+		other.waits()
+		time.Sleep(30 * time.Second) // what was opened last comes to rest
+		const span = 60 * time.Second
+		before := cpuTime(b, p)
+		time.Sleep(span)
+		used := cpuTime(b, p) - before
+		b.ReportMetric(100*used.Seconds()/span.Seconds(), "%-of-a-core")
+		b.ReportMetric(float64(resident(b, p))/1024, "MiB-resident")
+		q.end(sigterm, 143)
+		p.end(sigterm, 143)
+	}
+}
+
+// cpuTime is the processor time that a process has used (proc(5)).
+func cpuTime(b *testing.B, p *process) time.Duration {
+	b.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	must(b, err)
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	user, err := strconv.Atoi(fields[11])
+	must(b, err)
+	system, err := strconv.Atoi(fields[12])
+	must(b, err)
+	return time.Duration(user+system) * 10 * time.Millisecond // USER_HZ is 100
+}

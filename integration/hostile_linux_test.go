@@ -73,7 +73,7 @@ func hostilePacket(random *rand.Rand, i int) []byte {
 var residentLine = regexp.MustCompile(`VmRSS:\s+(\d+) kB`)
 
 // resident is how much memory a process has, in KiB.
-func resident(t *testing.T, p *process) int {
+func resident(t testing.TB, p *process) int {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("/proc", fmt.Sprint(p.cmd.Process.Pid), "status"))
 	must(t, err)
