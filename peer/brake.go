@@ -152,8 +152,7 @@ func (r *round) spared(rec *store.Record, res folder.Resolution) bool {
 }
 
 // ready reports whether wanted changes may be applied now, and whether entries
-// that no peer ever told of may be removed (the mirror of a one-way source, but
-// not of one that only backs up).
+// that no peer ever told of may be removed (the mirror of a one-way source).
 // Where so much is at risk that the brake may have to stop it, the peers must
 // have told all they know first, so that the count is whole and nothing has
 // been touched. To risk counts here whatever would go: the next part of what
@@ -161,20 +160,18 @@ func (r *round) spared(rec *store.Record, res folder.Resolution) bool {
 func (f *Folder) ready(risk int64) (ready, extras bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	all, complete, foreign := true, false, false
+	all, complete := true, false
 	for _, s := range f.sessions {
 		s.mu.Lock()
 		all = all && s.caught
 		complete = complete || s.caught && s.peerScanned
-		foreign = foreign || s.caught && s.peerScanned && !s.keeps()
 		s.mu.Unlock()
 	}
 	receives := f.Mode() == Receive
-	extras = receives && foreign && !f.store.Kept()
 	if risk > f.cfg.MaxDelete.stopsAbove() {
-		return all && (complete || !receives), extras
+		return all && (complete || !receives), receives && complete
 	}
-	return true, extras
+	return true, receives && complete
 }
 
 // checkBrake stops the folder if that much at risk is too much.
