@@ -63,6 +63,7 @@ func runBackup(t *testing.T, seed uint64) {
 			m.cfg.TombstoneAge = []time.Duration{0, -1}[rng.IntN(2)]
 		}
 		c.start()
+		c.settle(time.Minute) // who never met anybody gives up where a stranger answers
 		for range 15 + rng.IntN(25) {
 			x.step()
 			if t.Failed() {

@@ -75,11 +75,12 @@ func (f *Folder) awaitEnd(ctx context.Context, s *session) {
 }
 
 // remoteResult keeps what came of dialling a remote. When every remote refuses
-// our sync ID and nobody was ever met, going on would be pointless.
+// our sync ID and nobody was ever met, going on would be pointless. One that was
+// met before may be paused, or just ending.
 func (f *Folder) remoteResult(remote string, err error) {
 	f.mu.Lock()
 	f.wrong[remote] = err
-	hopeless := !f.met && len(f.wrong) == len(f.cfg.Remotes)
+	hopeless := !f.met && len(f.store.Peers()) == 0 && len(f.wrong) == len(f.cfg.Remotes)
 	for _, e := range f.wrong {
 		hopeless = hopeless && errors.Is(e, certs.ErrWrongID)
 	}

@@ -57,6 +57,13 @@ func TestPause(t *testing.T) {
 		if n := c.net.bytes(b) - before; n > 8<<20 {
 			c.Errorf("%d bytes sent while paused", n)
 		}
+		// Who knows it goes on looking for it, also after a restart.
+		a.stop()
+		c.start(a)
+		time.Sleep(time.Minute)
+		if a.f.Err() != nil {
+			c.Error(a.f.Err())
+		}
 		if q := a.f.Status().Peers[0].Queued; q.Entries != 2 {
 			c.Errorf("%d entries queued for a paused peer", q.Entries)
 		}
