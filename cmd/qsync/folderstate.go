@@ -67,6 +67,8 @@ func reasonOf(err error, conf config.Folder) string {
 		// What a run in the foreground would do about it is no help here.
 		text, _, _ := strings.Cut(err.Error(), ". If that is meant")
 		return fmt.Sprintf("%s. If it is meant, 'qsync resume %s --max-delete 100%%' lets it through", text, quote(conf.Path))
+	case errors.Is(err, errOpening):
+		return "it is being opened; where that takes long, its disk does not answer"
 	case conf.Paused:
 		return fmt.Sprintf("paused, and it could not go on now: %s", explain(err))
 	}

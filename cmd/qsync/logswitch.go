@@ -22,6 +22,8 @@ func (s *session) openLog(c *config.Config) (*slog.Logger, io.Closer, error) {
 	if err != nil {
 		return nil, io.NopCloser(nil), err
 	}
+	_, aside := file.(*logFile)
+	s.logAside.Store(aside)
 	h := log.Handler()
 	sw := logSwitch{to: &atomic.Pointer[slog.Handler]{}, with: func(h slog.Handler) slog.Handler { return h }}
 	sw.to.Store(&h)

@@ -19,7 +19,7 @@ type manager struct {
 	only  string       // else the one folder of config.yaml that this run is about, "" for none
 	ended chan error   // else why the run is over; room for one
 
-	work sync.Mutex // one change at a time; held while folders open and close
+	work sync.Mutex // one change of the settings at a time
 
 	mu      sync.Mutex // guards what follows; never held while anything waits
 	conf    *config.Config
@@ -30,6 +30,7 @@ type manager struct {
 
 // unit is what starts and stops as one: a folder, or both directories of a pair.
 type unit struct {
+	work  sync.Mutex // held while it opens or closes, which a dead disk can make last for ever
 	conf  config.Folder
 	brake *peer.Brake // for this run alone, where a person lifted it
 	parts []*managed  // empty while it does not run
@@ -86,8 +87,8 @@ func (g *manager) mind(u *unit, m *managed) {
 		g.end(err)
 		return
 	}
-	g.work.Lock()
-	defer g.work.Unlock()
+	u.work.Lock()
+	defer u.work.Unlock()
 	if slices.Contains(g.partsOf(u), m) {
 		g.close(u, err)
 	}
@@ -129,7 +130,7 @@ func (g *manager) all() []*unit {
 	return slices.Clone(g.units)
 }
 
-// start opens a unit that does not run. Why that fails is told once. g.work is held.
+// start opens a unit that does not run. Why that fails is told once. u.work is held.
 func (g *manager) start(u *unit) error {
 	g.mu.Lock()
 	conf, before := u.conf, u.err
@@ -154,7 +155,7 @@ func (g *manager) start(u *unit) error {
 	return err
 }
 
-// close ends a unit: because of err, or nil because somebody wants it. g.work is held.
+// close ends a unit: because of err, or nil because somebody wants it. u.work is held.
 func (g *manager) close(u *unit, err error) {
 	g.mu.Lock()
 	parts := u.parts
@@ -203,14 +204,48 @@ func mayHelp(err error) bool { return err != nil && !errors.Is(err, peer.ErrBrak
 
 // retry starts what has stopped and may run again.
 func (g *manager) retry() {
-	g.work.Lock()
-	defer g.work.Unlock()
+	var again []*unit
 	for _, u := range g.all() {
-		g.mu.Lock()
-		again := mayHelp(u.err)
-		g.mu.Unlock()
-		if again {
+		if mayHelp(g.errOf(u)) && u.work.TryLock() { // else somebody is at it
+			u.work.Unlock()
+			again = append(again, u)
+		}
+	}
+	g.each(again, func(u *unit) {
+		if mayHelp(g.errOf(u)) {
 			_ = g.start(u) // why it failed is in its status
 		}
+	})
+}
+
+func (g *manager) errOf(u *unit) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return u.err
+}
+
+// errOpening is why a unit does not run that has not been opened for the first time.
+var errOpening = errors.New("the folder is being opened")
+
+// openTime is how long all others wait for a unit that opens or closes. One on a
+// disk that does not answer goes on by itself.
+const openTime = 20 * time.Second
+
+// each does something to units, at once to all of them.
+func (g *manager) each(units []*unit, do func(*unit)) {
+	var all sync.WaitGroup
+	for _, u := range units {
+		all.Go(func() {
+			u.work.Lock()
+			defer u.work.Unlock()
+			do(u)
+		})
+	}
+	done := make(chan struct{})
+	go func() { defer close(done); all.Wait() }()
+	select {
+	case <-done:
+	case <-time.After(openTime):
+		g.s.log.Warn("a folder takes long to open or to close; the others go on", "after", openTime)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/signal"
 	"slices"
@@ -30,11 +31,13 @@ var (
 	errForgotten = errors.New("the folder was forgotten")
 )
 
-// watchConfig applies config.yaml whenever it changes, and on SIGHUP.
+// watchConfig applies config.yaml whenever it changes, and a server also on SIGHUP.
 func (s *session) watchConfig(ctx context.Context) {
 	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
+	if s.folders.serve { // in the foreground it means that the terminal is gone
+		signal.Notify(hangup, syscall.SIGHUP)
+		defer signal.Stop(hangup)
+	}
 	notices, look := noticesOf(ctx, s.home.dir, configName), lookRare
 	if notices == nil {
 		look = lookNow
@@ -176,52 +179,55 @@ func (s *session) restarts(before, next *config.Config) (bool, error) {
 
 // folders applies what changes of the folders. g.work is held.
 func (g *manager) folders(changes config.Changes) {
-	for _, f := range changes.Removed {
-		g.remove(f)
-	}
+	g.remove(changes.Removed)
+	todo := map[*unit]config.FolderChange{}
 	for _, ch := range changes.Changed {
-		u := g.unitOf(ch.Old.Path)
-		if u == nil {
-			continue
+		if u := g.unitOf(ch.Old.Path); u != nil {
+			todo[u] = ch
 		}
-		g.mu.Lock()
-		u.conf = ch.New
-		g.mu.Unlock()
-		g.changed(u, ch)
 	}
-	for _, f := range changes.Added {
-		if !g.serve {
-			continue
-		}
-		u := &unit{conf: f}
-		g.mu.Lock()
-		g.units = append(g.units, u)
-		g.mu.Unlock()
-		_ = g.start(u) // why it failed is in its status
-	}
-}
-
-func (g *manager) remove(f config.Folder) {
-	u := g.unitOf(f.Path)
-	if u == nil {
+	g.each(slices.Collect(maps.Keys(todo)), func(u *unit) { g.changed(u, todo[u]) })
+	if !g.serve {
 		return
 	}
-	if !g.serve {
+	var added []*unit
+	for _, f := range changes.Added {
+		added = append(added, &unit{conf: f, err: errOpening})
+	}
+	g.mu.Lock()
+	g.units = append(g.units, added...)
+	g.mu.Unlock()
+	g.each(added, func(u *unit) { _ = g.start(u) }) // why it failed is in its status
+}
+
+// remove closes what is no longer in config.yaml.
+func (g *manager) remove(folders []config.Folder) {
+	var gone []*unit
+	for _, f := range folders {
+		if u := g.unitOf(f.Path); u != nil {
+			gone = append(gone, u)
+		}
+	}
+	if !g.serve && len(gone) > 0 {
 		g.end(errForgotten)
 		return
 	}
-	g.close(u, nil)
+	g.each(gone, func(u *unit) {
+		g.close(u, nil)
+		g.s.log.Info("the folder is no longer in config.yaml; not synced any more", "folder", u.conf.Path)
+	})
 	g.mu.Lock()
-	g.units = slices.DeleteFunc(g.units, func(v *unit) bool { return v == u })
+	g.units = slices.DeleteFunc(g.units, func(u *unit) bool { return slices.Contains(gone, u) })
 	g.mu.Unlock()
-	g.s.log.Info("the folder is no longer in config.yaml; not synced any more", "folder", f.Path)
 }
 
-// changed applies other settings of a unit.
+// changed applies other settings of a unit. u.work is held.
 func (g *manager) changed(u *unit, ch config.FolderChange) {
+	g.mu.Lock()
+	u.conf = ch.New
+	g.mu.Unlock()
 	parts := g.partsOf(u)
-	switch {
-	case ch.Restart() || len(parts) == 0:
+	if ch.Restart() || len(parts) == 0 {
 		g.close(u, nil)
 		_ = g.start(u) // why it failed is in its status
 		return
@@ -258,20 +264,15 @@ func (g *manager) unitOf(path string) *unit {
 // resume starts what has stopped, of one directory or with "" of all; what the
 // brake stopped only with another brake, which then holds for this run.
 func (g *manager) resume(dir string, brake *peer.Brake) {
-	g.work.Lock()
-	defer g.work.Unlock()
-	for _, u := range g.all() {
+	g.each(g.all(), func(u *unit) {
 		if dir != "" && !sameDir(u.conf.Path, dir) {
-			continue
+			return
 		}
-		g.mu.Lock()
-		stopped := brake != nil && u.err != nil || mayHelp(u.err)
-		g.mu.Unlock()
 		if brake != nil {
 			u.brake = brake
 		}
-		if stopped {
+		if err := g.errOf(u); mayHelp(err) || err != nil && brake != nil {
 			_ = g.start(u) // why it failed is in its status
 		}
-	}
+	})
 }

@@ -68,7 +68,7 @@ func (c *serveCmd) session(p *program) error {
 // say prints a line, and logs it where the log is elsewhere.
 func (s *session) say(format string, a ...any) {
 	s.p.ui.say(format, a...)
-	if _, aside := s.logFile.(*logFile); aside {
+	if s.logAside.Load() {
 		s.log.Info(fmt.Sprintf(format, a...))
 	}
 }

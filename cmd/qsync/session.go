@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -31,6 +32,7 @@ type session struct {
 	identity identity
 	log      *slog.Logger
 	logFile  io.Closer
+	logAside atomic.Bool // it is no part of what people see
 	node     *peer.Node
 	conn     net.PacketConn    // nil without a network
 	beacon   *discovery.Beacon // nil without discovery
