@@ -203,6 +203,7 @@ type scan struct {
 	seen    map[folder.Path]bool // that they are gone; hints overlap
 	toll    tally                // those of them that were to stay
 	failed  error                // what found has ended the walk with
+	bad     map[folder.Path]bool // what this look has found wrong
 	initial bool
 }
 
@@ -219,6 +220,7 @@ func (s *scan) one(under folder.Path, shallow bool) error {
 	if s.whole {
 		f.clearProblems()
 	}
+	s.bad = make(map[folder.Path]bool)
 	stats, err := f.root.Scan(s.ctx, disk.ScanOptions{
 		Under:   under,
 		Shallow: shallow,
@@ -234,6 +236,8 @@ func (s *scan) one(under folder.Path, shallow bool) error {
 		return s.failed // our own words, not those of the walk that it ended
 	case errors.Is(err, disk.ErrRootGone):
 		return f.rootGone()
+	case err == nil && !s.whole:
+		f.solved(under, !shallow, s.bad)
 	}
 	if stats.Racy > 0 && !f.cfg.Once {
 		f.lookLater(under, !shallow, racyWait)
@@ -244,6 +248,7 @@ func (s *scan) one(under folder.Path, shallow bool) error {
 // problem notes what cannot be synced. A file that somebody is writing is no
 // more than looked at again a little later.
 func (s *scan) problem(p disk.Problem) {
+	s.bad[p.Path] = true
 	s.f.problem(p.Path, p.Err)
 	if errors.Is(p.Err, disk.ErrChanging) && !s.f.cfg.Once {
 		s.f.lookLater(p.Path, false, busyWait)
@@ -307,6 +312,7 @@ func (s *scan) found(x disk.Found) error {
 		return s.vanished(c)
 	}
 	if hides, err := s.f.hides(x); hides || err != nil {
+		s.bad[x.Path] = true
 		return err
 	}
 	if !s.initial && x.Before.Value.Kind == folder.Absent {

@@ -63,6 +63,16 @@ func (f *Folder) clearProblems() {
 	clear(f.problems)
 }
 
+// solved takes back the problems at under, and where the look was deep below it,
+// that this look has not met again.
+func (f *Folder) solved(under folder.Path, deep bool, still map[folder.Path]bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	maps.DeleteFunc(f.problems, func(p folder.Path, _ string) bool {
+		return (p == under || deep && p.Below(under)) && !still[p]
+	})
+}
+
 // plain is an error in words for people: without the layers it came through.
 func plain(err error) string {
 	var path *fs.PathError
