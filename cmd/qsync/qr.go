@@ -42,9 +42,9 @@ func (p *program) qrCode(v invitation) (string, error) {
 	if pic.code == nil {
 		return "          (no room for the QR code: use a larger window, or --qr-file FILE)\n", nil
 	}
-	coloured := isTerminal && plainTerminal(p.flags, p.vars)
-	text := pic.draw(coloured)
-	if isTerminal && !coloured {
+	colour := isTerminal && coloured(p.flags, p.vars)
+	text := pic.draw(colour)
+	if isTerminal && !colour {
 		text += "          (drawn for a dark background; for a light one use --qr-file FILE)\n"
 	}
 	return text, nil

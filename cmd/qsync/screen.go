@@ -15,7 +15,7 @@ import (
 type screen struct {
 	mu       sync.Mutex
 	w        io.Writer
-	terminal bool // w is a terminal and may get ANSI sequences
+	terminal bool // w is a terminal and moves its cursor
 	quiet    bool
 	width    func() int
 	line     string // the progress line as it stands
@@ -37,12 +37,12 @@ func newScreen(w io.Writer) *screen {
 // configure takes what the flags and the environment say about looks.
 func (s *screen) configure(g *globals, vars map[string]string) {
 	_, isTerminal := terminalOf(s.w)
-	s.terminal = isTerminal && plainTerminal(g, vars)
+	s.terminal = isTerminal && vars["TERM"] != "dumb"
 	s.quiet = g.Quiet
 }
 
-// plainTerminal reports whether ANSI sequences are wanted where they work.
-func plainTerminal(g *globals, vars map[string]string) bool {
+// coloured reports whether colours are wanted where they work.
+func coloured(g *globals, vars map[string]string) bool {
 	return !g.NoColor && vars["NO_COLOR"] == "" && vars["TERM"] != "dumb"
 }
 

@@ -64,7 +64,7 @@ func (p *program) watch(h home, dir string) error {
 
 // drawFrame writes one frame as a whole, in the size that the window has now.
 func (p *program) drawFrame(fd int, nodes []peer.Status, dir string) error {
-	v := view{width: 80, height: 24, colour: plainTerminal(p.flags, p.vars), now: p.now()}
+	v := view{width: 80, height: 24, colour: coloured(p.flags, p.vars), now: p.now()}
 	if w, n, err := term.GetSize(fd); err == nil && w > 0 && n > 0 {
 		v.width, v.height = w, n
 	}
