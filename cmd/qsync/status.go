@@ -138,7 +138,7 @@ func folderText(t *page, f peer.FolderStatus, now time.Time) {
 		t.row(4, "", peerText(p, now))
 	}
 	if len(f.Peers) == 0 {
-		t.row(2, "peers", "none yet: on the other device 'qsync join - DIR --remote' and this machine's name or address")
+		t.row(2, "peers", "none yet: 'qsync join - DIR' on the other device; where that does not find this one add --remote and its address")
 	}
 	if l := f.Last; l != nil {
 		t.row(2, "last run", fmt.Sprintf("ended %s ago: %s", span(max(now.Sub(l.Ended), 0)), totalsText(l.Totals)))
