@@ -4,6 +4,7 @@ package integration
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -95,6 +96,7 @@ type machine struct {
 	home string
 	env  []string
 	wrap []string // a command that runs the one after it
+	exe  string   // another build of the program than [binary], "" for that
 }
 
 func newMachine(t testing.TB, name string) *machine {
@@ -105,7 +107,7 @@ func newMachine(t testing.TB, name string) *machine {
 // command is the binary with this machine's home. Options of the test come
 // first, so that args may end in "--".
 func (m *machine) command(ctx context.Context, args ...string) *exec.Cmd {
-	all := append(append([]string{}, m.wrap...), binary)
+	all := append(append([]string{}, m.wrap...), cmp.Or(m.exe, binary))
 	all = append(all, args...)
 	cmd := exec.CommandContext(ctx, all[0], all[1:]...)
 	cmd.Dir = filepath.Dir(m.home)
