@@ -2,9 +2,11 @@
 //
 // It is the wiring of the rooms below it and what people read: the command
 // line (grammar.go, parse.go, help.go), the home where a node keeps its state
-// (home.go, registry.go), one run of a node from flags to totals (session.go,
-// sync.go, share.go), the control socket by which other commands ask a running
-// node (socket.go, control.go, ask.go), and the printing of all of it.
+// (home.go, registry.go, configfile.go), one run of a node from flags to totals
+// (session.go, sync.go, share.go), its folders and how they follow config.yaml
+// (manager.go, open.go, reload.go, serve.go), the control socket by which other
+// commands ask a running node (socket.go, control.go, ask.go, handover.go), and
+// the printing of all of it.
 //
 // # The home
 //
@@ -15,8 +17,12 @@
 //	device                     who this node is: device key and QUIC reset key, with the
 //	                           machine-id and inode it was made on; a copy of the file
 //	                           elsewhere is not that device, and gets a new one
+//	config.yaml                what a person decides (package config); changed under config.lock
 //	folders/<tag>/folder.json  a folder that is remembered: its sync ID, directory, mode, …
+//	folders/<tag>/last.json    what its last run did
 //	folders/<tag>/map.db       what the node knows of it (package store)
+//	profiles/<name>.yaml       saved profiles
+//	serve.lock                 held by the 'qsync serve' of the home, whose process number it has
 //	control.sock               the control socket; of a second process control-<pid>.sock
 //
 // A tag is 12 hexadecimal digits of the share ID, which does not reveal the
