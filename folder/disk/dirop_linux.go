@@ -90,7 +90,11 @@ func (d *dir) renameExchange(name string, to *dir, newName string) error {
 	return d.rename2(name, to, newName, unix.RENAME_EXCHANGE)
 }
 
+// rename2 is renameat2(2). Android before version 11 kills a process for it.
 func (d *dir) rename2(name string, to *dir, newName string, flags uint) error {
+	if runtime.GOOS == "android" {
+		return fail("rename", name, errNoSupport)
+	}
 	err := eintr(func() error { return unix.Renameat2(d.file, name, to.file, newName, flags) })
 	switch err {
 	case unix.EINVAL, unix.ENOSYS, unix.ENOTSUP:

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -127,8 +128,11 @@ func holders(table io.Reader, port int) (inodes []string) {
 }
 
 // ClockSynced reports whether something such as NTP keeps the clock right
-// (adjtimex(2)).
+// (adjtimex(2)). Android kills a process that asks, and keeps the clock itself.
 func ClockSynced() (bool, error) {
+	if runtime.GOOS == "android" {
+		return true, nil
+	}
 	var t unix.Timex
 	if _, err := unix.Adjtimex(&t); err != nil {
 		return false, fmt.Errorf("doctor: %w", err)
