@@ -32,14 +32,14 @@ complete -F _qsync qsync
 const zshScript = `#compdef qsync
 # qsync: what Tab completes in zsh.  source <(qsync completion zsh)
 _qsync() {
-    local line text shell=
+    local line text help shell=
     local -a described
     for line in "${(@f)$("${words[1]}" __complete zsh "${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
         case "$line" in
         (:*) shell="$line" ;;
         (?*)
-            text="${line%%$'\t'*}"
-            described+=("${text//:/\\:}:${line#*$'\t'}") ;;
+            text="${line%%$'\t'*}" help="${line#*$'\t'}"
+            described+=("${text//:/\\:}${help:+:$help}") ;;
         esac
     done
     (( $#described )) && _describe -t qsync qsync described
