@@ -82,8 +82,8 @@ const maxEchoes = 8192
 
 // echoes is what files were placed lately. The watcher reports all that sync
 // does; to know its own work again must cost less than asking the map for each
-// path. An entry can be out of date without harm: no file gets a change time
-// for a second time.
+// path. What somebody else has put in its place since must be forgotten: on FAT a
+// file that is restored with its old time has the old stamps.
 type echoes struct {
 	mu   sync.Mutex
 	m    map[folder.Path]folder.Local
@@ -93,6 +93,7 @@ type echoes struct {
 
 func (e *echoes) add(p folder.Path, l folder.Local) {
 	if l.Value.Kind != folder.File || l.Stat.Racy || l.Stat.CTime == 0 {
+		e.drop(p)
 		return
 	}
 	e.mu.Lock()
@@ -115,6 +116,15 @@ func (e *echoes) add(p folder.Path, l folder.Local) {
 func (e *echoes) of(p folder.Path) (folder.Local, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	l, ok := e.m[p]
-	return l, ok
+	l := e.m[p]
+	return l, l.Value.Kind != folder.Absent
+}
+
+// drop forgets what was placed at p. Its place in the ring stays.
+func (e *echoes) drop(p folder.Path) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if _, ok := e.m[p]; ok {
+		e.m[p] = folder.Local{}
+	}
 }

@@ -3,6 +3,7 @@ package peer
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"qsync/folder"
 )
@@ -33,4 +34,37 @@ func TestEchoes(t *testing.T) {
 	if _, ok := e.of(folder.Path(fmt.Sprint(maxEchoes))); ok {
 		t.Error("the oldest is still remembered")
 	}
+	e.add("0", gone)
+	if _, ok := e.of("0"); ok {
+		t.Error("remembered, though sync has removed it since")
+	}
+}
+
+// TestEchoEnds: what a user has put, or removed, where sync had placed a file is
+// never taken for that file again, not even with its stamps.
+func TestEchoEnds(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		c.line()
+		for _, p := range []string{"edited", "removed by a user", "removed by sync"} {
+			a.write(p, "from a")
+		}
+		c.start()
+		c.converged(20 * time.Second)
+		a.write("edited", "from a, again")
+		c.converged(20 * time.Second)
+		if _, ok := b.f.echoes.of("edited"); !ok {
+			c.Error("what was placed is not remembered")
+		}
+		b.write("edited", "by b")
+		b.remove("removed by a user")
+		a.remove("removed by sync")
+		c.converged(20 * time.Second)
+		for _, p := range []folder.Path{"edited", "removed by a user", "removed by sync"} {
+			if l, ok := b.f.echoes.of(p); ok {
+				c.Errorf("%s: still taken for what was placed: %+v", p, l)
+			}
+		}
+	})
 }

@@ -354,6 +354,9 @@ func (s *scan) flush(batch *[]store.Change) error {
 	if err != nil {
 		return err
 	}
+	for i := range *batch {
+		s.f.echoes.drop((*batch)[i].Path)
+	}
 	*batch = (*batch)[:0]
 	s.since = time.Now()
 	for _, p := range out.Stale {
