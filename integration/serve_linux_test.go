@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -158,4 +159,40 @@ func TestFolderComesBack(t *testing.T) {
 	}
 	m.must(0, "wait", gone)
 	p.end(sigterm, 143)
+}
+
+// What a service manager is told: when the node is ready, that it takes its
+// settings anew, that it lives, and that it ends.
+func TestServiceManagerIsTold(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, "service")
+	path := filepath.Join(t.TempDir(), "notify")
+	c, err := net.ListenPacket("unixgram", path)
+	must(t, err)
+	t.Cleanup(func() { _ = c.Close() })
+	m.env = []string{"NOTIFY_SOCKET=" + path, "WATCHDOG_USEC=400000"}
+	told := func(want string) {
+		t.Helper()
+		must(t, c.SetReadDeadline(time.Now().Add(patience)))
+		for buf := make([]byte, 4096); ; {
+			n, _, err := c.ReadFrom(buf)
+			if err != nil {
+				t.Fatalf("%s: %v", want, err)
+			}
+			if strings.Contains(string(buf[:n]), want) {
+				return
+			}
+		}
+	}
+	dir := t.TempDir()
+	p := m.serves("folders: []\n", "--no-discovery", "--listen", "127.0.0.1:0")
+	told("READY=1")
+	told("WATCHDOG=1")
+	must(t, os.WriteFile(filepath.Join(m.home, "config.yaml"), []byte("folders:\n  - path: "+dir+"\n"), 0o600))
+	told("RELOADING=1")
+	told("READY=1")
+	m.must(0, "wait", dir)
+	must(t, p.cmd.Process.Signal(sigterm))
+	told("STOPPING=1")
+	p.exits(143)
 }

@@ -16,6 +16,7 @@ import (
 
 	"qsync/certs"
 	"qsync/cmd/qsync/config"
+	"qsync/cmd/qsync/service"
 	"qsync/discovery"
 	"qsync/peer"
 )
@@ -145,6 +146,9 @@ func (s *session) run(job func(context.Context) error) error {
 	stopReport := s.report.start(s)
 	err, ended := s.supervise(done, running)
 	s.report.ending()
+	if s.folders.serve && !errors.Is(err, errAgain) {
+		s.folders.tellManager(service.Stopping())
+	}
 	last := s.status()
 	cancel()
 	closeControl()

@@ -74,6 +74,9 @@ func (p *program) serve(f *syncFlags, v served) error {
 		return byHand(err)
 	}
 	m.conf, _ = folderAt(next, v.dir)
+	if f.MaxDelete.Percent >= 100 {
+		p.ui.say("note: config.yaml has 'max_delete: 100%%' for %s now, so the brake is off until you take that out", quote(v.dir))
+	}
 	if n, err := h.serving(); err != nil {
 		return err
 	} else if n != nil {
