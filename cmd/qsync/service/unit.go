@@ -69,9 +69,10 @@ func (u Unit) Text() (string, error) {
 	// The colon takes the meaning from every $ (systemd.service(5)).
 	fmt.Fprintf(&b, "ExecStart=%s serve --home %s\n", quote(":"+u.Program), quote(u.Home))
 	b.WriteString("ExecReload=kill -HUP $MAINPID\n")
-	// 143 and 130 are the ends that were asked for; 2 is a setting that only a
-	// person can put right.
-	b.WriteString("Restart=on-failure\nRestartSec=5\nSuccessExitStatus=130 143\nRestartPreventExitStatus=2\n")
+	// 143 and 130 are the ends that were asked for. 2, a mistake in the settings,
+	// is tried again like all else: it is also what Go's runtime ends with when it
+	// panics, or is aborted by the watchdog.
+	b.WriteString("Restart=on-failure\nRestartSec=10\nSuccessExitStatus=130 143\n")
 	b.WriteString("WatchdogSec=3min\nTimeoutStartSec=10min\nTimeoutStopSec=20\nLimitNOFILE=65536\nUMask=0077\n")
 	b.WriteString(everywhere)
 	if err := u.machine(&b); err != nil {
