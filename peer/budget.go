@@ -64,13 +64,11 @@ func (b *budget) account(most int64) *account { return &account{b: b, most: min(
 // take waits until n bytes, no more than the account may hold, are there for
 // it. Who holds least goes first, so that nobody gains by asking for much.
 func (a *account) take(ctx context.Context, n int64) error {
-	b := a.b
-	b.mu.Lock()
-	if len(b.waiting) == 0 && b.fits(a, n) {
-		b.hold(a, n)
-		b.mu.Unlock()
+	if a.takeNow(n) {
 		return nil
 	}
+	b := a.b
+	b.mu.Lock()
 	c := b.queue(a, n)
 	b.grant()
 	b.mu.Unlock()
@@ -88,6 +86,17 @@ func (a *account) take(ctx context.Context, n int64) error {
 	}
 	b.grant()
 	return ctx.Err()
+}
+
+// takeNow takes n bytes if they are there, and nobody waits.
+func (a *account) takeNow(n int64) bool {
+	a.b.mu.Lock()
+	defer a.b.mu.Unlock()
+	if len(a.b.waiting) > 0 || !a.b.fits(a, n) {
+		return false
+	}
+	a.b.hold(a, n)
+	return true
 }
 
 // give returns n bytes of what was taken.

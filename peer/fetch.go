@@ -236,6 +236,13 @@ func (x *fetchJob) finished(w want, s *disk.Staged) error {
 		s.Discard()
 		return err
 	}
+	if !x.f.files.takeNow(1) {
+		x.handOver() // else all could be waiting for each other's
+		if err := x.f.files.take(x.ctx, 1); err != nil {
+			s.Discard()
+			return err
+		}
+	}
 	path := string(w.rec.Path)
 	x.f.counts.current.Store(&path)
 	x.ready = append(x.ready, stagedFile{w, s})

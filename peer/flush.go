@@ -28,8 +28,15 @@ func (p *placer) work() {
 			p.err = nil
 		}
 	}
-	for _, s := range p.durable {
-		s.staged.Discard()
+	p.discard(p.durable)
+	p.leave(p.pending)
+}
+
+// leave ends the time in which changes count as our own doing: they are in the
+// map, or a look has to find what became of them.
+func (p *placer) leave(changes []store.Change) {
+	for i := range changes {
+		p.f.placing.drop(changes[i].Path)
 	}
 }
 
@@ -79,7 +86,7 @@ func (p *placer) flushEach(staged []stagedFile) error {
 		// A failed flush may have thrown the data away and will not fail
 		// again: the staged file is worthless now (FSYNC, ATC 2020).
 		if err := s.staged.Sync(); err != nil {
-			s.staged.Discard()
+			p.discard([]stagedFile{s})
 			return p.f.pathFailed(s.want.rec.Path, err)
 		}
 		return p.swap(s)
@@ -97,9 +104,7 @@ func (p *placer) swapDurable() error {
 func (p *placer) each(staged []stagedFile, do func(stagedFile) error) error {
 	for i, s := range staged {
 		if err := do(s); err != nil {
-			for _, rest := range staged[i+1:] {
-				rest.staged.Discard()
-			}
+			p.discard(staged[i+1:])
 			return err
 		}
 	}
@@ -109,15 +114,14 @@ func (p *placer) each(staged []stagedFile, do func(stagedFile) error) error {
 // swap puts one durable file in place.
 func (p *placer) swap(s stagedFile) error {
 	f := p.f
+	defer p.discard([]stagedFile{s}) // once it is in place that gives back its descriptor alone
 	fresh, err := f.refresh(&s.want)
 	if err != nil || !fresh {
-		s.staged.Discard()
 		return err
 	}
 	rec := &s.want.rec
 	kept, err := f.keepLosers(rec, s.want.res)
 	if err != nil {
-		s.staged.Discard()
 		return f.pathFailed(rec.Path, err)
 	}
 	f.touched.add(rec.Path.Dir())
@@ -125,7 +129,6 @@ func (p *placer) swap(s stagedFile) error {
 	placed, err := f.root.Put(rec.Path, s.staged, rec.Local)
 	if err != nil {
 		f.placing.drop(rec.Path)
-		s.staged.Discard()
 		return f.pathFailed(rec.Path, err)
 	}
 	if placed.Displaced != "" {
@@ -150,8 +153,8 @@ func (p *placer) secureAndCommit() error {
 	}
 	on := p.takePending()
 	if err := p.secure(on.dirs, on.all); err != nil {
+		p.leave(on.pending)
 		for _, c := range on.pending {
-			p.f.placing.drop(c.Path)
 			p.f.parked.park(c.Path, plain(err))
 			p.f.look.add(c.Path, false)
 		}
@@ -165,11 +168,7 @@ func (p *placer) commit(changes []store.Change) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	defer func() {
-		for _, c := range changes {
-			p.f.placing.drop(c.Path)
-		}
-	}()
+	defer p.leave(changes)
 	for i := range changes {
 		c := &changes[i]
 		if c.After.Value.Kind == folder.Absent {

@@ -55,6 +55,7 @@ type Folder struct {
 	echoes  echoes      // put on disk lately, and in the map
 	rivals  pathSet     // of a mirrored source: what it has yet to put its own above
 	parked  parking
+	files   *account // of descriptors, for files that are staged
 	counts  counters
 	space   spaceMeter
 	rates   rateMeter
@@ -98,7 +99,7 @@ func openFolder(n *Node, fc FolderConfig) (f *Folder, err error) {
 		return nil, fmt.Errorf("peer: %w", err)
 	}
 	f = &Folder{
-		node: n, cfg: fc, keys: keys,
+		node: n, cfg: fc, keys: keys, files: n.files.account(4 * placeFiles),
 		bare:      fc.Mode.gives() || fc.Plan != nil,
 		modeSet:   make(chan struct{}),
 		ended:     make(chan struct{}),

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"qsync/certs"
+	"qsync/folder/disk"
 )
 
 // Node runs folders and their links. Make one with [New].
@@ -24,6 +25,7 @@ type Node struct {
 	buffers  *budget
 	fetching *account // of buffers
 	coders   *coders
+	files    *budget // of descriptors, for files that are staged
 
 	mu        sync.Mutex
 	folders   []*Folder
@@ -41,6 +43,7 @@ func New(cfg Config) (*Node, error) {
 	}
 	n := &Node{cfg: cfg, started: time.Now(), run: randomRun(), buffers: newBudget(bufferRoom), coders: newCoders()}
 	n.fetching = n.buffers.account(fetchRoom)
+	n.files = newBudget(stagedFiles(disk.MaxOpen()))
 	n.eraCtx, n.eraEnd = context.WithCancel(context.Background())
 	if cfg.Conn != nil {
 		t, err := newTransport(cfg.Conn, transportConfig{ResetKey: cfg.ResetKey, Device: cfg.Device, Ident: n.ident, Shares: n.shares})

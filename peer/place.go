@@ -12,12 +12,12 @@ import (
 
 // Bounds of a batch that is made durable together.
 const (
-	placeFiles = 1000 // at most: each holds a descriptor
+	placeFiles = 1000 // at most, and a quarter of those that may be staged
 	placeBytes = 64 << 20
-	batchFiles = 500 // enough to hand a batch on when nothing is being flushed
-	batchBytes = 16 << 20
-	placeIdle  = 100 * time.Millisecond // an unfinished batch waits no longer
-	fewFiles   = 8                      // up to here each is flushed by itself, beyond the whole file system is
+	batchBytes = 16 << 20 // enough, as are half of the files, to hand a batch on when nothing is being flushed
+
+	placeIdle = 100 * time.Millisecond // an unfinished batch waits no longer
+	fewFiles  = 8                      // up to here each is flushed by itself, beyond the whole file system is
 )
 
 // placer puts staged files in place and tells the map, in the order that makes
@@ -34,6 +34,7 @@ type placer struct {
 	batches chan *placeBatch
 	ended   chan struct{}
 	placed  atomic.Int64
+	most    int // files of a batch
 
 	// Of the flushing side alone:
 	durable []stagedFile // flushed, not swapped in yet
@@ -75,7 +76,21 @@ type stagedFile struct {
 	staged *disk.Staged
 }
 
+// stagedFiles is how many files a node may have staged at a time, each of which
+// holds a descriptor, where a process may have so many open: the rest is for what
+// is read, watched and served meanwhile.
+func stagedFiles(open int64) int64 { return max(open*3/8, 32) }
+
+// discard gives staged files up.
+func (p *placer) discard(files []stagedFile) {
+	for _, s := range files {
+		s.staged.Discard()
+	}
+	p.f.files.give(int64(len(files)))
+}
+
 type placeBatch struct {
+	most    int
 	staged  []stagedFile
 	bytes   int64
 	changes []store.Change
@@ -85,16 +100,17 @@ type placeBatch struct {
 }
 
 func (b *placeBatch) full() bool {
-	return len(b.staged) >= placeFiles || b.bytes >= placeBytes || len(b.changes) >= 2*placeFiles || b.flush != nil
+	return len(b.staged) >= b.most || b.bytes >= placeBytes || len(b.changes) >= 2*placeFiles || b.flush != nil
 }
 
 func (b *placeBatch) ready() bool {
-	return b.due || b.full() || len(b.staged) >= batchFiles || b.bytes >= batchBytes
+	return b.due || b.full() || len(b.staged) >= b.most/2 || b.bytes >= batchBytes
 }
 
 func newPlacer(f *Folder) *placer {
 	p := &placer{
 		f: f, ops: make(chan placeOp, 64), batches: make(chan *placeBatch), ended: make(chan struct{}),
+		most: int(min(placeFiles, f.files.most/4)),
 	}
 	p.takePending()
 	f.group.Go(func() error { p.collect(); return nil })
@@ -102,7 +118,8 @@ func newPlacer(f *Folder) *placer {
 	return p
 }
 
-// put takes over staged and verified files.
+// put takes over staged and verified files, one descriptor each of the folder's
+// account.
 func (p *placer) put(files []stagedFile) { p.ops <- placeOp{files: files} }
 
 // add takes changes that are on disk already.
@@ -132,7 +149,7 @@ func (p *placer) collect() {
 	defer close(p.batches)
 	idle := time.NewTimer(placeIdle)
 	defer idle.Stop()
-	cur := &placeBatch{}
+	cur := &placeBatch{most: p.most}
 	for {
 		in, out := p.ops, p.batches
 		if cur.full() {
@@ -144,9 +161,8 @@ func (p *placer) collect() {
 		select {
 		case op, ok := <-in:
 			if !ok {
-				for _, s := range cur.staged {
-					s.staged.Discard()
-				}
+				p.discard(cur.staged)
+				p.leave(cur.changes)
 				return
 			}
 			empty := len(cur.staged) == 0
@@ -154,7 +170,7 @@ func (p *placer) collect() {
 				idle.Reset(placeIdle)
 			}
 		case out <- cur:
-			cur = &placeBatch{}
+			cur = &placeBatch{most: p.most}
 		case <-idle.C:
 			cur.due = len(cur.staged) > 0
 		}

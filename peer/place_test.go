@@ -1,6 +1,49 @@
 package peer
 
-import "testing"
+import (
+	"testing"
+	"time"
+
+	"qsync/folder"
+	"qsync/store"
+)
+
+// TestPlacerLeaves: a round that breaks off leaves no path behind that is taken
+// for our own doing from then on, and gives back what its files held.
+func TestPlacerLeaves(t *testing.T) {
+	t.Parallel()
+	bubble(t, 1, func(c *cluster) {
+		a := c.nodes[0]
+		c.start()
+		c.settle(20 * time.Second)
+		p := newPlacer(a.f)
+		var files []stagedFile
+		for _, name := range []folder.Path{"f", "g"} {
+			s, err := a.f.root.Stage()
+			a.must(err)
+			a.must(a.f.files.take(c.Context(), 1))
+			files = append(files, stagedFile{want: want{rec: store.Record{Path: name}}, staged: s})
+		}
+		for _, name := range []folder.Path{"d", "e"} {
+			a.f.placing.add(name)
+			a.must(p.add([]store.Change{{Path: name}}, ""))
+			p.put(files[:1])
+			files = files[1:]
+			if name == "d" {
+				time.Sleep(2 * placeIdle) // its batch is being swapped in when the round breaks off, that of e is gathered
+			}
+		}
+		p.close()
+		for _, name := range []folder.Path{"d", "e"} {
+			if a.f.placing.has(name) {
+				c.Errorf("%s is not looked at any more", name)
+			}
+		}
+		if held := a.f.files.held; held != 0 {
+			c.Errorf("%d descriptors are still accounted for", held)
+		}
+	})
+}
 
 // TestCoarse tells a time that a file system made of another one from a change
 // (F49).
