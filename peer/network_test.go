@@ -21,6 +21,8 @@ type network struct {
 	count   int
 	sent    map[string]int64        // bytes that left an address
 	moved   map[string]*net.UDPAddr // machines that run on under another address
+	rate    map[string]int64        // bytes a second that an address can send, if that matters
+	sending map[string]time.Time    // until when it has what it sends
 	onSend  func(simnet.Packet)
 	drop    func(simnet.Packet) bool // loses what it returns true for
 }
@@ -29,6 +31,7 @@ func newNetwork() *network {
 	return &network{
 		nodes: make(map[string]simnet.PacketReceiver), cut: make(map[[2]string]bool),
 		latency: 5 * time.Millisecond, sent: make(map[string]int64), moved: make(map[string]*net.UDPAddr),
+		rate: make(map[string]int64), sending: make(map[string]time.Time),
 	}
 }
 
@@ -57,7 +60,7 @@ func (n *network) SendPacket(p simnet.Packet) error {
 	r := n.nodes[to]
 	n.count++
 	n.sent[from] += int64(len(p.Data))
-	lost := n.cut[[2]string{from, to}] || n.loss > 0 && n.count%n.loss == 0 || n.drop != nil && n.drop(p)
+	lost := n.cut[[2]string{from, to}] || n.loss > 0 && n.count%n.loss == 0 || n.drop != nil && n.drop(p) || n.full(from, len(p.Data))
 	hook := n.onSend
 	n.mu.Unlock()
 	if hook != nil {
@@ -72,13 +75,31 @@ func (n *network) SendPacket(p simnet.Packet) error {
 	return nil
 }
 
-func (n *network) delay(simnet.Packet) time.Duration {
+// full notes that a slow address sends so much, or reports that it has more than
+// half a second's worth in its queue already.
+func (n *network) full(from string, size int) bool {
+	rate, now := n.rate[from], time.Now()
+	if rate == 0 {
+		return false
+	}
+	if n.sending[from].Before(now) {
+		n.sending[from] = now
+	}
+	if n.sending[from].Sub(now) > time.Second/2 {
+		return true
+	}
+	n.sending[from] = n.sending[from].Add(time.Duration(size) * time.Second / time.Duration(rate))
+	return false
+}
+
+func (n *network) delay(p simnet.Packet) time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	queued := max(time.Until(n.sending[p.From.String()]), 0)
 	if n.random != nil {
-		return n.latency + time.Duration(n.random.Int64N(9*int64(n.latency)))
+		return queued + n.latency + time.Duration(n.random.Int64N(9*int64(n.latency)))
 	}
-	return n.latency
+	return queued + n.latency
 }
 
 // alias gives a machine one more address. What it sends keeps its first one.

@@ -28,7 +28,7 @@ func (x *fetchJob) ask(s *session, items []protocol.Item) (Stream, *protocol.Rea
 		return nil, nil, err
 	}
 	st.SetDeadline(time.Now().Add(x.patience))
-	return st, protocol.NewReader(st, protocol.Answers), nil
+	return st, protocol.NewReader(&steady{Stream: st}, protocol.Answers), nil
 }
 
 // many asks for small files, all in as few requests as the protocol allows.

@@ -72,7 +72,7 @@ func (s *session) serve(ctx context.Context, st Stream) error {
 		return fmt.Errorf("%w: no request", protocol.ErrProtocol)
 	}
 	// Small answers gather into writes that fill a burst of packets.
-	out := bufio.NewWriterSize(st, answerBuffer)
+	out := bufio.NewWriterSize(&steady{Stream: st, hurry: s.mem.greedy}, answerBuffer)
 	a := &answer{s: s, st: st, w: protocol.NewWriter(out), hash: chunk.New()}
 	for i := range req.Items {
 		st.SetDeadline(time.Now().Add(requestWait))
