@@ -138,6 +138,7 @@ func (r *Root) Put(p folder.Path, s *Staged, before folder.Local) (Placed, error
 			return fs.ErrClosed
 		}
 		if out, err = r.place(s.entry(), at, before); err == nil {
+			r.nameless.linked(s)
 			s.close() // its name may be that of the old file now: no Discard
 		}
 		return err

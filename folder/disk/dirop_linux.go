@@ -2,10 +2,13 @@ package disk
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"runtime"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -40,6 +43,32 @@ func (d *dir) securesNameless() bool {
 		return true
 	}
 	return false
+}
+
+// journals reports whether the file system writes a directory and the files that
+// are linked into it together, or not at all. Ext4 and ext2, which has the same
+// number, tell in sysfs (sysfs-fs-ext4, since Linux 5.1).
+func (d *dir) journals() bool {
+	var st unix.Statfs_t
+	if eintr(func() error { return unix.Fstatfs(d.file, &st) }) != nil {
+		return false
+	}
+	if int64(st.Type) != unix.EXT4_SUPER_MAGIC {
+		return true
+	}
+	i, err := d.stat("")
+	return err == nil && extJournals(os.DirFS("/sys"), i.Dev)
+}
+
+// extJournals asks sysfs about the ext4 file system on a device.
+func extJournals(sys fs.FS, dev uint64) bool {
+	disk, err := fs.ReadLink(sys, fmt.Sprintf("dev/block/%d:%d", unix.Major(dev), unix.Minor(dev)))
+	if err != nil {
+		return false
+	}
+	task, err := fs.ReadFile(sys, path.Join("fs/ext4", path.Base(disk), "journal_task"))
+	_, none := strconv.Atoi(strings.TrimSpace(string(task))) // or "<none>"
+	return err == nil && none == nil
 }
 
 // linkFile gives a file a name in d that must be free: the error is fs.ErrExist

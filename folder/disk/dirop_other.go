@@ -26,6 +26,8 @@ func (d *dir) createNameless() (*os.File, error) { return nil, fail("open", ".",
 
 func (d *dir) securesNameless() bool { return false }
 
+func (d *dir) journals() bool { return true }
+
 func (d *dir) linkFile(_ *os.File, name string) error { return fail("link", name, errNoSupport) }
 
 // reopen opens an existing file of ours to go on writing it.

@@ -185,7 +185,7 @@ func (r *Root) SyncAll() error {
 		return fmt.Errorf("sync: %w", ErrReadOnly)
 	}
 	r.prune(1)
-	if err := r.dir.syncFS(); err != nil {
+	if err := r.nameless.syncFS(r.dir); err != nil {
 		return fmt.Errorf("sync: %w", err)
 	}
 	return nil
@@ -196,7 +196,7 @@ func (r *Root) SyncAll() error {
 func (r *Root) SyncDir(p folder.Path) error {
 	d, err := r.parent(p.Join("x"))
 	if err == nil {
-		err = d.sync()
+		err = r.nameless.syncDir(d.dir)
 		d.Close()
 	}
 	if err != nil {

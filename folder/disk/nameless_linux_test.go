@@ -5,6 +5,11 @@ import (
 	"io/fs"
 	"os"
 	"testing"
+	"testing/fstest"
+
+	"golang.org/x/sys/unix"
+
+	"qsync/folder"
 )
 
 // TestNameless checks that a staged file has no name until it is put, where the
@@ -55,4 +60,57 @@ func TestNamelessReplaces(t *testing.T) {
 	}
 	wantFile(t, r.full("a"), "two")
 	wantClean(t, r)
+}
+
+// TestExtJournals checks what sysfs says about file systems with and without a
+// journal, and those of which it says nothing.
+func TestExtJournals(t *testing.T) {
+	link := func(to string) *fstest.MapFile { return &fstest.MapFile{Mode: fs.ModeSymlink, Data: []byte(to)} }
+	sys := fstest.MapFS{
+		"dev/block/8:1":              link("../../devices/pci/block/sda/sda1"),
+		"dev/block/8:2":              link("../../devices/pci/block/sda/sda2"),
+		"dev/block/8:3":              link("../../devices/pci/block/sda/sda3"),
+		"fs/ext4/sda1/journal_task":  {Data: []byte("412\n")},
+		"fs/ext4/sda2/journal_task":  {Data: []byte("<none>\n")},
+		"fs/ext4/sda3/session_write": {Data: []byte("1\n")},
+	}
+	for minor, want := range map[uint32]bool{1: true, 2: false, 3: false, 4: false} {
+		if got := extJournals(sys, unix.Mkdev(8, minor)); got != want {
+			t.Errorf("8:%d has a journal: %v", minor, got)
+		}
+	}
+}
+
+// TestLooseLinks: where no journal writes a file and its entry together, what was
+// linked is flushed once more, by itself or with everything.
+func TestLooseLinks(t *testing.T) {
+	r := openRoot(t)
+	name := folder.Path("a")
+	for _, c := range []struct {
+		loose, linked, synced, owes bool
+	}{
+		{true, true, false, true},
+		{true, true, true, false},
+		{true, false, false, false},
+		{false, true, false, false},
+	} {
+		s := stage(t, r, "content")
+		r.nameless.loose.Store(c.loose)
+		s.linked = c.linked
+		if c.synced {
+			if err := s.Sync(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := r.Put(name, s, nothing); err != nil {
+			t.Fatal(err)
+		}
+		if r.nameless.owing.Load() != c.owes {
+			t.Errorf("%+v: owes a flush: %v", c, !c.owes)
+		}
+		if err := r.SyncDir(""); err != nil || r.nameless.owing.Load() {
+			t.Errorf("%+v: after the flush of the directory: %v", c, err)
+		}
+		name += "a"
+	}
 }

@@ -40,9 +40,9 @@ type Root struct {
 	near     nearby       // directories reached lately
 	hashers  sync.Pool    // of *chunk.Hasher
 	noClone  atomic.Bool  // this file system shares no blocks
-	nameless atomic.Int32 // see namelessFiles
-	force    sync.Mutex   // held while a read-only directory is opened up
-	crude    bool         // in tests: as on a file system without RENAME_NOREPLACE and RENAME_EXCHANGE
+	nameless nameless
+	force    sync.Mutex // held while a read-only directory is opened up
+	crude    bool       // in tests: as on a file system without RENAME_NOREPLACE and RENAME_EXCHANGE
 
 	mu    sync.Mutex // guards what follows
 	work  *work

@@ -37,6 +37,8 @@ type Staged struct {
 	zeros  int64  // zero bytes at the end of it that are not written yet
 	part   string // its name as a resumable file, claimed until close
 	ready  bool   // finished: value and info are set
+	synced bool   // flushed by itself
+	linked bool   // made without a name
 	failed bool
 	value  folder.Value
 	info   info
@@ -48,7 +50,7 @@ func (r *Root) Stage() (*Staged, error) {
 	err := r.inWork(func(w *work) error {
 		f, name, err := r.newFile(w.tmp)
 		if err == nil {
-			s = &Staged{r: r, dir: w.tmp, name: name, f: f, hash: r.hasher()}
+			s = &Staged{r: r, dir: w.tmp, name: name, f: f, hash: r.hasher(), linked: name == ""}
 		}
 		return err
 	})
@@ -71,34 +73,6 @@ func (r *Root) newFile(tmp *dir) (f *os.File, name string, err error) {
 	name = newPrefix + rand.Text()
 	f, err = tmp.create(name, 0o600)
 	return f, name, err
-}
-
-// namelessFiles reports whether files can be made without a name and be given
-// one later; it tries once.
-func (r *Root) namelessFiles(tmp *dir) bool {
-	const unknown, yes, no = 0, 1, 2
-	state := r.nameless.Load()
-	if state == unknown {
-		state = no
-		if !r.crude && tmp.securesNameless() && tryNameless(tmp) == nil {
-			state = yes
-		}
-		r.nameless.Store(state)
-	}
-	return state == yes
-}
-
-func tryNameless(tmp *dir) error {
-	f, err := tmp.createNameless()
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	name := newPrefix + rand.Text()
-	if err := tmp.linkFile(f, name); err != nil {
-		return err
-	}
-	return tmp.unlink(name)
 }
 
 // StagePart starts, or goes on with, a file of which digest and size are known,
@@ -285,6 +259,7 @@ func (s *Staged) Sync() error {
 		s.failed = true
 		return fmt.Errorf("sync staged file: %w", err)
 	}
+	s.synced = true
 	return nil
 }
 
