@@ -77,12 +77,13 @@ type Folder struct {
 	problems  map[folder.Path]string
 	conflict  map[folder.Path]bool
 	watcher   Watcher
-	refusal   error            // why a peer was sent away, for people
-	wrong     map[string]error // remotes that refuse our ID, or cannot be reached
-	met       bool             // a peer was connected since the start
-	change    chan struct{}    // closed and renewed whenever something of the above, or the store, changed
-	synced    bool             // as last told
-	ignored   store.Want       // wanted paths that are ignored here, or lost everywhere
+	refusal   error                 // why a peer was sent away, for people
+	wrong     map[string]error      // remotes that refuse our ID, or cannot be reached
+	met       bool                  // a peer was connected since the start
+	equals    map[store.NodeID]bool // peers met since the start that are two-way, as far as is known
+	change    chan struct{}         // closed and renewed whenever something of the above, or the store, changed
+	synced    bool                  // as last told
+	ignored   store.Want            // wanted paths that are ignored here, or lost everywhere
 	queues    queueFigures
 
 	candidates *candidates   // addresses at which peers may be
@@ -114,6 +115,7 @@ func openFolder(n *Node, fc FolderConfig) (f *Folder, err error) {
 		problems:  make(map[folder.Path]string),
 		conflict:  make(map[folder.Path]bool),
 		wrong:     make(map[string]error),
+		equals:    make(map[store.NodeID]bool),
 		change:    make(chan struct{}),
 
 		candidates: newCandidates(),

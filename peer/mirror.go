@@ -34,17 +34,29 @@ func (f *Folder) mirrorLoop(ctx context.Context) error {
 func (f *Folder) mirror() bool  { return f.cfg.Mirror && f.Mode() == Send || f.Mode() == Backup }
 func (f *Folder) mirrors() bool { return f.mirror() && f.receiversOnly() }
 
-// receiversOnly reports whether all connected peers receive: what a two-way
-// peer has written is not for us to undo.
+// receiversOnly reports whether all connected peers receive, and so do those that
+// were here since the start and are away: what a two-way peer has written is not
+// for us to undo.
 func (f *Folder) receiversOnly() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for id := range f.sessions {
-		if Mode(f.store.Peer(id).Mode) != Receive {
+	for id, s := range f.sessions {
+		if !s.greeted.Load() || Mode(f.store.Peer(id).Mode) != Receive {
 			return false
 		}
 	}
-	return len(f.sessions) > 0
+	return len(f.sessions) > 0 && len(f.equals) == 0
+}
+
+// greets notes what a peer says it is.
+func (f *Folder) greets(id store.NodeID, m Mode) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if m == TwoWay {
+		f.equals[id] = true
+	} else {
+		delete(f.equals, id)
+	}
 }
 
 // override puts the own state of every path that differs, or has rivals, above

@@ -51,3 +51,40 @@ func TestRivals(t *testing.T) {
 		})
 	}
 }
+
+// TestMirrorSpares: what a two-way peer wrote is not undone by a one-way source
+// as soon as that peer is away for a while.
+func TestMirrorSpares(t *testing.T) {
+	t.Parallel()
+	bubble(t, 3, func(c *cluster) {
+		a, b, z := c.nodes[0], c.nodes[1], c.nodes[2]
+		c.full()
+		a.cfg.Mode, a.cfg.Mirror, b.cfg.Mode = Send, true, Receive
+		a.write("own", "a's")
+		c.start()
+		c.settle(20 * time.Second)
+		z.write("f", "z's")
+		z.write("own", "z's")
+		time.Sleep(20 * time.Second)
+		c.equal(b, z)
+		z.stop()
+		time.Sleep(20 * time.Second)
+		b.write("extra", "b's, which is none")
+		time.Sleep(20 * time.Second)
+		if b.read("f") != "z's" || b.read("own") != "z's" || b.exists("extra") {
+			c.Errorf("when z is away, b has %v", b.tree())
+		}
+		c.start(z)
+		time.Sleep(20 * time.Second)
+		if z.read("f") != "z's" || z.read("own") != "z's" {
+			c.Errorf("when it is back, z has %v", z.tree())
+		}
+		z.stop()
+		z.cfg.Mode = Receive
+		c.start(z)
+		c.converged(time.Minute)
+		if z.exists("f") || z.read("own") != "a's" {
+			c.Errorf("when all receive, they have %v", z.tree())
+		}
+	})
+}

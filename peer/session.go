@@ -185,6 +185,7 @@ func (s *session) greetResume() error {
 			return err
 		}
 		s.known = true
+		f.greets(s.id, modeOf(s.hello.Mode))
 	}
 	if err := s.writer.Write(&protocol.Resume{Epoch: p.Epoch, Cursor: p.Cursor}); err != nil {
 		return err
@@ -212,6 +213,7 @@ func (s *session) greetResume() error {
 	if !s.observer {
 		s.greeted.Store(true)
 		f.found(s)
+		f.wakeSyncer()
 	}
 	return nil
 }
