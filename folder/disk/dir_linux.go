@@ -244,6 +244,12 @@ func (d *dir) openFile(name string, flags int, perm uint32) (*os.File, info, err
 		unix.Close(fd)
 		return nil, info{}, fail("open", name, errNotFile)
 	}
+	if flags&unix.O_NONBLOCK != 0 {
+		// It kept us from waiting for a fifo's writer. A regular file never
+		// waits; os would offer it to the poller, which costs more than reading
+		// a small one. Where this fails, that is all that happens.
+		_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags&unix.O_ACCMODE)
+	}
 	return os.NewFile(uintptr(fd), name), i, nil
 }
 
