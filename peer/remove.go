@@ -102,8 +102,31 @@ func (r *round) removable(p folder.Path) (*store.Record, error) {
 		}
 	} else if rec.Seq == 0 && !r.extras {
 		return nil, nil // never heard of: wait until the source has told everything
+	} else if waits, err := r.awaitsPack(&rec); waits || err != nil {
+		return nil, err
 	}
 	return &rec, nil
+}
+
+// awaitsPack reports whether rec counts as moved by git into a pack, see
+// [Folder.atRisk], and one is yet to come: until then nothing vouches for it.
+func (r *round) awaitsPack(rec *store.Record) (bool, error) {
+	dir, ok := folder.PackDir(rec.Path, rec.Local.Value.Kind)
+	if !ok {
+		return false, nil
+	}
+	waits, known := r.unpacked[dir]
+	if known {
+		return waits, nil
+	}
+	waits, err := r.f.packIn(dir, func(pack *store.Record) (bool, error) {
+		res := pack.Register.Resolve()
+		return res.Value.Kind == folder.File && !pack.Have() && !r.spared(pack, res), nil
+	})
+	if err == nil {
+		r.unpacked[dir] = waits
+	}
+	return waits, err
 }
 
 func (r *round) removeOne(rec *store.Record) error {

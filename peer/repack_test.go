@@ -280,6 +280,35 @@ func TestPacksLater(t *testing.T) {
 	}
 }
 
+// TestPackClaimed: objects do not go on somebody's word that a pack holds them,
+// but when it is here.
+func TestPackClaimed(t *testing.T) {
+	t.Parallel()
+	bubble(t, 1, func(c *cluster) {
+		b := c.nodes[0]
+		r := b.repository(".git", 300)
+		r.pack(0)
+		c.start()
+		c.settle(20 * time.Second)
+		before := b.tree()
+		l, err := c.intruder().meet(b)
+		b.must(err)
+		const pack = ".git/objects/pack/pack-1111111111111111111111111111111111111111.pack"
+		v := folder.Value{Kind: folder.File, Mode: 0o444, Size: 10, Digest: folder.Digest{1}}
+		batch := &protocol.Index{Upto: 301, Complete: true, Scanned: true, Entries: []protocol.Entry{
+			{Path: pack, Register: folder.Register{Sibs: []folder.Sibling{{Dot: folder.Dot{Replica: 99, Counter: 1}, Value: v}}}},
+		}}
+		for i := range 300 {
+			batch.Entries = append(batch.Entries, b.gone(".git/"+loose(i)))
+		}
+		b.must(l.index(batch))
+		time.Sleep(2 * time.Minute)
+		if d := before.diff(b.tree()); d != "" || b.f.Err() != nil {
+			c.Error(d, b.f.Err())
+		}
+	})
+}
+
 // gone is what a peer tells of a path that it has removed.
 func (m *machine) gone(p string) protocol.Entry {
 	m.c.Helper()

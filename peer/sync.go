@@ -65,8 +65,9 @@ type round struct {
 	fetch    *fetcher
 	made     map[folder.Path]bool // directories made, or seen to be there, in this round
 	removals []folder.Path
-	ignore   *folder.Ignore // of the command line
-	rules    dirRules       // of the directory handled last
+	unpacked map[folder.Path]bool // directories of packs, by whether one that is wanted is missed
+	ignore   *folder.Ignore       // of the command line
+	rules    dirRules             // of the directory handled last
 	ignored  store.Want
 	extras   bool // entries that the source never had may go
 	did      int
@@ -99,7 +100,7 @@ func (f *Folder) syncRound(ctx context.Context) (more bool, err error) {
 	}
 	f.setState("syncing")
 	defer f.setState("idle")
-	r := &round{f: f, ctx: ctx, made: make(map[folder.Path]bool), ignore: f.ignore(), extras: extras}
+	r := &round{f: f, ctx: ctx, made: make(map[folder.Path]bool), ignore: f.ignore(), extras: extras, unpacked: make(map[folder.Path]bool)}
 	r.place = newPlacer(f)
 	defer r.place.close()
 	r.fetch = newFetcher(ctx, f, r.place)
