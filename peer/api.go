@@ -147,9 +147,11 @@ var (
 	ErrPaused      = errors.New("paused") // what waits for it will wait in vain
 )
 
-// Event is something that happened, as `--json` prints it.
+// Event is something that happened, as `--json` prints it. A peer is connected
+// from peer_connected to peer_lost; peer_moved says that another link to it took
+// the place of the first.
 type Event struct {
-	Event  string    `json:"event"` // peer_connected, peer_lost, synced, conflict, problem, paused, resumed, stopped
+	Event  string    `json:"event"` // peer_connected, peer_moved, peer_lost, synced, conflict, problem, paused, resumed, stopped
 	Time   time.Time `json:"time"`
 	Folder string    `json:"folder,omitempty"`
 	Peer   string    `json:"peer,omitempty"`
@@ -166,6 +168,8 @@ type Status struct {
 	Listen  []string       `json:"listen"`
 	Uptime  int64          `json:"uptime_s"`
 	Folders []FolderStatus `json:"folders"`
+
+	Goroutines int `json:"goroutines"` // of the process: steady in a node that is well
 
 	// What whoever runs the node adds.
 	Serve  bool   `json:"serve,omitempty"`  // it runs all that is configured

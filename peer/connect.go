@@ -54,10 +54,17 @@ func (f *Folder) admit(s, dead *session) (*session, error) {
 	}
 	all := f.among(s)
 	if old := all[s.id]; old != nil {
-		if old != dead && !isClosed(old.link.Done()) && !f.replaces(s, old) {
+		alive := old != dead && !isClosed(old.link.Done())
+		if alive && !f.replaces(s, old) {
 			return old, nil
 		}
+		s.follows = s.peer.Epoch == old.peer.Epoch && (alive || isDuplicate(old.link.Err()))
+		old.left = s.follows
 		old.link.Close(CodeDuplicate, "")
+	}
+	if f.parted[s.id] && !s.observer {
+		s.follows = true
+		delete(f.parted, s.id)
 	}
 	all[s.id] = s
 	ctx := f.work
@@ -99,7 +106,11 @@ func (f *Folder) converse(ctx context.Context, s *session) {
 		f.met = true
 		f.mu.Unlock()
 		f.parked.hope()
-		f.event(Event{Event: "peer_connected", Peer: s.peer.Name, Text: s.link.Remote()})
+		event := "peer_connected"
+		if s.follows {
+			event = "peer_moved"
+		}
+		f.event(Event{Event: event, Peer: s.peer.Name, Text: s.link.Remote()})
 		log.Info("connected", "address", s.link.Remote())
 	}
 	f.changed()
@@ -110,6 +121,11 @@ func (f *Folder) converse(ctx context.Context, s *session) {
 	if last {
 		delete(all, s.id)
 	}
+	part := last && !s.observer && isDuplicate(s.link.Err())
+	if part {
+		f.parted[s.id] = true
+	}
+	left := s.left
 	f.mu.Unlock()
 	if violation(err) {
 		f.violated(s)
@@ -119,11 +135,31 @@ func (f *Folder) converse(ctx context.Context, s *session) {
 	}
 	close(s.ended)
 	if !s.observer {
-		f.event(Event{Event: "peer_lost", Peer: s.peer.Name})
 		log.Info("disconnected", "reason", err)
 	}
 	f.wakeSyncer()
 	f.changed()
+	if !s.observer && !left && (!part || f.stillParted(ctx, s)) {
+		f.event(Event{Event: "peer_lost", Peer: s.peer.Name})
+	}
+}
+
+// isDuplicate reports whether the peer ended a link because another one to it
+// stays. Ours may not have entered that one yet.
+func isDuplicate(err error) bool {
+	var le *LinkError
+	return errors.As(err, &le) && le.Remote && le.Code == CodeDuplicate
+}
+
+// stillParted waits a moment for the link that the peer of s prefers to s, and
+// reports whether none has come.
+func (f *Folder) stillParted(ctx context.Context, s *session) bool {
+	sleep(ctx, choiceWait)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	still := f.parted[s.id]
+	delete(f.parted, s.id)
+	return still
 }
 
 // welcome forgets why an earlier peer was sent away: this one belongs here.

@@ -74,6 +74,7 @@ type Folder struct {
 	next      time.Time // of the next pass by the clock
 	sessions  map[store.NodeID]*session
 	observers map[store.NodeID]*session // of dry runs
+	parted    map[store.NodeID]bool     // who ended a link for another one that is not here yet
 	problems  map[folder.Path]string
 	conflict  map[folder.Path]bool
 	watcher   Watcher
@@ -112,6 +113,7 @@ func openFolder(n *Node, fc FolderConfig) (f *Folder, err error) {
 		paused:    fc.Paused,
 		sessions:  make(map[store.NodeID]*session),
 		observers: make(map[store.NodeID]*session),
+		parted:    make(map[store.NodeID]bool),
 		problems:  make(map[folder.Path]string),
 		conflict:  make(map[folder.Path]bool),
 		wrong:     make(map[string]error),

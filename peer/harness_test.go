@@ -253,6 +253,9 @@ func (m *machine) event(e Event) {
 	m.events = append(m.events, e)
 }
 
+// links counts the links that this machine has had.
+func (m *machine) links() int { return m.told("peer_connected") + m.told("peer_moved") }
+
 // told counts the events of a kind.
 func (m *machine) told(kind string) (n int) {
 	m.mu.Lock()

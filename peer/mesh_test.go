@@ -272,12 +272,15 @@ func TestSameNodeTwice(t *testing.T) {
 		time.Sleep(time.Minute)
 		before := make(map[*machine]int)
 		for _, m := range c.nodes {
-			before[m] = m.told("peer_connected")
+			before[m] = m.links()
 		}
 		time.Sleep(10 * time.Minute)
 		for _, m := range c.nodes {
-			if n := m.told("peer_connected"); n != before[m] || n > 20 {
+			if n := m.links(); n != before[m] || n > 20 {
 				c.Errorf("%s: %d connections, %d before", m.name, n, before[m])
+			}
+			if on, off := m.told("peer_connected"), m.told("peer_lost"); on != 2 || off != 0 {
+				c.Errorf("%s: told of %d peers that came and %d that went; two came", m.name, on, off)
 			}
 			l := m.node.transport.limits
 			l.mu.Lock()

@@ -59,7 +59,7 @@ func (c *cluster) wander(mover, other *machine, heard bool) {
 		}
 	}
 	time.Sleep(time.Minute)
-	if n := other.told("peer_connected"); n > 1+2*5 {
+	if n := other.links(); n > 1+2*5 {
 		c.Errorf("%d connections for 5 moves", n)
 	}
 }
@@ -79,7 +79,7 @@ func TestNetworkChanged(t *testing.T) {
 		time.Sleep(time.Minute)
 		before := make(map[*machine]int)
 		for _, m := range c.nodes {
-			before[m] = m.told("peer_connected")
+			before[m] = m.links()
 		}
 		for range 1000 {
 			for _, m := range c.nodes {
@@ -89,7 +89,7 @@ func TestNetworkChanged(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		for _, m := range c.nodes {
-			if n := m.told("peer_connected"); n != before[m] || n < 2 {
+			if n := m.links(); n != before[m] || n < 2 {
 				c.Errorf("%s: %d connections, %d before", m.name, n, before[m])
 			}
 		}

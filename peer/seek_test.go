@@ -130,14 +130,14 @@ func TestManyAddresses(t *testing.T) {
 				c.Errorf("seed %d: %d0 ms without a link after the first", seed, apart)
 			}
 			c.linked(a, b, time.Millisecond)
-			connects := a.told("peer_connected")
+			connects := a.links()
 			d := c.watch()
 			for range 10 {
 				a.f.Offer(all)
 				time.Sleep(time.Minute)
 			}
-			if len(d.times) != 0 || a.told("peer_connected") != connects || connects > len(all) || b.told("peer_connected") > len(all) {
-				c.Errorf("seed %d: dials %v, connected %d times, then %d", seed, d.times, connects, a.told("peer_connected"))
+			if len(d.times) != 0 || a.links() != connects || connects > len(all) || b.told("peer_connected") > len(all) {
+				c.Errorf("seed %d: dials %v, connected %d times, then %d", seed, d.times, connects, a.links())
 			}
 			for _, at := range all {
 				if got := a.dialer(at); got.State != "resting" || got.Node != b.device.ID().String() {
@@ -226,11 +226,11 @@ func TestFifty(t *testing.T) {
 			if got := len(m.f.connected()); got != n-1 {
 				c.Errorf("%s has %d peers", m.name, got)
 			}
-			before[m] = m.told("peer_connected")
+			before[m] = m.links()
 		}
 		time.Sleep(time.Minute)
 		for _, m := range c.nodes {
-			if got := m.told("peer_connected"); got != before[m] {
+			if got := m.links(); got != before[m] {
 				c.Errorf("%s: %d connections, %d before", m.name, got, before[m])
 			}
 			l := m.node.transport.limits

@@ -54,6 +54,8 @@ type session struct {
 	typed   bool   // dialled where a person said the peer is
 	greeted atomic.Bool
 	again   chan struct{} // asks for the progress to be told once more
+	follows bool          // it took the place of another link to the same node
+	left    bool          // another one took its place; under f.mu
 
 	mu          sync.Mutex
 	caught      bool // the peer's whole journal has been merged in this session
