@@ -20,6 +20,8 @@ type status struct {
 		Name    string   `json:"name"`
 		Listen  []string `json:"listen"`
 		Folders []folderStatus
+
+		Goroutines int
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -220,6 +221,8 @@ func (n *Node) Status() Status {
 		Listen:  n.listening(),
 		Uptime:  int64(time.Since(n.started).Seconds()),
 		Folders: []FolderStatus{},
+
+		Goroutines: runtime.NumGoroutine(),
 	}
 	for _, f := range n.Folders() {
 		s.Folders = append(s.Folders, f.Status())
