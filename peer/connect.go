@@ -54,12 +54,10 @@ func (f *Folder) admit(s, dead *session) (*session, error) {
 	}
 	all := f.among(s)
 	if old := all[s.id]; old != nil {
-		alive := old != dead && !isClosed(old.link.Done())
-		if alive && !f.replaces(s, old) {
+		if old != dead && !isClosed(old.link.Done()) && !f.replaces(s, old) {
 			return old, nil
 		}
-		s.follows = s.peer.Epoch == old.peer.Epoch && (alive || isDuplicate(old.link.Err()))
-		old.left = s.follows
+		old.left, s.follows, s.anew = true, true, s.peer.Epoch != old.peer.Epoch
 		old.link.Close(CodeDuplicate, "")
 	}
 	if f.parted[s.id] && !s.observer {
@@ -107,7 +105,10 @@ func (f *Folder) converse(ctx context.Context, s *session) {
 		f.mu.Unlock()
 		f.parked.hope()
 		event := "peer_connected"
-		if s.follows {
+		switch {
+		case s.anew:
+			f.event(Event{Event: "peer_lost", Peer: s.peer.Name})
+		case s.follows:
 			event = "peer_moved"
 		}
 		f.event(Event{Event: event, Peer: s.peer.Name, Text: s.link.Remote()})

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -325,6 +326,35 @@ func TestIdle(t *testing.T) {
 		// Three links, a small packet each way every seven seconds.
 		if most := int64(3 * 2 * 3600 / 7 * 100); bytes > most {
 			c.Errorf("%d bytes sent in an idle hour, expected %d at most", bytes, most)
+		}
+	})
+}
+
+// TestRestartIsTold: whoever comes back before it was missed went first.
+func TestRestartIsTold(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		c.full()
+		c.start()
+		c.converged(time.Minute)
+		c.net.part(a, b) // its last words are not heard
+		b.stop()
+		c.net.join(a, b)
+		if err := b.start(); err != nil {
+			c.Fatal(err)
+		}
+		c.converged(time.Minute)
+		var told []string
+		a.mu.Lock()
+		for _, e := range a.events {
+			if strings.HasPrefix(e.Event, "peer_") && e.Event != "peer_moved" {
+				told = append(told, e.Event)
+			}
+		}
+		a.mu.Unlock()
+		if want := []string{"peer_connected", "peer_lost", "peer_connected"}; !slices.Equal(told, want) {
+			c.Errorf("told %v, want %v", told, want)
 		}
 	})
 }

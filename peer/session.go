@@ -55,6 +55,7 @@ type session struct {
 	greeted atomic.Bool
 	again   chan struct{} // asks for the progress to be told once more
 	follows bool          // it took the place of another link to the same node
+	anew    bool          // but the peer has restarted since
 	left    bool          // another one took its place; under f.mu
 
 	mu          sync.Mutex
