@@ -10,11 +10,13 @@ import (
 )
 
 // connected waits until a process started with --json tells of a peer again,
-// and returns how long that took since a moment. times is how often it has by then.
+// or of a new link to one, and returns how long that took since a moment. times is
+// how often it has by then.
 func (p *process) connected(times int, since time.Time) time.Duration {
 	p.m.t.Helper()
 	p.m.eventually(func() error {
-		if n := strings.Count(p.out.String(), `"event":"peer_connected"`); n < times {
+		out := p.out.String()
+		if n := strings.Count(out, `"event":"peer_connected"`) + strings.Count(out, `"event":"peer_moved"`); n < times {
 			return fmt.Errorf("%s has no peer: %d connections, want %d", p.m.name, n, times)
 		}
 		return nil
