@@ -95,7 +95,7 @@ func (g *manager) reload() error {
 	if _, serr := os.Stat(g.s.home.configPath()); err == nil && errors.Is(serr, fs.ErrNotExist) && len(g.conf.Folders) > 0 {
 		err = usagef("%s is gone; write it again, or end qsync", quote(g.s.home.configPath()))
 	}
-	g.complain(err)
+	broken := g.complain(err)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,10 @@ func (g *manager) reload() error {
 		g.tellManager(service.Reloading())
 		defer func() { g.tellManager(service.Ready()) }()
 	}
-	return g.apply(next)
+	if err = g.apply(next); err == nil && broken {
+		g.s.log.Warn("config.yaml is in order again, and in force")
+	}
+	return err
 }
 
 // tellManager logs that the service manager could not be told something.
@@ -113,22 +116,24 @@ func (g *manager) tellManager(err error) {
 	}
 }
 
-// complain notes why config.yaml is not in force, and tells it once.
-func (g *manager) complain(err error) {
+// complain notes why config.yaml is not in force, and tells it once. It reports
+// whether something was wrong before.
+func (g *manager) complain(err error) (before bool) {
 	text := ""
 	if err != nil {
 		text = err.Error()
 	}
 	g.mu.Lock()
-	known := g.problem == text
+	known, before := g.problem == text, g.problem != ""
 	g.problem = text
 	g.mu.Unlock()
 	if known || err == nil {
-		return
+		return before
 	}
 	for line := range strings.Lines(text) {
 		g.s.log.Error("config.yaml is not taken; the settings from before stay in force", "problem", strings.TrimSuffix(line, "\n"))
 	}
+	return before
 }
 
 // apply makes everything as next says: only what changed is touched. The error

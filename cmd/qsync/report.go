@@ -259,7 +259,7 @@ func (s *session) settleModes() {
 			continue
 		}
 		m.settled = true
-		s.p.ui.say("mode       %s: %s", mode, modeText(mode))
+		s.p.ui.say("mode       %s%s: %s", mode, s.report.in(peer.Event{Folder: m.entry.Dir}), modeText(mode))
 		e := m.entry
 		e.Mode = mode.String()
 		if _, err := s.home.read(e.tag); err != nil {
