@@ -57,6 +57,9 @@ func (c *cluster) wander(mover, other *machine, heard bool) {
 			c.dump()
 			c.Fatalf("move %d: not in sync after 5 s", i)
 		}
+		if p := other.f.Status().Peers; len(p) != 1 || p[0].Address != mover.addr.String() {
+			c.Errorf("move %d: the status says %+v, the peer is at %s", i, p, mover.addr)
+		}
 	}
 	time.Sleep(time.Minute)
 	if n := other.links(); n > 1+2*5 {

@@ -199,6 +199,9 @@ func (f *Folder) peerStatus() []PeerStatus {
 			Name: p.Name, Node: fmt.Sprintf("%x", p.ID[:]), Address: p.Address,
 			Connected: s != nil, LastSeen: p.LastSeen.UTC(), Addresses: []string{}, Reason: f.bad.reason(p.ID),
 		}
+		if s != nil { // it may have moved since it was greeted
+			ps.Address = s.link.Remote()
+		}
 		for _, a := range p.Addrs {
 			ps.Addresses = append(ps.Addresses, a.At.String())
 		}
