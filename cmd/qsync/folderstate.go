@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"qsync/cmd/qsync/config"
@@ -75,8 +76,10 @@ func reasonOf(err error, conf config.Folder) string {
 	return fmt.Sprintf("%s; it is tried again every %d s", explain(err), int(retryEvery.Seconds()))
 }
 
-// complete adds to a node's status what only its session knows.
+// complete adds to a node's status what only its session knows, and puts the
+// folders in the order of config.yaml, whichever was the first to open.
 func (g *manager) complete(st *peer.Status) {
+	at := map[string]int{}
 	for _, m := range g.running() {
 		for i := range st.Folders {
 			if f := &st.Folders[i]; f.Path == m.Dir() {
@@ -87,14 +90,20 @@ func (g *manager) complete(st *peer.Status) {
 			}
 		}
 	}
-	for _, u := range g.all() {
-		if len(g.partsOf(u)) > 0 {
+	for i, u := range g.all() {
+		parts := g.partsOf(u)
+		for j, m := range parts {
+			at[m.Dir()] = 2*i + j
+		}
+		if len(parts) > 0 {
 			continue
 		}
-		for _, f := range g.stopped(u) {
+		for j, f := range g.stopped(u) {
 			st.Folders = append(st.Folders, f.Status())
+			at[st.Folders[len(st.Folders)-1].Path] = 2*i + j
 		}
 	}
+	slices.SortStableFunc(st.Folders, func(a, b peer.FolderStatus) int { return cmp.Compare(at[a.Path], at[b.Path]) })
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	st.Serve, st.Config = g.serve, g.problem

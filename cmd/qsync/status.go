@@ -39,6 +39,9 @@ func (p *program) statuses(h home, dir string) []peer.Status {
 				continue
 			}
 		}
+		for _, f := range st.Folders {
+			sortPeers(f.Peers)
+		}
 		nodes = append(nodes, st)
 	}
 	return nodes
@@ -133,8 +136,8 @@ func folderText(t *page, f peer.FolderStatus, now time.Time) {
 		}
 		t.row(2, "wants", text)
 	}
-	for _, p := range f.Peers {
-		t.name(2, "peer", p.Name, "")
+	for i, p := range f.Peers {
+		t.name(2, "peer", p.Name, namesake(f.Peers, i))
 		t.row(4, "", peerText(p, now))
 	}
 	if len(f.Peers) == 0 {
@@ -190,6 +193,32 @@ func anyConnected(f peer.FolderStatus) bool {
 		}
 	}
 	return false
+}
+
+// sortPeers puts those that are connected first, by name, and then those that
+// are away, the latest first.
+func sortPeers(peers []peer.PeerStatus) {
+	slices.SortStableFunc(peers, func(a, b peer.PeerStatus) int {
+		switch {
+		case a.Connected != b.Connected && a.Connected:
+			return -1
+		case a.Connected != b.Connected:
+			return 1
+		case a.Connected:
+			return strings.Compare(a.Name, b.Name)
+		}
+		return b.LastSeen.Compare(a.LastSeen)
+	})
+}
+
+// namesake is what tells peer i from others of its name: the beginning of its node ID.
+func namesake(peers []peer.PeerStatus, i int) string {
+	for j, p := range peers {
+		if j != i && p.Name == peers[i].Name {
+			return fmt.Sprintf(" (%.6s)", clean(peers[i].Node))
+		}
+	}
+	return ""
 }
 
 // peerText says how a peer is, and when it is not in sync why.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +48,28 @@ folder    /home/u/docs
 `
 	if got := nodeText(n, now); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// Machines are often called the same, and one that was set up anew is called
+// what the old one was: the latest comes first, and the node tells them apart.
+func TestPeersOfOneName(t *testing.T) {
+	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	f := peer.FolderStatus{Peers: []peer.PeerStatus{
+		{Name: "pi", Node: "aa11bb22cc33", LastSeen: now.Add(-time.Hour)},
+		{Name: "pi", Node: "dd44ee55ff66", LastSeen: now.Add(-time.Minute)},
+		{Name: "nas", Node: "0123456789ab", Connected: true, InSync: true},
+	}}
+	sortPeers(f.Peers)
+	text := nodeText(peer.Status{Folders: []peer.FolderStatus{f}}, now)
+	var told []string
+	for line := range strings.Lines(text) {
+		if name, ok := strings.CutPrefix(line, "  peer      "); ok {
+			told = append(told, strings.TrimSuffix(name, "\n"))
+		}
+	}
+	if want := []string{"nas", "pi (dd44ee)", "pi (aa11bb)"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
 	}
 }
 

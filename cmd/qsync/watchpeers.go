@@ -14,21 +14,23 @@ func (v view) peers(f peer.FolderStatus, d detail) (lines []line) {
 	}
 	width := 8
 	var synced []string
-	for _, p := range f.Peers {
-		width = min(max(width, columns(quote(p.Name))), v.width/4)
+	for i, p := range f.Peers {
+		name := quote(p.Name) + namesake(f.Peers, i)
+		width = min(max(width, columns(name)), v.width/4)
 		if p.InSync {
-			synced = append(synced, quote(p.Name))
+			synced = append(synced, name)
 		}
 	}
 	if d == shorter && len(synced) > 1 {
 		text := fmt.Sprintf("%d in sync: %s", len(synced), strings.Join(synced, ", "))
 		lines = append(lines, labelled("peers", fine, shorten(text, v.width-10)))
 	}
-	for _, p := range f.Peers {
+	for i, p := range f.Peers {
 		if d == shorter && len(synced) > 1 && p.InSync {
 			continue
 		}
-		name := shorten(quote(p.Name), width)
+		which := namesake(f.Peers, i)
+		name := shorten(shorten(quote(p.Name), max(width-columns(which), width/2))+which, width)
 		text, l := v.peer(p)
 		text = name + strings.Repeat(" ", width-columns(name)+2) + clean(text)
 		if where := clean(p.Address); p.Connected && where != "" && columns(text)+columns(where)+12 <= v.width {
