@@ -24,6 +24,12 @@ func (c *configPathCmd) Run(p *program) error {
 	return p.print(h.configPath() + "\n")
 }
 
+type checkedJSON struct {
+	Path    string `json:"path"`
+	Valid   bool   `json:"valid"` // what is not valid is an error
+	Folders int    `json:"folders"`
+}
+
 // Run reads a file and does nothing else.
 func (c *configCheckCmd) Run(p *program) error {
 	h, err := p.existingHome()
@@ -42,6 +48,9 @@ func (c *configCheckCmd) Run(p *program) error {
 	conf, err := h.parseConfig(path)
 	if err != nil {
 		return err
+	}
+	if p.flags.JSON {
+		return p.printJSON(checkedJSON{path, true, len(conf.Folders)})
 	}
 	return p.print(quote(path) + " is in order: " + plural(int64(len(conf.Folders)), "folder", "folders") + "\n")
 }

@@ -31,6 +31,7 @@ func (p *program) print(text string) error {
 type idJSON struct {
 	ID    string `json:"id,omitempty"`
 	Words string `json:"words,omitempty"`
+	Link  string `json:"link,omitempty"` // what a QR code says
 	Note  string `json:"note,omitempty"`
 	Valid bool   `json:"valid"`
 }
@@ -101,6 +102,9 @@ func (c *idQRCmd) Run(p *program) error {
 		}
 		p.ui.say("the QR code is in %s; whoever sees it is in", quote(c.QRFile))
 		return nil
+	}
+	if p.flags.JSON {
+		return p.printJSON(idJSON{ID: id.Hex(), Link: v.link(), Valid: true})
 	}
 	code, err := p.qrCode(v)
 	if err != nil {
