@@ -112,6 +112,9 @@ func runs(nodes []answeringNode, dir string) int {
 // unless none is given.
 func (p *program) homeAnd(dir string) (home, string, error) {
 	h, err := p.existingHome()
+	if err == nil {
+		err = h.closed()
+	}
 	if err != nil || dir == "" {
 		return h, "", err
 	}

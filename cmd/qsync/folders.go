@@ -28,6 +28,9 @@ type folderJSON struct {
 // Run lists the remembered folders.
 func (c *foldersCmd) Run(p *program) error {
 	h, err := p.existingHome()
+	if err == nil {
+		err = h.closed()
+	}
 	if err != nil {
 		return err
 	}

@@ -84,6 +84,19 @@ func (p *program) existingHome() (home, error) {
 	return p.homeAt(dir), err
 }
 
+// closed is an error where the home is there and cannot be looked into, for all
+// that is in it then seems not to be there.
+func (h home) closed() error {
+	f, err := os.Open(h.dir)
+	if errors.Is(err, fs.ErrPermission) {
+		return failf("the home %s cannot be read: %v; run qsync as the user that it belongs to, or choose another home with --home", quote(h.dir), err)
+	}
+	if err == nil {
+		_ = f.Close()
+	}
+	return nil
+}
+
 func (p *program) homeAt(dir string) home {
 	return home{dir: dir, user: cmp.Or(p.vars["HOME"], p.vars["USERPROFILE"])}
 }

@@ -172,17 +172,26 @@ func (r *reporter) in(e peer.Event) string {
 // again and again.
 const sameProblem = 10 * time.Minute
 
-// problem notes a problem and reports whether it was told already.
+// problem notes a problem and reports whether it was told already. Numbers in it
+// make it no other: how much room is left, say.
 func (r *reporter) problem(e peer.Event) (again bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at := filepath.Join(e.Folder, e.Path)
-	again = r.problems[at] == e.Text && e.Time.Sub(r.told[at]) < sameProblem
+	again = kindOf(r.problems[at]) == kindOf(e.Text) && e.Time.Sub(r.told[at]) < sameProblem
 	r.problems[at] = e.Text
 	if !again {
 		r.told[at] = e.Time
 	}
 	return again
+}
+
+// kindOf is the words of a problem that come before its first number.
+func kindOf(problem string) string {
+	if i := strings.IndexAny(problem, "0123456789"); i > 0 {
+		return problem[:i]
+	}
+	return problem
 }
 
 // shortVisit is a connection that ended before anything came of it.

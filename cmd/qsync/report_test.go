@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,21 @@ func TestVisitsWithoutSuccessAreToldOnce(t *testing.T) {
 	r.tell(peer.Event{Event: "peer_connected", Time: at.Add(time.Hour), Peer: "nas", Folder: "/docs"})
 	if n := strings.Count(messages.String(), "connected  nas"); n != 2 {
 		t.Errorf("not told after it went well:\n%s", messages)
+	}
+}
+
+// A full disk has another amount of room each time that it is tried.
+func TestNumbersMakeNoOtherProblem(t *testing.T) {
+	r, _, messages := testReporter(globals{})
+	at := time.Now()
+	for i := range 100 {
+		text := fmt.Sprintf("not enough space on the disk: %d.0 MiB free", i)
+		r.tell(peer.Event{Event: "problem", Time: at.Add(time.Duration(i) * time.Second), Folder: "/docs", Path: "a", Text: text})
+	}
+	r.tell(peer.Event{Event: "problem", Time: at, Folder: "/docs", Path: "a", Text: "permission denied"})
+	r.tell(peer.Event{Event: "problem", Time: at.Add(time.Hour), Folder: "/docs", Path: "a", Text: "permission denied"})
+	if n := strings.Count(messages.String(), "\n"); n != 3 {
+		t.Errorf("%d lines:\n%s", n, messages)
 	}
 }
 
