@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/term"
+
 	"qsync/certs"
 	"qsync/peer"
 )
@@ -75,6 +77,7 @@ func (p *program) inviteText(v invitation, dir string, listen []string, a announ
 	for i, line := range words {
 		row([]string{"words", ""}[min(i, 1)], line)
 	}
+	above := b.Len()
 	if isTerminal || a.qr {
 		code, err := p.qrCode(v)
 		if err != nil {
@@ -92,7 +95,23 @@ func (p *program) inviteText(v invitation, dir string, listen []string, a announ
 	if flag := remoteFlag(listen); a.typed && flag != "" {
 		row("", "add "+flag+"  so that it finds this one")
 	}
+	if isTerminal && scrollsAway(b.String()[above:], p.height()) {
+		row("", "(the QR code alone: qsync id qr "+quote(dir)+")")
+	}
 	return b.String(), nil
+}
+
+// height is how many lines the terminal on standard output has, 0 if unknown.
+func (p *program) height() int {
+	fd, _ := terminalOf(p.out)
+	_, height, _ := term.GetSize(fd)
+	return height
+}
+
+// scrollsAway reports whether text, the hint that it does and the line of
+// progress after it need more lines than a window has.
+func scrollsAway(text string, height int) bool {
+	return height > 0 && strings.Count(text, "\n")+2 > height
 }
 
 // remoteFlag is what another device adds to its command to reach this one.

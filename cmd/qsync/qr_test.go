@@ -119,3 +119,23 @@ func TestQRFile(t *testing.T) {
 		t.Errorf("no directory: %v", err)
 	}
 }
+
+// TestCodeThatScrollsAway: in a window of 24 lines the code fits, but not above
+// what share and join print below it.
+func TestCodeThatScrollsAway(t *testing.T) {
+	code := strings.Repeat("█\n", 23)
+	for _, c := range []struct {
+		text   string
+		height int
+		want   bool
+	}{
+		{code + strings.Repeat("listening\n", 8), 24, true},
+		{code + strings.Repeat("listening\n", 8), 32, true},
+		{code + strings.Repeat("listening\n", 8), 33, false},
+		{code + strings.Repeat("listening\n", 8), 0, false},
+	} {
+		if got := scrollsAway(c.text, c.height); got != c.want {
+			t.Errorf("%d lines: %v", c.height, got)
+		}
+	}
+}
