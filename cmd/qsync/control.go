@@ -66,10 +66,15 @@ type rescanRequest struct {
 
 const maxWait = 24 * time.Hour
 
+// verbs are what a node does about one of its folders.
+var verbs = []route{}
+
 // serve answers on l until ctx ends, and then ends what is being waited for.
-func (c *control) serve(ctx context.Context, l net.Listener) {
+func (c *control) serve(ctx context.Context, l net.Listener) { c.serveWith(ctx, l, verbs...) }
+
+func (c *control) serveWith(ctx context.Context, l net.Listener, verbs ...route) {
 	srv := &http.Server{
-		Handler:           c.handler(),
+		Handler:           c.handler(verbs),
 		ReadHeaderTimeout: 5 * time.Second,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ErrorLog:          slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
@@ -81,8 +86,11 @@ func (c *control) serve(ctx context.Context, l net.Listener) {
 	}
 }
 
-func (c *control) handler() http.Handler {
+func (c *control) handler(verbs []route) http.Handler {
 	mux := http.NewServeMux()
+	for _, v := range verbs {
+		mux.HandleFunc(v.pattern(), v.serve(c))
+	}
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, c.status()) })
 	mux.HandleFunc("POST /v1/wait", c.wait)
 	mux.HandleFunc("POST /v1/rescan", c.rescan)

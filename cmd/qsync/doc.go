@@ -37,6 +37,7 @@
 //	POST /v1/wait    {"folder","peers","timeout"}  see waitRequest
 //	POST /v1/rescan  {"folder"}                   looks at the disk afresh
 //	POST /v1/apply   {"folder","resume","brake"}   takes config.yaml anew, see applyRequest
+//	POST /v1/folder/NAME  {"folder","query"}      what NAME does to one folder, see verb
 //
 // An answer other than 200 carries one line of text.
 package main

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"qsync/cmd/qsync/config"
+	"qsync/folder"
+	"qsync/peer"
+)
+
+// verb is something to ask about, or to do to, one folder that the home knows.
+// Its Q and A go through JSON. The running node that has the folder answers it,
+//
+//	POST /v1/folder/NAME  {"folder", "query"}  gives  {"code", "missing", "answer"}
+//
+// and where none has, or the folder has stopped there, the command that asks
+// opens the folder for as long as that takes: see [verb.ask]. So do works on a
+// folder that runs, is paused, or was opened only, and must not wait for peers
+// in the last case. It should end within seconds; what takes longer is asked for
+// in parts.
+//
+// A new verb is a line in the table verbs.
+type verb[Q, A any] struct {
+	name string
+	do   func(ctx context.Context, f *peer.Folder, q Q) (A, error)
+}
+
+// route is a verb as the control socket serves it.
+type route interface {
+	pattern() string
+	serve(c *control) http.HandlerFunc
+}
+
+// verbRequest asks a node for what a verb does.
+type verbRequest[Q any] struct {
+	Folder string `json:"folder"`
+	Query  Q      `json:"query"`
+}
+
+// verbAnswer is what came of it.
+type verbAnswer[A any] struct {
+	waitAnswer
+	Answer A `json:"answer"`
+}
+
+// maxQuery bounds a request to a verb, in bytes.
+const maxQuery = 1 << 20
+
+func (v verb[Q, A]) path() string    { return "/v1/folder/" + v.name }
+func (v verb[Q, A]) pattern() string { return "POST " + v.path() }
+
+func (v verb[Q, A]) serve(c *control) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var q verbRequest[Q]
+		if err := json.NewDecoder(io.LimitReader(r.Body, maxQuery)).Decode(&q); err != nil {
+			http.Error(w, "malformed request", http.StatusBadRequest)
+			return
+		}
+		f := c.running(q.Folder)
+		if f == nil {
+			http.Error(w, "no such folder runs here", http.StatusNotFound)
+			return
+		}
+		var a verbAnswer[A]
+		var err error
+		if a.Answer, err = v.do(r.Context(), f, q.Query); err != nil {
+			a.waitAnswer = waitAnswer{Code: exitCode(err), Missing: explain(err)}
+		}
+		answer(w, a)
+	}
+}
+
+// running returns the folder at dir if this node has it open, else nil.
+func (c *control) running(dir string) *peer.Folder {
+	for _, f := range c.folders() {
+		if m, ok := f.(*managed); ok && sameDir(m.Dir(), dir) {
+			return m.Folder
+		}
+	}
+	return nil
+}
+
+// place is a folder that the home knows.
+type place struct {
+	home  home
+	entry entry
+}
+
+// ask has the verb done for the folder at that place. The answer may hold
+// something beside an error.
+func (v verb[Q, A]) ask(p *program, at place, q Q) (A, error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	for _, n := range at.home.ask(askTime) {
+		if runs([]answeringNode{n}, at.entry.Dir) == 0 {
+			continue
+		}
+		var a verbAnswer[A]
+		err := at.home.call(ctx, n.socket, v.path(), verbRequest[Q]{at.entry.Dir, q}, &a)
+		if errors.Is(err, errNoFolder) {
+			continue // it has stopped there, and is free
+		}
+		if err == nil {
+			err = a.err()
+		}
+		if ctx.Err() != nil {
+			err = outcome(errInterrupted)
+		}
+		return a.Answer, err
+	}
+	var a A
+	err := p.openHere(at, func(f *peer.Folder) (err error) {
+		a, err = v.do(ctx, f, q)
+		return err
+	})
+	if ctx.Err() != nil {
+		err = outcome(errInterrupted)
+	}
+	return a, err
+}
+
+// openHere opens a folder that no node runs, without running it either.
+func (p *program) openHere(at place, do func(*peer.Folder) error) error {
+	s, err := p.startSession(&nodeFlags{}, false, false)
+	if err != nil {
+		return err
+	}
+	defer s.end()
+	m := &managed{entry: at.entry}
+	var listed bool
+	if m.conf, listed = folderAt(s.conf, at.entry.Dir); !listed {
+		m.conf = config.DefaultFolder(at.entry.Dir)
+	}
+	fc, err := s.config(m)
+	if err != nil {
+		return err
+	}
+	fc.Paused, fc.Mirror = true, at.entry.Kind == "pair" && fc.Mode == peer.Send
+	f, err := s.node.Add(fc)
+	if err != nil {
+		return s.opened(err, at.entry.Dir)
+	}
+	defer s.node.Remove(f)
+	return do(f)
+}
+
+// place finds the folder that has dir as its directory.
+func (p *program) place(dir string) (place, error) {
+	h, e, err := p.known(dir)
+	return place{h, e}, err
+}
+
+// places are all folders of the home, or with a directory that one.
+func (p *program) places(dir string) ([]place, error) {
+	if dir != "" {
+		at, err := p.place(dir)
+		return []place{at}, err
+	}
+	h, err := p.existingHome()
+	if err == nil {
+		err = h.closed()
+	}
+	if err != nil {
+		return nil, err
+	}
+	all, err := h.entries()
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, usagef("the home %s knows no folder yet: 'qsync share DIR' makes one, or name another with --home", quote(h.dir))
+	}
+	var at []place
+	for _, e := range all {
+		at = append(at, place{h, e})
+	}
+	return at, nil
+}
+
+// placeOf finds the folder that a path lies in, and where: "" is the folder
+// itself. The path need not exist.
+func (p *program) placeOf(path string) (place, folder.Path, error) {
+	h, err := p.existingHome()
+	if err == nil {
+		err = h.closed()
+	}
+	if err != nil {
+		return place{}, "", err
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return place{}, "", failf("cannot tell where %s is: %v", quote(path), err)
+	}
+	all, err := h.entries()
+	if err != nil {
+		return place{}, "", err
+	}
+	for dir, below := abs, ""; ; dir, below = filepath.Dir(dir), filepath.Join(filepath.Base(dir), below) {
+		for _, e := range all {
+			if !sameDir(e.Dir, dir) {
+				continue
+			}
+			if below == "" {
+				return place{h, e}, "", nil
+			}
+			in, err := folder.ParsePath(filepath.ToSlash(below))
+			if err != nil {
+				return place{}, "", usagef("%s cannot be a path of the folder %s", quote(path), quote(e.Dir))
+			}
+			return place{h, e}, in, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return place{}, "", usagef("%s is in no folder that this home knows; 'qsync folders' lists them", quote(abs))
+		}
+	}
+}
