@@ -135,7 +135,7 @@ func (r *round) removeOne(rec *store.Record) error {
 	// Seen missing before the map says so, it would pass for a user's removal,
 	// and take with it what a peer has written there again meanwhile.
 	f.placing.add(rec.Path)
-	err := f.root.Remove(rec.Path, rec.Local)
+	_, err := f.root.Remove(rec.Path, rec.Local)
 	if err != nil {
 		f.placing.drop(rec.Path)
 	}
@@ -190,7 +190,7 @@ func (r *round) removeHollow(above map[folder.Path]bool) error {
 			}
 			r.f.touched.add(p.Dir())
 			r.f.placing.add(p)
-			if r.f.root.Remove(p, rec.Local) != nil {
+			if _, err := r.f.root.Remove(p, rec.Local); err != nil {
 				r.f.placing.drop(p)
 				continue
 			}

@@ -18,9 +18,13 @@ import (
 // Displaced is where a user's change went that came between the last look and
 // the swap: a conflict copy in the same directory, to be scanned. Empty if
 // there was none.
+//
+// Kept is where in .qsync/versions what was replaced is kept, empty if nothing
+// was, or is not kept.
 type Placed struct {
 	Local     folder.Local
 	Displaced folder.Path
+	Kept      folder.Path
 }
 
 // slot is a path and its open parent directory.

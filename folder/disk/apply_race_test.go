@@ -46,7 +46,7 @@ func TestChangedWhileSwapping(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := r.retire(r.work, slot{s.dir, folder.Path(old)}, at, was)
+			got, _ := r.retire(r.work, slot{s.dir, folder.Path(old)}, at, was)
 			s.close()
 			if got.Dir() != "d" || !strings.HasPrefix(got.Base(), "a.conflict-") || !strings.HasSuffix(got.Base(), ".txt") {
 				t.Fatalf("displaced to %q", got)
@@ -119,7 +119,7 @@ func TestLongNames(t *testing.T) {
 			p := folder.Path(name)
 			l := put(t, r, p, "one", nothing)
 			l = put(t, r, p, "two", l)
-			if err := r.Remove(p, l); err != nil {
+			if err := drop(r, p, l); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -138,7 +138,7 @@ func TestRawNames(t *testing.T) {
 	eachRoot(t, func(t *testing.T, r *Root) {
 		for _, p := range []folder.Path{"bad\xff", "new\nline\x1b[31m", "-rf", " ", "~", "a~", ".hidden", "tab\t."} {
 			l := put(t, r, p, "one", nothing)
-			if err := r.Remove(p, l); err != nil {
+			if err := drop(r, p, l); err != nil {
 				t.Error(err)
 			}
 		}
@@ -150,7 +150,7 @@ func TestRawNames(t *testing.T) {
 
 func TestRemoveOfNothing(t *testing.T) {
 	r := openRoot(t)
-	if err := r.Remove("a", nothing); err != nil {
+	if err := drop(r, "a", nothing); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Lstat(r.full("a")); !errors.Is(err, fs.ErrNotExist) {

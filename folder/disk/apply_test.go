@@ -125,10 +125,10 @@ func TestChanged(t *testing.T) {
 		},
 		"SetMeta":     func(r *Root, _ *Staged, l folder.Local) error { _, err := r.SetMeta("a", l.Value, l); return err },
 		"Rename":      func(r *Root, _ *Staged, l folder.Local) error { _, err := r.Rename("a", "b", l); return err },
-		"Remove":      func(r *Root, _ *Staged, l folder.Local) error { return r.Remove("a", l) },
-		"Remove none": func(r *Root, _ *Staged, _ folder.Local) error { return r.Remove("a", nothing) },
+		"Remove":      func(r *Root, _ *Staged, l folder.Local) error { return drop(r, "a", l) },
+		"Remove none": func(r *Root, _ *Staged, _ folder.Local) error { return drop(r, "a", nothing) },
 		"Remove directory": func(r *Root, _ *Staged, _ folder.Local) error {
-			return r.Remove("a", folder.Local{Value: dirValue})
+			return drop(r, "a", folder.Local{Value: dirValue})
 		},
 		"OpenFile": func(r *Root, _ *Staged, l folder.Local) error { _, err := r.OpenFile("a", l); return err },
 	}
@@ -159,7 +159,7 @@ func TestVanished(t *testing.T) {
 		_, errMeta := r.SetMeta("a", l.Value, l)
 		_, errRename := r.Rename("a", "b", l)
 		_, errOpen := r.OpenFile("a", l)
-		for i, err := range []error{errPut, errMeta, errRename, errOpen, r.Remove("a", l), r.Remove("a", folder.Local{Value: dirValue})} {
+		for i, err := range []error{errPut, errMeta, errRename, errOpen, drop(r, "a", l), drop(r, "a", folder.Local{Value: dirValue})} {
 			if !errors.Is(err, ErrChanged) {
 				t.Errorf("%d: %v", i, err)
 			}
@@ -186,7 +186,7 @@ func TestNoParent(t *testing.T) {
 			_, errMeta := r.SetMeta(dir.Join("a"), s.value, folder.Local{Value: s.value})
 			_, errRename := r.Rename("file", dir.Join("a"), seen(t, r, "file"))
 			_, errOpen := r.OpenFile(dir.Join("a"), nothing)
-			for i, err := range []error{errPut, errMkdir, errLink, errMeta, errRename, errOpen, r.Remove(dir.Join("a"), nothing)} {
+			for i, err := range []error{errPut, errMkdir, errLink, errMeta, errRename, errOpen, drop(r, dir.Join("a"), nothing)} {
 				if !errors.Is(err, ErrNoParent) {
 					t.Errorf("%d below %s: %v", i, dir, err)
 				}
@@ -211,11 +211,11 @@ func TestMkdirAndKinds(t *testing.T) {
 		if _, err := r.Put("x", s, d.Local); !errors.Is(err, ErrNotEmpty) {
 			t.Errorf("Put on a full directory: %v", err)
 		}
-		if err := r.Remove("x", d.Local); !errors.Is(err, ErrNotEmpty) {
+		if err := drop(r, "x", d.Local); !errors.Is(err, ErrNotEmpty) {
 			t.Errorf("Remove of a full directory: %v", err)
 		}
 		wantFile(t, r.full("x/in"), "inner")
-		if err := r.Remove("x/in", inner); err != nil {
+		if err := drop(r, "x/in", inner); err != nil {
 			t.Fatal(err)
 		}
 		file, err := r.Put("x", s, d.Local)
@@ -241,7 +241,7 @@ func TestMkdirAndKinds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.Remove("x", link.Local); err != nil || len(names(t, r.path)) != 0 {
+		if err := drop(r, "x", link.Local); err != nil || len(names(t, r.path)) != 0 {
 			t.Errorf("%v, left %q", err, names(t, r.path))
 		}
 		if v := versionsOf(t, r, ""); len(v) != 4 { // file, symlink, symlink, and the directory for those of x/in

@@ -64,12 +64,13 @@ func (s slot) setMeta(v folder.Value, want func(info) bool) (folder.Local, error
 // Remove removes what before says is at p. A file or symlink goes to the
 // versions; a directory goes only when empty, else the error is [ErrNotEmpty].
 // [ErrChanged], with everything left or put back as it was, [ErrNoParent] and
-// [ErrReadOnly] are as for [Root.Put].
-func (r *Root) Remove(p folder.Path, before folder.Local) error {
+// [ErrReadOnly] are as for [Root.Put]. It returns where in .qsync/versions the
+// entry is kept, "" if it is not.
+func (r *Root) Remove(p folder.Path, before folder.Local) (kept folder.Path, err error) {
 	if before.Value.Kind == folder.Dir {
 		defer r.forget()
 	}
-	return r.at("remove", p, func(at slot) error {
+	err = r.at("remove", p, func(at slot) error {
 		switch before.Value.Kind {
 		case folder.Absent:
 			_, err := at.dir.stat(at.base())
@@ -83,34 +84,37 @@ func (r *Root) Remove(p folder.Path, before folder.Local) error {
 		case folder.Dir:
 			return removeDir(at)
 		}
-		err := r.inWork(func(w *work) error { return r.removeFile(w, at, before) })
+		err := r.inWork(func(w *work) (err error) {
+			kept, err = r.removeFile(w, at, before)
+			return err
+		})
 		if errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%w: %w", ErrChanged, err)
 		}
 		return err
 	})
+	return kept, err
 }
 
-func (r *Root) removeFile(w *work, at slot, before folder.Local) error {
+func (r *Root) removeFile(w *work, at slot, before folder.Local) (kept folder.Path, err error) {
 	was, err := at.look(before)
 	if err != nil {
-		return err
+		return "", err
 	}
 	old := slot{w.tmp, folder.Path(swapPrefix + rand.Text())}
 	if err := r.noReplace(at.dir, at.base(), old.dir, old.base()); err != nil {
-		return err
+		return "", err
 	}
 	i, err := old.dir.stat(old.base())
 	if err != nil || same(i, was) {
-		r.retain(w, old, at.path, was)
-		return nil
+		return r.retain(w, old, at.path, was), nil
 	}
 	err = r.noReplace(old.dir, old.base(), at.dir, at.base())
 	if err != nil && r.keepBeside(old, at, i) == "" {
 		i.Special = true // whatever it is, it is not dropped
 		r.retain(w, old, at.path, i)
 	}
-	return ErrChanged
+	return "", ErrChanged
 }
 
 // Rename moves what before says is at from, with all that is below it, to the

@@ -77,14 +77,14 @@ func attack(t *testing.T, r *Root, n int) bool {
 	_, errl := r.Symlink(d.Join("l"), linkValue, nothing)
 	_, errm := r.SetMeta("d/sub", victim.Value, victim)
 	_, errn := r.Rename(d.Join("m"), d.Join("victim"), victim)
-	errr := r.Remove(d.Join("victim"), victim)
+	errr := drop(r, d.Join("victim"), victim)
 	for _, err := range []error{err, errs, errl, errm, errn, errr} {
 		if err != nil && !errors.Is(err, ErrChanged) && !errors.Is(err, ErrNoParent) {
 			t.Errorf("unexpected: %v", err)
 		}
 	}
 	if err == nil {
-		_ = r.Remove(d.Join(fmt.Sprint("f", n%3)), placed.Local)
+		_ = drop(r, d.Join(fmt.Sprint("f", n%3)), placed.Local)
 	}
 	return err == nil
 }
@@ -252,7 +252,7 @@ func readOnlyDirectory(t *testing.T, r *Root, l folder.Local) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(r.Remove("d/sub/a", moved.Local), r.Remove("d/sub", sub.Local), r.Remove("d/l", link.Local)); err != nil {
+	if err := errors.Join(drop(r, "d/sub/a", moved.Local), drop(r, "d/sub", sub.Local), drop(r, "d/l", link.Local)); err != nil {
 		t.Error(err)
 	}
 	wantClean(t, r)

@@ -61,7 +61,7 @@ func (r *Root) place(x *staged, at slot, before folder.Local) (Placed, error) {
 			err = r.placeNew(x, at)
 		}
 	default:
-		out.Displaced, err = r.replace(x, at, before)
+		out.Displaced, out.Kept, err = r.replace(x, at, before)
 	}
 	if err != nil {
 		return Placed{}, err
@@ -121,28 +121,29 @@ func (r *Root) noReplace(d *dir, name string, to *dir, newName string) error {
 }
 
 // replace exchanges x with the file or symlink in the slot, looks at that once
-// more where nobody else can reach it, and puts it away.
-func (r *Root) replace(x *staged, at slot, before folder.Local) (folder.Path, error) {
+// more where nobody else can reach it, and puts it away: see [Root.retire].
+func (r *Root) replace(x *staged, at slot, before folder.Local) (beside, kept folder.Path, err error) {
 	w, err := r.reserved()
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	was, err := at.look(before)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	// From here on the name may be that of a user's file.
 	if err := x.move(swapPrefix + rand.Text()); err != nil {
-		return "", err
+		return "", "", err
 	}
 	old, was, err := r.exchange(x, at, was)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("%w: %w", ErrChanged, err)
 		}
-		return "", errors.Join(err, x.move(newPrefix+rand.Text()))
+		return "", "", errors.Join(err, x.move(newPrefix+rand.Text()))
 	}
-	return r.retire(w, slot{x.dir, folder.Path(old)}, at, was), nil
+	beside, kept = r.retire(w, slot{x.dir, folder.Path(old)}, at, was)
+	return beside, kept, nil
 }
 
 // exchange puts x into the slot and returns the name that what was there has
@@ -214,21 +215,20 @@ func copyEntry(at slot, d *dir, name string) error {
 }
 
 // retire puts old, which was taken out of the slot at, among the versions, or
-// beside the slot if it is not what it was at the last look: then it returns
-// the conflict copy's path.
-func (r *Root) retire(w *work, old, at slot, was info) folder.Path {
+// beside the slot if it is not what it was at the last look. It returns the path
+// of the conflict copy, or that among the versions.
+func (r *Root) retire(w *work, old, at slot, was info) (beside, kept folder.Path) {
 	i, err := old.dir.stat(old.base())
 	if err != nil {
-		return "" // it is gone already
+		return "", "" // it is gone already
 	}
 	if !same(i, was) {
 		if p := r.keepBeside(old, at, i); p != "" {
-			return p
+			return p, ""
 		}
 		i.Special = true // whatever it is, it is not dropped
 	}
-	r.retain(w, old, at.path, i)
-	return ""
+	return "", r.retain(w, old, at.path, i)
 }
 
 // keepBeside moves old to the conflict name of its content beside the slot, and

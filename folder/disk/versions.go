@@ -35,32 +35,40 @@ func (r *Root) SetVersions(n int) { r.keep.Store(int64(max(n, 0))) }
 // retain keeps the entry old of a staging directory, which is what p was, as a
 // version, or drops it where none are kept and it is nothing special. If it can
 // do neither, the entry stays where it is, and the next PrepareReserved sees to
-// it.
-func (r *Root) retain(w *work, old slot, p folder.Path, i info) {
+// it. It returns where among the versions the entry is now, "" if it is not.
+func (r *Root) retain(w *work, old slot, p folder.Path, i info) folder.Path {
 	if r.keep.Load() == 0 && !i.Special && i.Kind != folder.Dir {
 		_ = old.dir.unlink(old.base())
-		return
+		return ""
 	}
-	if err := r.moveVersion(w, old, p); err != nil {
-		// The name could not be held there; under this one it can.
-		_ = r.noReplace(old.dir, old.base(), w.versions, lostPrefix+rand.Text())
+	kept, err := r.moveVersion(w, old, p)
+	if err == nil {
+		return kept
 	}
+	// The name could not be held there; under this one it can.
+	lost := folder.Path(lostPrefix + rand.Text())
+	if r.noReplace(old.dir, old.base(), w.versions, lost.Base()) != nil {
+		return ""
+	}
+	return lost
 }
 
-func (r *Root) moveVersion(w *work, old slot, p folder.Path) error {
+func (r *Root) moveVersion(w *work, old slot, p folder.Path) (folder.Path, error) {
 	d, err := makeDirs(w.versions, p.Dir())
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer d.Close()
 	now := time.Now()
 	for n := 1; ; n++ {
-		err := r.noReplace(old.dir, old.base(), d, versionName(p.Base(), now, n))
+		name := versionName(p.Base(), now, n)
+		err := r.noReplace(old.dir, old.base(), d, name)
 		if err == nil {
 			r.countVersion(p.Dir())
+			return p.Dir().Join(name), nil
 		}
 		if !errors.Is(err, fs.ErrExist) {
-			return err
+			return "", err
 		}
 	}
 }

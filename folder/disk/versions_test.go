@@ -34,7 +34,7 @@ func TestVersionsAreLimited(t *testing.T) {
 			wantFile(t, r.full(".qsync/versions/d/"+v[i]), want)
 		}
 		r.SetVersions(0)
-		if err := r.Remove("d/a.txt", a); err != nil {
+		if err := drop(r, "d/a.txt", a); err != nil {
 			t.Fatal(err)
 		}
 		put(t, r, "d/ab.txt", "last", b)
@@ -64,7 +64,7 @@ func TestVersionInTheWay(t *testing.T) {
 	}
 	l := put(t, r, "d/a", "user", nothing)
 	write(t, r.full(".qsync/versions/d"), "in the way")
-	if err := r.Remove("d/a", l); err != nil {
+	if err := drop(r, "d/a", l); err != nil {
 		t.Fatal(err)
 	}
 	v := versionsOf(t, r, "")
@@ -134,4 +134,28 @@ func TestVersionCollision(t *testing.T) {
 	if v := versionsOf(t, r, ""); len(v) != 3 {
 		t.Errorf("versions: %q", v)
 	}
+}
+
+// TestKept says where what was replaced or removed is kept.
+func TestKept(t *testing.T) {
+	eachRoot(t, func(t *testing.T, r *Root) {
+		if _, err := r.Mkdir("d", dirValue, nothing); err != nil {
+			t.Fatal(err)
+		}
+		one := put(t, r, "d/a.txt", "one", nothing)
+		placed, err := r.Put("d/a.txt", stage(t, r, "two"), one)
+		if err != nil || !strings.HasPrefix(string(placed.Kept), "d/a~") {
+			t.Fatalf("%q, %v", placed.Kept, err)
+		}
+		wantFile(t, r.full(".qsync/versions/"+string(placed.Kept)), "one")
+		kept, err := r.Remove("d/a.txt", placed.Local)
+		if err != nil || kept == placed.Kept {
+			t.Fatalf("%q, %v", kept, err)
+		}
+		wantFile(t, r.full(".qsync/versions/"+string(kept)), "two")
+		r.SetVersions(0)
+		if kept, err = r.Remove("b", put(t, r, "b", "b", nothing)); err != nil || kept != "" {
+			t.Errorf("%q, %v", kept, err)
+		}
+	})
 }
