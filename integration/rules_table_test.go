@@ -30,8 +30,9 @@ var arrows = map[string]map[string]string{
 		"golang.org/x/sys":   "calls relative to directory descriptors, inotify",
 	},
 	"store": {
-		"qsync/folder":     "it keeps registers and contexts, and joins them by their rules",
-		"go.etcd.io/bbolt": "one file, transactions, readers that do not wait",
+		"qsync/folder":                  "it keeps registers and contexts, and joins them by their rules",
+		"go.etcd.io/bbolt":              "one file, transactions, readers that do not wait",
+		"github.com/klauspost/compress": "zstd for large rows of the log",
 	},
 	"protocol": {
 		"qsync/folder":                      "the index carries registers and contexts, in the model's encoding",

@@ -19,7 +19,10 @@ func (s *Store) Check() error {
 	if n := len(s.Addrs()); n > addrsInAll {
 		return fmt.Errorf("check: %d addresses", n)
 	}
-	return s.view(checkBuckets)
+	if err := s.view(checkBuckets); err != nil {
+		return err
+	}
+	return s.view(checkLog)
 }
 
 // checkBuckets compares the buckets with each other.

@@ -17,6 +17,11 @@ type Change struct {
 	Applied bool
 	// Retire names losing writes whose content is safe elsewhere.
 	Retire []folder.Dot
+	// Why and Kept are for the log: the reason, where it is none of those that
+	// are plain to see, and where in .qsync/versions Before is kept.
+	Why  Why
+	Kept folder.Path
+
 	// Merged: After was applied with the mode of a write that is retired with
 	// it. That mode is announced as an own write, for it has no other any more.
 	Merged bool
@@ -89,6 +94,7 @@ func (t *txn) commit(c *Change, announce bool, out *Outcome) error {
 	if c.Merged && announce && t.keepMode(&r, out) {
 		moved = true
 	}
+	t.note(c, old, r, announce)
 	return t.put(old, r, moved, 0)
 }
 

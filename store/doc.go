@@ -8,6 +8,8 @@
 //	wanted    path key -> bytes      paths whose disk differs from what the register shows
 //	digests   digest[:8]+key -> ""   where content may be found here; advisory, may miss entries
 //	peers     node ID -> peer        cursors both ways, what the peer still wants, name, addresses
+//	log       number -> commit       what changed on this machine's disk: when, by whom, why
+//	days      2006-01-02 -> figures  how much of it on each day
 //
 // A path key is the path with '/' stored as 0x00, so key order is the order of
 // a walk. Positions are 8 bytes big-endian.
@@ -48,6 +50,23 @@
 // the own journal, so adopting news from one moves the horizon as well, for all
 // but the peer that it was taken from. A tombstone whose context F does not
 // cover stays: that of a replica which was lost before anybody had all it told.
+//
+// # The log
+//
+// Every commit that changes the disk, or finds it changed, leaves one row of
+// the log in the same transaction, numbered from 1 on:
+//
+//	commit  = time (varint, milliseconds since 1970), form (0 plain, 1 zstd), body
+//	body    = authors, entries, each with its number (uvarint) first
+//	author  = via (0, 1), node ID 16, length, name
+//	entry   = action 0x07 | kind << 3 | 0x20 renamed | 0x40 kept, why, author (0: own, 1: the first),
+//	          size, path, [path before], [path in .qsync/versions]
+//
+// A path is written as how many bytes it has in common with the entry's before
+// it (the other two: with the path), how many follow, and those: a first sync
+// costs some ten bytes an entry. Of rows [LogAge] and [LogSize] are kept, of days
+// [DaysAge]. Nothing but the log depends on the log: a row that cannot be read is
+// left out, and where its pages are damaged the map is written anew without it.
 //
 // # Order of durability
 //

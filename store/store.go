@@ -45,6 +45,8 @@ var (
 	bucketWanted  = []byte("wanted")
 	bucketDigests = []byte("digests")
 	bucketPeers   = []byte("peers")
+	bucketLog     = []byte("log")
+	bucketDays    = []byte("days")
 
 	keyMeta = []byte("meta")
 )
@@ -90,6 +92,7 @@ type Store struct {
 
 	digests digestIndex
 	peers   peerCache
+	rows    rowWriter   // under writing
 	damaged atomic.Bool // something could not be read
 	random  func() uint64
 }
@@ -120,6 +123,7 @@ type meta struct {
 	Dropping bool // a law that drops is, or was, in force since the last whole look
 	Clean    bool // closed in order
 	LastRun  string
+	LogSize  int64  // bytes of the rows of the log
 	Witness  string // what Witness gave out last
 }
 
@@ -214,6 +218,8 @@ type txn struct {
 	peers   []Peer // written
 	saved   bool   // what peers confirmed was written
 	forgot  NodeID
+	log     []Logged                    // what has happened
+	authors map[folder.ReplicaID]Author // met on the way
 	closing bool
 	flushed bool  // the digest index was written
 	time    int64 // unix seconds
@@ -234,6 +240,9 @@ func (s *Store) update(fn func(*txn) error) error {
 			return err
 		}
 		if err := s.digests.write(t); err != nil {
+			return err
+		}
+		if err := t.writeLog(); err != nil {
 			return err
 		}
 		after = t

@@ -1,0 +1,229 @@
+package store
+
+import (
+	"fmt"
+	"iter"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"qsync/folder"
+)
+
+// Action is what happened to a path.
+type Action uint8
+
+// The actions. Nothing is logged of a directory of which only the time changed:
+// every change in it moves that.
+const (
+	Added    Action = 1 + iota
+	Modified        // its content, its target or its kind
+	Metadata        // its mode or time alone
+	Deleted
+)
+
+// Why is the reason of a change of the disk.
+type Why uint8
+
+// The reasons. Those from WhyPeer on are sync's own doing.
+const (
+	WhyHere     Why = iota // a user did it here, and it was told to the others
+	WhyFound               // it was there when the folder was looked at for the first time
+	WhyLocal               // a user did it here, and it is not told to the others
+	WhyPeer                // another node wrote or removed it
+	WhyOneWay              // it was extra or edited here, and the source has not that
+	WhyConflict            // a copy of what lost a conflict
+	WhyUndo                // a person took back what sync had done
+	WhyRestore             // a person took an older version back
+	whyEnd
+)
+
+// BySync reports whether sync did it, rather than a user of this machine.
+func (w Why) BySync() bool { return w == WhyPeer || w == WhyOneWay || w == WhyConflict }
+
+// Author is who wrote a change.
+type Author struct {
+	Own  bool   // this node
+	Node NodeID // else who, as far as is known
+	Name string
+	Via  bool // Node is only the peer that told of it: the author is not known
+}
+
+// Logged is one change of this machine's disk, as it was committed.
+type Logged struct {
+	Row    uint64 // names the commit; later ones have greater numbers
+	Time   time.Time
+	Path   folder.Path
+	From   folder.Path // what the entry was called before, "" if it was not renamed
+	Action Action
+	Kind   folder.Kind // of what is there now, or was until it was deleted
+	Why    Why
+	Author Author
+	Size   int64       // of a file, bytes
+	Kept   folder.Path // where in .qsync/versions what was replaced or deleted is, "" if nowhere
+}
+
+// How long and how much is remembered.
+const (
+	LogAge  = 30 * 24 * time.Hour // of single changes
+	LogSize = 64 << 20            // bytes of their rows; the oldest go first
+	DaysAge = 400                 // days of which totals are kept
+)
+
+// logPage is how many rows one read transaction visits.
+const logPage = 64
+
+// Log yields the changes at and after since and before until (zero: no bound),
+// the latest first. A row that cannot be read is left out: no more than the log
+// depends on it.
+func (s *Store) Log(since, until time.Time) iter.Seq2[Logged, error] {
+	return func(yield func(Logged, error) bool) {
+		r := rowReader{}
+		defer r.close()
+		for at := ^uint64(0); at > 0; {
+			var rows [][]Logged
+			err := s.view(func(tx *bolt.Tx) error {
+				c := tx.Bucket(bucketLog).Cursor()
+				k, v := c.Seek(seqKey(at))
+				if k == nil {
+					k, v = c.Last()
+				} else {
+					k, v = c.Prev()
+				}
+				for ; k != nil && len(rows) < logPage; k, v = c.Prev() {
+					at = seqOf(k)
+					if row, err := r.read(at, v, since, until); err == nil {
+						rows = append(rows, row)
+					}
+				}
+				if k == nil {
+					at = 0
+				}
+				return nil
+			})
+			if err != nil {
+				yield(Logged{}, err)
+				return
+			}
+			for _, row := range rows {
+				for i := len(row) - 1; i >= 0; i-- {
+					if !yield(row[i], nil) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// Day is what changed on one day, by this machine's calendar.
+type Day struct {
+	Day  string   // 2006-01-02
+	Here DayCount // what users did here
+	Sync DayCount // what sync did here
+}
+
+// DayCount counts changes of a day.
+type DayCount struct {
+	Added, Modified int64 // entries, without changes of mode or time alone
+	DeletedFiles    int64 // and symlinks
+	DeletedDirs     int64
+	Bytes           int64 // of files added or modified
+}
+
+// Days returns the totals of the days with changes, the latest first.
+func (s *Store) Days() (days []Day, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		c := tx.Bucket(bucketDays).Cursor()
+		for k, v := c.Last(); k != nil; k, v = c.Prev() {
+			if d, err := decodeDay(k, v); err == nil {
+				days = append(days, d)
+			}
+		}
+		return nil
+	})
+	return days, err
+}
+
+// PurgeLog drops what is older than [LogAge] and [DaysAge] by now, and the
+// oldest changes where there are more than [LogSize]. It returns how many rows
+// went.
+func (s *Store) PurgeLog(now time.Time) (int, error) {
+	dropped := 0
+	for {
+		n := 0
+		err := s.update(func(t *txn) (err error) {
+			n, err = t.purgeLog(now)
+			return err
+		})
+		dropped += n
+		if err != nil || n < page {
+			return dropped, err
+		}
+	}
+}
+
+func (t *txn) purgeLog(now time.Time) (n int, err error) {
+	b := t.Bucket(bucketLog)
+	var old [][]byte
+	size := t.meta.LogSize
+	c := b.Cursor()
+	for k, v := c.First(); k != nil && len(old) < page; k, v = c.Next() {
+		// A clock that was wrong for a while may have left times to come.
+		at, err := rowTime(v)
+		young := err == nil && now.Sub(at) <= LogAge
+		if young && at.Before(now.Add(24*time.Hour)) && size <= LogSize {
+			break
+		}
+		if young && size <= LogSize {
+			continue
+		}
+		old = append(old, append([]byte(nil), k...))
+		size -= int64(len(v))
+	}
+	for _, k := range old {
+		if err := b.Delete(k); err != nil {
+			return 0, err
+		}
+	}
+	t.meta.LogSize = max(size, 0)
+	return len(old), t.purgeDays(now)
+}
+
+func (t *txn) purgeDays(now time.Time) error {
+	b, first := t.Bucket(bucketDays), now.AddDate(0, 0, -DaysAge).Format(time.DateOnly)
+	for {
+		k, _ := b.Cursor().First()
+		if k == nil || string(k) >= first {
+			return nil
+		}
+		if err := b.Delete(k); err != nil {
+			return err
+		}
+	}
+}
+
+// checkLog reports what in the log cannot be read. That is no damage of the map.
+func checkLog(tx *bolt.Tx) error {
+	m, err := metaOf(tx)
+	if err != nil {
+		return err
+	}
+	r, size := rowReader{}, int64(0)
+	defer r.close()
+	err = tx.Bucket(bucketLog).ForEach(func(k, v []byte) error {
+		size += int64(len(v))
+		_, err := r.read(seqOf(k), v, time.Time{}, time.Time{})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("check: log: %w", err)
+	}
+	if size != m.LogSize {
+		return fmt.Errorf("check: %d bytes in the log, %d counted", size, m.LogSize)
+	}
+	return tx.Bucket(bucketDays).ForEach(func(k, v []byte) error {
+		_, err := decodeDay(k, v)
+		return err
+	})
+}
