@@ -45,6 +45,7 @@ type Folder struct {
 	rescans chan chan error // asks the scanner for a full pass; the answer comes when it is committed
 	look    lookQueue       // paths the scanner should look at
 	wake    chan struct{}   // wakes the syncer
+	looks   lookFigures     // of the scanner alone
 	scanned gate            // open when the first whole scan of this run, or since a pause, is committed
 	merging chan struct{}   // one token: who may merge a peer's batch (see store.Accept)
 
@@ -53,6 +54,7 @@ type Folder struct {
 	hollow  touchedDirs // may be here for nothing any more
 	placing pathSet     // put on disk and not yet in the map
 	echoes  echoes      // put on disk lately, and in the map
+	motion  motion      // changed here lately
 	rivals  pathSet     // of a mirrored source: what it has yet to put its own above
 	parked  parking
 	files   *account // of descriptors, for files that are staged

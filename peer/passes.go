@@ -74,14 +74,6 @@ func (f *Folder) setNext(at time.Time) {
 	}
 }
 
-// interval is how often everything is looked at beside watching.
-func (f *Folder) interval() time.Duration {
-	if f.cfg.Rescan > 0 {
-		return f.cfg.Rescan
-	}
-	return time.Hour
-}
-
 // wall is the time that people see, which goes on while the machine sleeps.
 func (n *Node) wall() time.Time {
 	if n.cfg.Wall != nil {

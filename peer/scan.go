@@ -43,6 +43,9 @@ func (f *Folder) scanLoop(ctx context.Context) error {
 	}
 	next := f.newPasses(began)
 	defer next.end()
+	rest := time.NewTimer(time.Hour) // there is nothing yet to wait for
+	defer rest.Stop()
+	f.motion.forget()
 	for {
 		select {
 		case <-ctx.Done():
@@ -52,6 +55,8 @@ func (f *Folder) scanLoop(ctx context.Context) error {
 			continue
 		case <-f.look.signal():
 			err = f.scanHints(ctx, hints)
+		case <-rest.C:
+			err = f.scanRested(ctx)
 		case <-next.timer.C:
 			if f.cfg.Once || !next.due() {
 				continue
@@ -66,33 +71,8 @@ func (f *Folder) scanLoop(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		f.awaitRest(rest)
 	}
-}
-
-// watch starts the watcher, unless this folder works by the clock alone.
-func (f *Folder) watch(ctx context.Context) (Watcher, error) {
-	if f.cfg.Once || f.cfg.Next != nil || f.cfg.Plan != nil {
-		return nil, nil
-	}
-	if f.cfg.Watch != nil {
-		return f.cfg.Watch(), nil
-	}
-	w, err := disk.NewWatcher(f.root)
-	if err != nil {
-		f.node.cfg.Log.Warn("cannot watch the folder; it is looked at now and then instead", "folder", f.cfg.Dir, "error", err)
-		f.cfg.Rescan = 10 * time.Second
-		return nil, nil
-	}
-	f.mu.Lock()
-	f.watcher = w
-	f.mu.Unlock()
-	f.group.Go(func() error {
-		if err := w.Run(ctx); err != nil && ctx.Err() == nil {
-			f.node.cfg.Log.Warn("watching ended", "folder", f.cfg.Dir, "error", err)
-		}
-		return nil
-	})
-	return w, nil
 }
 
 // scanHints looks at what has been hinted at, after a moment in which the rest
@@ -125,6 +105,9 @@ func (f *Folder) scanHints(ctx context.Context, hints <-chan disk.Hint) error {
 		if f.placing.has(l.path) {
 			// Our own doing, on its way into the map; look when it is there.
 			f.lookLater(l.path, l.deep, placeIdle)
+			continue
+		}
+		if !l.deep && f.motion.holds(l.path) {
 			continue
 		}
 		if err := s.glance(l); err != nil {
@@ -173,6 +156,8 @@ func (f *Folder) scanAll(ctx context.Context) error {
 		return err
 	}
 	f.setState("scanning")
+	f.motion.looked()
+	began := time.Now()
 	defer func() {
 		f.setState("idle")
 		f.wakeSyncer()
@@ -187,6 +172,8 @@ func (f *Folder) scanAll(ctx context.Context) error {
 	if err := f.store.Looked(); err != nil {
 		return err
 	}
+	f.looks.took = time.Since(began)
+	f.sayLimited()
 	f.scanned.open()
 	f.changed()
 	return nil
@@ -204,6 +191,9 @@ type scan struct {
 	toll    tally                // those of them that were to stay
 	failed  error                // what found has ended the walk with
 	bad     map[folder.Path]bool // what this look has found wrong
+	began   time.Time            // the look at one path
+	verify  bool                 // read what has not changed, too
+	deep    bool                 // this look is at many paths
 	initial bool
 }
 
@@ -221,9 +211,11 @@ func (s *scan) one(under folder.Path, shallow bool) error {
 		f.clearProblems()
 	}
 	s.bad = make(map[folder.Path]bool)
+	s.began, s.deep = time.Now(), !shallow
 	stats, err := f.root.Scan(s.ctx, disk.ScanOptions{
 		Under:   under,
 		Shallow: shallow,
+		Verify:  s.verify,
 		Known:   f.known(under, shallow),
 		Ignore:  f.ignore(),
 		Touched: func(p folder.Path) bool { return f.touched.has(p) || f.settled.has(p) },
@@ -251,15 +243,9 @@ func (s *scan) problem(p disk.Problem) {
 	s.bad[p.Path] = true
 	s.f.problem(p.Path, p.Err)
 	if errors.Is(p.Err, disk.ErrChanging) && !s.f.cfg.Once {
+		s.f.motion.found(p.Path, true, time.Since(s.began))
 		s.f.lookLater(p.Path, false, busyWait)
 	}
-}
-
-func (f *Folder) diskWatcher() *disk.Watcher {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	w, _ := f.watcher.(*disk.Watcher)
-	return w
 }
 
 func (f *Folder) ignore() *folder.Ignore { return folder.NewIgnore(f.cfg.Exclude) }
@@ -307,6 +293,9 @@ func (s *scan) found(x disk.Found) error {
 		}
 		s.f.other.changes(&rec)
 	}
+	if s.deep && !s.whole && x.After.Value.Kind == folder.File && s.f.motion.holds(x.Path) {
+		return nil // this look is about many paths; its own is to come
+	}
 	c := store.Change{Path: x.Path, Before: x.Before, After: x.After}
 	if x.After.Value.Kind == folder.Absent {
 		return s.vanished(c)
@@ -318,6 +307,7 @@ func (s *scan) found(x disk.Found) error {
 	if !s.initial && x.Before.Value.Kind == folder.Absent {
 		c.After.Value.Origin = s.f.origin(x)
 	}
+	s.moved(&c)
 	s.batch = append(s.batch, c)
 	if len(s.batch) >= scanBatch || time.Since(s.since) > scanDelay {
 		return s.flush(&s.batch)

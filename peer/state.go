@@ -333,6 +333,7 @@ func (f *Folder) hint(h disk.Hint) {
 			return
 		}
 	}
+	f.motion.hint(h.Path, h.Open)
 	f.look.add(h.Path, h.Deep)
 }
 

@@ -253,6 +253,9 @@ func (f *Folder) missing(peers int, partly bool) string {
 		}
 		return ""
 	}
+	if n := f.motion.waiting(); n > 0 && !partly {
+		return fmt.Sprintf("%d files that are written to all the time have changed again", n)
+	}
 	if f.settles() {
 		if w := f.want(); w.Entries > 0 && (!partly || w.Entries > f.parked.given()) {
 			return fmt.Sprintf("%d entries (%d bytes) still to be fetched or applied here", w.Entries, w.Bytes)

@@ -30,7 +30,7 @@ type burst struct {
 }
 
 type pending struct {
-	deep       bool
+	deep, open bool
 	first, due time.Time
 }
 
@@ -57,7 +57,7 @@ func (b *burst) add(p folder.Path, now time.Time, deep, open bool) {
 			e.due = most
 		}
 	}
-	e.deep = e.deep || deep
+	e.deep, e.open = e.deep || deep, open
 	if b.paths == nil {
 		b.paths = make(map[folder.Path]pending)
 	}
@@ -84,7 +84,7 @@ func (b *burst) take(now time.Time) []Hint {
 	b.soonest = time.Time{}
 	for p, e := range b.paths {
 		if !e.due.After(now) {
-			all = append(all, Hint{Path: p, Deep: e.deep})
+			all = append(all, Hint{Path: p, Deep: e.deep, Open: e.open})
 			delete(b.paths, p)
 		} else if b.soonest.IsZero() || e.due.Before(b.soonest) {
 			b.soonest = e.due

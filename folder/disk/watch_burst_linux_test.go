@@ -39,7 +39,7 @@ func TestBurst(t *testing.T) {
 	// A created file is not held back by the writes that follow.
 	b.add("new", at(800), false, false)
 	b.add("new", at(801), false, true)
-	if got := b.take(at(812)); !slices.Equal(got, []Hint{{Path: "new"}}) {
+	if got := b.take(at(812)); !slices.Equal(got, []Hint{{Path: "new", Open: true}}) {
 		t.Error(got)
 	}
 	// A deep hint covers those below it.
