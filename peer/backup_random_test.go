@@ -7,7 +7,6 @@ import (
 	"os"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,18 +18,7 @@ import (
 // QSYNC_PEER_HISTORIES=n runs more, QSYNC_PEER_SEED=n that one again.
 func TestRandomBackups(t *testing.T) {
 	t.Parallel()
-	n, first := 20, time.Now().UnixNano()
-	if v, err := strconv.Atoi(os.Getenv("QSYNC_PEER_HISTORIES")); err == nil {
-		n = v
-	}
-	if v, err := strconv.ParseInt(os.Getenv("QSYNC_PEER_SEED"), 10, 64); err == nil {
-		n, first = 1, v
-	}
-	for seed := first; seed < first+int64(n); seed++ {
-		if !t.Run(strconv.FormatInt(seed, 10), func(t *testing.T) { runBackup(t, uint64(seed)) }) {
-			t.Fatalf("QSYNC_PEER_SEED=%d runs it again", seed)
-		}
-	}
+	seeds{count: 20, steps: 40, run: runBackup}.test(t)
 }
 
 // archive is a random run of a backup, the first machine, and what its receivers
@@ -43,19 +31,13 @@ type archive struct {
 	own    map[string]string          // files of each receiver's own
 }
 
-func runBackup(t *testing.T, seed uint64) {
+func runBackup(t *testing.T, seed uint64, cut cut) {
 	rng := rand.New(rand.NewPCG(seed, 5))
-	bubble(t, 2+rng.IntN(2), func(c *cluster) {
-		h := &history{
-			cluster: c, rng: rng, texts: map[string]bool{}, destroyed: map[string]bool{},
-			births: map[writeOf]int{}, removed: map[writeOf]string{},
-		}
+	size := 2 + rng.IntN(2)
+	bubble(t, cut.among(size), func(c *cluster) {
+		h := newHistory(c, rng)
+		h.cut, h.size = cut, size
 		x := &archive{history: h, source: c.nodes[0], sure: map[string]tree{}, later: map[string]map[string]bool{}, own: map[string]string{}}
-		t.Cleanup(func() {
-			if t.Failed() {
-				t.Log("history:\n" + strings.Join(h.steps, "\n"))
-			}
-		})
 		[]func(){c.line, c.star, c.full}[rng.IntN(3)]()
 		c.backup()
 		for _, m := range c.nodes {
@@ -64,8 +46,11 @@ func runBackup(t *testing.T, seed uint64) {
 		}
 		c.start()
 		c.settle(time.Minute) // who never met anybody gives up where a stranger answers
-		for range 15 + rng.IntN(25) {
-			x.step()
+		for i := range 15 + rng.IntN(25) {
+			h.rng = rand.New(rand.NewPCG(seed, uint64(i)+6))
+			if m, o := h.some(), h.some(); !cut.without[i] && m != nil && o != nil {
+				x.step(m, o)
+			}
 			if t.Failed() {
 				return
 			}
@@ -77,8 +62,7 @@ func runBackup(t *testing.T, seed uint64) {
 
 // step does something, and lets some time go by in which the source must stay as
 // it is.
-func (x *archive) step() {
-	m := x.nodes[x.rng.IntN(len(x.nodes))]
+func (x *archive) step(m, o *machine) {
 	switch k := x.rng.IntN(20); {
 	case k < 13:
 		x.act()
@@ -97,7 +81,7 @@ func (x *archive) step() {
 			m.stop()
 		}
 	case k < 18:
-		if o := x.nodes[x.rng.IntN(len(x.nodes))]; o != m {
+		if o != m {
 			cut := !x.net.isCut(m, o)
 			x.note("%s-%s cut %v", m.name, o.name, cut)
 			x.net.set(m, o, cut)
@@ -150,7 +134,7 @@ func (x *archive) act() {
 	case k < 4 && !x.dirOnce(p) && x.room(before, p):
 		m.must(os.RemoveAll(m.path(p)))
 		m.must(os.MkdirAll(path.Dir(m.path(p)), 0o755))
-		x.save(m, p)
+		x.save(m, p, entry{})
 		if x.rng.IntN(4) == 0 {
 			at := time.Now().Add(-time.Duration(x.rng.IntN(1e6)) * time.Millisecond)
 			m.must(os.Chtimes(m.path(p), at, at))
@@ -164,6 +148,8 @@ func (x *archive) act() {
 			what = "rename " + p + " to " + q
 			m.must(os.Rename(m.path(p), m.path(q)))
 		}
+	case k < 9 && before[p].kind == 'f' && x.rng.IntN(2) == 0:
+		what = x.add(m, p, before[p])
 	case k < 9 && before[p].kind == 'f':
 		what = "touch " + p
 		m.must(os.Chtimes(m.path(p), time.Now(), time.Now()))

@@ -240,10 +240,10 @@ func (t tree) conflicts() (out []string) {
 	return out
 }
 
-// has reports whether some file of the tree has the content.
+// has reports whether some file or link of the tree has the content.
 func (t tree) has(content string) bool {
 	for _, e := range t {
-		if e.kind == 'f' && e.data == content {
+		if e.text() == content && content != "" {
 			return true
 		}
 	}
@@ -255,8 +255,8 @@ func (m *machine) versions() (out []string) {
 	t, err := readTree(filepath.Join(m.dir, folder.Reserved, "versions"))
 	m.must(err)
 	for _, e := range t {
-		if e.kind == 'f' {
-			out = append(out, e.data)
+		if e.kind != 'd' {
+			out = append(out, e.text())
 		}
 	}
 	slices.Sort(out)

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -50,13 +51,13 @@ func (h hints) around(p string) {
 	}
 }
 
-// known returns what the map of m knows to be on the disk, of the files there.
+// known returns what the map of m knows to be on the disk, of files and links there.
 func (h *history) known(m *machine, now tree) map[writeOf]bool {
 	out := map[writeOf]bool{}
 	look := func(s *store.Store) {
 		for p, e := range now {
-			if r, err := s.Record(folder.Path(p)); err == nil && e.kind == 'f' && r.Local.Value.Digest == digestOf(e.data) {
-				out[writeOf{p, e.data}] = true
+			if r, err := s.Record(folder.Path(p)); err == nil && e.text() != "" && e.is(r.Local.Value) {
+				out[writeOf{p, e.text()}] = true
 			}
 		}
 	}
@@ -66,6 +67,31 @@ func (h *history) known(m *machine, now tree) map[writeOf]bool {
 		m.withStore(look)
 	}
 	return out
+}
+
+// is reports whether an entry has the content that the map has of it.
+func (e entry) is(v folder.Value) bool {
+	switch e.kind {
+	case 'f':
+		return v.Kind == folder.File && v.Digest == digestOf(e.data)
+	case 'l':
+		return v.Kind == folder.Symlink && v.Target == e.data
+	}
+	return e.kind == 'd' && v.Kind == folder.Dir || e.kind == 0 && v.Kind == folder.Absent
+}
+
+// linkText marks the target of a symlink among contents.
+const linkText = "-> "
+
+// text is what cannot be got back if the entry goes: "" of a directory.
+func (e entry) text() string {
+	switch e.kind {
+	case 'f':
+		return e.data
+	case 'l':
+		return linkText + e.data
+	}
+	return ""
 }
 
 func digestOf(s string) folder.Digest {
@@ -91,40 +117,27 @@ func (h *history) change(m *machine, t tree, p string) string {
 			return ""
 		}
 	}
-	switch k := h.rng.IntN(16); {
-	case k < 6: // a new file or content
-		if e.kind == 'd' {
-			return ""
-		}
-		h.save(m, p)
-		return "write " + p
-	case k < 9:
-		if e.kind == 0 {
-			return ""
-		}
+	switch k := h.rng.IntN(18); {
+	case k < 5 && e.kind != 'd':
+		return h.save(m, p, e)
+	case k >= 5 && k < 7 && e.kind == 'f':
+		return h.add(m, p, e)
+	case k >= 7 && k < 10 && e.kind != 0:
 		m.must(os.RemoveAll(m.path(p)))
 		return "remove " + p
-	case k < 11:
+	case k >= 10 && k < 13:
 		return h.renameSome(m, t, p)
-	case k < 12:
-		if e.kind != 0 {
-			return ""
-		}
+	case k >= 13 && k < 15 && e.kind == 0:
 		m.must(os.MkdirAll(m.path(p), 0o755))
 		return "mkdir " + p
-	case k < 13 && e.kind != 0: // another kind of entry
-		m.must(os.RemoveAll(m.path(p)))
-		switch {
-		case e.kind == 'd':
-			h.save(m, p)
-		case h.rng.IntN(2) == 0:
-			m.must(os.Mkdir(m.path(p), 0o755))
-		default:
-			h.next++
-			m.must(os.Symlink(fmt.Sprint("target ", h.next), m.path(p)))
+	case k >= 13 && k < 15 && e.kind == 'd':
+		if os.Remove(m.path(p)) != nil { // it is not empty
+			return ""
 		}
-		return "flip " + p
-	case k < 14 && e.kind == 'f':
+		return "rmdir " + p
+	case k == 15 && e.kind != 0:
+		return h.flip(m, p, e)
+	case k == 16 && e.kind == 'f':
 		at := time.Now().Add(-time.Duration(h.rng.IntN(1000)) * time.Second)
 		if h.lossy {
 			// An older time could let a write win that nobody has any more.
@@ -132,21 +145,64 @@ func (h *history) change(m *machine, t tree, p string) string {
 		}
 		m.must(os.Chtimes(m.path(p), at, at))
 		return "touch " + p
-	case e.kind == 'f' || e.kind == 'd':
+	case k == 17 && (e.kind == 'f' || e.kind == 'd'):
 		m.must(os.Chmod(m.path(p), []os.FileMode{0o700, 0o755, 0o750, 0o777}[h.rng.IntN(4)]))
 		return "chmod " + p
 	}
 	return ""
 }
 
-func (h *history) save(m *machine, p string) {
+// flip makes another kind of entry of p.
+func (h *history) flip(m *machine, p string, e entry) string {
+	m.must(os.RemoveAll(m.path(p)))
+	switch {
+	case e.kind == 'd':
+		return "flip, " + h.save(m, p, entry{})
+	case h.rng.IntN(2) == 0:
+		m.must(os.Mkdir(m.path(p), 0o755))
+		return "flip " + p + " to a directory"
+	}
+	h.next++
+	target := fmt.Sprint("target ", h.next)
+	h.texts[linkText+target] = true
+	m.must(os.Symlink(target, m.path(p)))
+	return "flip " + p + " to a symlink"
+}
+
+// save writes p as editors do: most by a rename, some into the file that is there.
+func (h *history) save(m *machine, p string, e entry) string {
 	m.must(os.MkdirAll(path.Dir(m.path(p)), 0o755))
-	tmp := h.dir + "/saving"
-	m.must(os.WriteFile(tmp, []byte(h.text(m, p)), 0o644))
-	// The clocks of the machines differ by seconds.
-	at := time.Now().Add(time.Duration(m.name[0]-'b') * 3 * time.Second)
-	m.must(os.Chtimes(tmp, at, at))
-	m.must(os.Rename(tmp, m.path(p)))
+	text, to, how := []byte(h.text(m, p)), h.dir+"/saving", "write "
+	if e.kind == 'f' && h.rng.IntN(3) == 0 {
+		to, how = m.path(p), "write into "
+	}
+	m.must(os.WriteFile(to, text, 0o644))
+	m.must(os.Chtimes(to, h.clock(m), h.clock(m)))
+	if to != m.path(p) {
+		m.must(os.Rename(to, m.path(p)))
+	}
+	return how + p
+}
+
+// add appends to p, which makes a new content of what was there.
+func (h *history) add(m *machine, p string, e entry) string {
+	h.next++
+	more := fmt.Sprintf(" and %d by %s", h.next, m.name)
+	h.texts[e.data+more] = true
+	f, err := os.OpenFile(m.path(p), os.O_WRONLY|os.O_APPEND, 0)
+	m.must(err)
+	if err != nil {
+		return ""
+	}
+	_, err = f.WriteString(more)
+	m.must(errors.Join(err, f.Close()))
+	m.must(os.Chtimes(m.path(p), h.clock(m), h.clock(m)))
+	return "append to " + p
+}
+
+// clock is the time at m: the clocks of the machines differ by seconds.
+func (h *history) clock(m *machine) time.Time {
+	return time.Now().Add(time.Duration(m.name[0]-'b') * 3 * time.Second)
 }
 
 func (h *history) renameSome(m *machine, t tree, p string) string {
@@ -167,27 +223,35 @@ func (h *history) renameSome(m *machine, t tree, p string) string {
 // log notes what a change did to contents.
 func (h *history) log(m *machine, before tree, known map[writeOf]bool) {
 	after := m.tree()
-	moved := map[string]bool{}
-	for p, e := range after {
-		if e.kind == 'f' && before[p].data != e.data {
-			moved[e.data] = true
-		}
-	}
+	h.looks(m, before)
+	h.looks(m, after)
 	for p, e := range before {
-		if e.kind != 'f' || after[p].data == e.data && after[p].kind == 'f' {
+		text := e.text()
+		if text == "" || after[p].text() == text {
 			continue
 		}
-		w := writeOf{p, e.data}
-		if !moved[e.data] {
-			h.destroyed[e.data] = true
+		if !after.has(text) {
+			h.destroyed[text] = true
+			if h.took[m] != nil {
+				h.took[m][text] = true
+			}
 		}
-		if known[w] {
-			h.removed[w] = m.name
+		if known[writeOf{p, text}] {
+			h.removed[writeOf{p, text}] = m.name
 		}
 	}
 	for p, e := range after {
-		if e.kind == 'f' && before[p] != e {
-			h.births[writeOf{p, e.data}]++ // made there, or its metadata changed
+		if e.text() != "" && before[p] != e {
+			h.births[writeOf{p, e.text()}]++ // made there, or its metadata changed
+		}
+	}
+}
+
+// looks notes what is on m's disk.
+func (h *history) looks(m *machine, t tree) {
+	for _, e := range t {
+		if s := e.text(); s != "" && h.seen[m] != nil {
+			h.seen[m][s] = true
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"qsync/folder"
@@ -301,4 +302,21 @@ func (m *machine) whole() {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		m.c.Error(err)
 	}
+}
+
+// kill ends a machine's node as SIGKILL does: what it commits while it ends is
+// not in its map, though it may be on its disk, and nobody hears of it.
+func (m *machine) kill() {
+	m.c.Helper()
+	synctest.Wait() // else the copy of the map may be torn
+	for _, o := range m.c.nodes {
+		if !m.c.net.isCut(m, o) {
+			m.c.net.part(m, o)
+			defer m.c.net.join(m, o)
+		}
+	}
+	was, err := os.ReadFile(m.mapFile())
+	m.must(err)
+	m.stop()
+	m.must(os.WriteFile(m.mapFile(), was, 0o600))
 }
