@@ -43,6 +43,7 @@ func TestMain(m *testing.M) {
 	if !given {
 		_ = flag.Set("test.parallel", parallel)
 	}
+	go measureStrain()
 	os.Exit(inMemory(func() int { return withBinary(m.Run) }))
 }
 
@@ -230,7 +231,7 @@ func (p *process) end(sig syscall.Signal, code int) {
 	began := time.Now()
 	_ = p.cmd.Process.Signal(sig)
 	p.exits(code)
-	if took := time.Since(began); took > 6*time.Second {
+	if took := time.Since(began); overdue(began, took, 6*time.Second) {
 		p.m.t.Errorf("%s took %v to end, want 5 s at most", p.m.name, took)
 	}
 }

@@ -44,7 +44,7 @@ func TestTwoServes(t *testing.T) {
 	pa := one.serves(config(0), "--name", "one")
 	began := time.Now()
 	pb := other.serves(config(1), "--name", "other")
-	if took := pb.connected(1, began); took > soon {
+	if took := pb.connected(1, began); overdue(began, took, soon) {
 		t.Errorf("they met after %v", took)
 	}
 	eventually(t, func() error { _, err := os.Stat(filepath.Join(shared[1], "f")); return err })

@@ -62,7 +62,9 @@ func TestSoak(t *testing.T) {
 			}
 		}
 	}
-	same(t, d...)
+	// A directory that one side removed while the other worked in it lives on for
+	// what is in it alone: nobody's time is its own.
+	eventually(t, func() error { return entries.unequal(d...) })
 	for m := range nodes {
 		was, is := first[m], second[m]
 		if is.files > was.files+soakFiles || is.goroutines > was.goroutines+soakGoroutines || is.memory > was.memory+was.memory/4+soakMemory {

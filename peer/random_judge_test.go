@@ -1,6 +1,8 @@
 package peer
 
 import (
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"testing/synctest"
@@ -75,8 +77,14 @@ func (h *history) agree() {
 			if len(res.Losers) > 0 && !h.lossy {
 				h.Errorf("%s at rest has losers at %s: %s", m.name, r.Path, registerText(r.Register))
 			}
-			if !h.lossy && !folder.SameOnDisk(res.Value, r.Local.Value) {
+			if h.lossy {
+				continue
+			}
+			if !folder.SameOnDisk(res.Value, r.Local.Value) {
 				h.Errorf("%s at rest shows %s at %s, and has %s", m.name, brief(res.Value), r.Path, brief(r.Local.Value))
+			}
+			if fi, err := os.Lstat(m.path(string(r.Path))); err != nil || fi.Mode()&fs.ModeSymlink == 0 && fi.ModTime().UnixNano() != res.Value.MTime {
+				h.Errorf("%s at rest has %s at another time than %s: %v, %v", m.name, r.Path, brief(res.Value), fi.ModTime(), err) // I15
 			}
 		}
 		return out
