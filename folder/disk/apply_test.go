@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,10 +47,14 @@ func eachRoot(t *testing.T, f func(t *testing.T, r *Root)) {
 
 func (r *Root) full(p string) string { return filepath.Join(r.path, p) }
 
-// versionsOf returns the names of the versions in a directory.
+// versionsOf returns the names in a directory of versions, but for what stands
+// for a directory or keeps a long name.
 func versionsOf(t *testing.T, r *Root, dir string) []string {
 	t.Helper()
-	return names(t, r.full(".qsync/versions/"+dir))
+	return slices.DeleteFunc(names(t, r.full(".qsync/versions/"+dir)), func(name string) bool {
+		v, _ := parseVersion(name)
+		return v.dir || strings.HasPrefix(name, namePrefix)
+	})
 }
 
 func TestPut(t *testing.T) {

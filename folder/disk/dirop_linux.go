@@ -15,6 +15,16 @@ import (
 	"qsync/folder"
 )
 
+// allocated is how many bytes of the disk entry name takes up, of which i is known.
+func (d *dir) allocated(name string, i info) int64 {
+	var st unix.Stat_t
+	if eintr(func() error { return unix.Fstatat(d.file, name, &st, unix.AT_SYMLINK_NOFOLLOW) }) != nil {
+		return i.Size
+	}
+	const unit = 512 // whatever the block size is (stat(2))
+	return st.Blocks * unit
+}
+
 // create makes a new, empty file that only its owner may use unless perm, less
 // the umask, says more.
 func (d *dir) create(name string, perm fs.FileMode) (*os.File, error) {

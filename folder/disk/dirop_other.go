@@ -13,6 +13,9 @@ import (
 	"qsync/folder"
 )
 
+// allocated is how many bytes of the disk an entry takes up, of which i is known.
+func (d *dir) allocated(_ string, i info) int64 { return i.Size }
+
 // create makes a new, empty file that only its owner may use unless perm, less
 // the umask, says more.
 func (d *dir) create(name string, perm fs.FileMode) (*os.File, error) {

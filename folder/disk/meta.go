@@ -82,7 +82,11 @@ func (r *Root) Remove(p folder.Path, before folder.Local) (kept folder.Path, err
 			}
 			return err
 		case folder.Dir:
-			return removeDir(at)
+			err := removeDir(at)
+			if err == nil {
+				r.retainDir(p, before.Value)
+			}
+			return err
 		}
 		err := r.inWork(func(w *work) (err error) {
 			kept, err = r.removeFile(w, at, before)

@@ -58,6 +58,7 @@ func (r *Root) place(x *staged, at slot, before folder.Local) (Placed, error) {
 		err = r.placeNew(x, at)
 	case folder.Dir:
 		if err = removeDir(at); err == nil {
+			r.retainDir(at.path, before.Value)
 			err = r.placeNew(x, at)
 		}
 	default:

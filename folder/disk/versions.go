@@ -1,27 +1,13 @@
 package disk
 
 import (
-	"cmp"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"qsync/folder"
-)
-
-// Older versions are kept in .qsync/versions, in directories like the folder's
-// own, each under stem~YYYYMMDD-HHMMSS.mmm.ext with the UTC time at which sync
-// replaced or removed it. Where that is taken, -2, -3, ... follow the time.
-const (
-	stampFormat = "20060102-150405.000"
-	lostPrefix  = "recovered-"
 )
 
 // pruneEvery is after how many kept versions the directories that they went to
@@ -42,35 +28,76 @@ func (r *Root) retain(w *work, old slot, p folder.Path, i info) folder.Path {
 		return ""
 	}
 	kept, err := r.moveVersion(w, old, p)
-	if err == nil {
-		return kept
+	if err != nil { // under its own name it could not be held there
+		kept, err = r.recover(w, old)
 	}
-	// The name could not be held there; under this one it can.
-	lost := folder.Path(lostPrefix + rand.Text())
-	if r.noReplace(old.dir, old.base(), w.versions, lost.Base()) != nil {
+	if err != nil {
 		return ""
 	}
-	return lost
+	return kept
 }
 
-func (r *Root) moveVersion(w *work, old slot, p folder.Path) (folder.Path, error) {
-	d, err := makeDirs(w.versions, p.Dir())
-	if err != nil {
-		return "", err
-	}
-	defer d.Close()
-	now := time.Now()
-	for n := 1; ; n++ {
-		name := versionName(p.Base(), now, n)
-		err := r.noReplace(old.dir, old.base(), d, name)
-		if err == nil {
-			r.countVersion(p.Dir())
-			return p.Dir().Join(name), nil
+// recover keeps an entry of which it is not known, or cannot be said, what it was.
+func (r *Root) recover(w *work, old slot) (folder.Path, error) {
+	name, err := r.noReplaceVersion(old, w.versions, versionOf(lostPrefix+rand.Text(), time.Now()))
+	return folder.Path(name), err
+}
+
+func (r *Root) moveVersion(w *work, old slot, p folder.Path) (kept folder.Path, err error) {
+	err = r.addVersion(w, p, func(d *dir, v version) error {
+		name, err := r.noReplaceVersion(old, d, v)
+		kept = p.Dir().Join(name)
+		return err
+	})
+	return kept, err
+}
+
+// addVersion has add make a version of p in the directory for it. That may be
+// removed as an empty one in the same moment.
+func (r *Root) addVersion(w *work, p folder.Path, add func(*dir, version) error) error {
+	const tries = 3
+	err := error(fs.ErrNotExist)
+	for try := 0; try < tries && errors.Is(err, fs.ErrNotExist); try++ {
+		var d *dir
+		if d, err = makeDirs(w.versions, p.Dir()); err != nil {
+			continue
 		}
-		if !errors.Is(err, fs.ErrExist) {
-			return "", err
+		if isLong(p.Base()) {
+			err = saveName(w, d, p.Base()) // whoever restores it can also give a name
 		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			err = add(d, versionOf(p.Base(), time.Now()))
+		}
+		d.Close()
 	}
+	if err == nil {
+		r.countVersion(p.Dir())
+	}
+	return err
+}
+
+// retainDir notes that directory p, of mode and time of v, was removed.
+func (r *Root) retainDir(p folder.Path, v folder.Value) {
+	if r.keep.Load() == 0 {
+		return
+	}
+	// Its entries are kept already: what is lost here is a mode and a time.
+	_ = r.inWork(func(w *work) error {
+		return r.addVersion(w, p, func(d *dir, x version) error {
+			for x.dir, x.mode = true, v.Mode; ; x.n++ {
+				x = x.named()
+				f, err := d.create(x.name, 0o600)
+				if errors.Is(err, fs.ErrExist) {
+					continue
+				}
+				if err != nil {
+					return err
+				}
+				err = d.setFileMeta(f, x.name, 0o600, v.MTime)
+				return errors.Join(err, f.Close())
+			}
+		})
+	})
 }
 
 // countVersion notes that dir has one more version, and prunes now and then.
@@ -102,79 +129,6 @@ func makeDirs(d *dir, p folder.Path) (*dir, error) {
 	return at, nil
 }
 
-// versionName returns under which name the n-th version of base of that moment
-// is kept. Of a name that would be too long, the stem is cut and a hash of it
-// all put in its place, so that two long names do not become one.
-func versionName(base string, at time.Time, n int) string {
-	stem, ext := splitExt(base)
-	tag := "~" + at.UTC().Format(stampFormat)
-	if n > 1 {
-		tag += "-" + strconv.Itoa(n)
-	}
-	// Whether and where to cut depends on the name alone: all its versions must
-	// look like its versions.
-	if len(base) <= folder.MaxName-longestTag {
-		return stem + tag + ext
-	}
-	if len(ext) > longestExt {
-		ext = ""
-	}
-	sum := sha256.Sum256([]byte(base))
-	return strings.ToValidUTF8(stem[:min(len(stem), cutStem)], "") + "~" + hex.EncodeToString(sum[:6]) + tag + ext
-}
-
-// How long names of versions are put together: the parts of the longest add up
-// to less than folder.MaxName, with 13 bytes of hash.
-const (
-	longestTag = 1 + len(stampFormat) + 6 // up to -99999
-	longestExt = 64
-	cutStem    = 128
-)
-
-func splitExt(base string) (stem, ext string) {
-	if i := strings.LastIndexByte(base, '.'); i > 0 {
-		return base[:i], base[i:]
-	}
-	return base, ""
-}
-
-// version is a version's name taken apart: of what it is one, and how new.
-type version struct {
-	of    string
-	stamp string
-	n     int
-	name  string
-}
-
-// parseVersion reports whether name is of the form that versionName makes. The
-// last stamp in it is the one: an extension has a dot in front alone, and so
-// can hold none.
-func parseVersion(name string) (version, bool) {
-	for end := len(name); ; {
-		i := strings.LastIndexByte(name[:end], '~')
-		if i < 0 {
-			return version{}, false
-		}
-		end = i
-		rest := name[i+1:]
-		if len(rest) < len(stampFormat) {
-			continue
-		}
-		stamp, ext := rest[:len(stampFormat)], rest[len(stampFormat):]
-		if _, err := time.Parse(stampFormat, stamp); err != nil {
-			continue
-		}
-		n := 1
-		if tail, ok := strings.CutPrefix(ext, "-"); ok {
-			digits, _, _ := strings.Cut(tail, ".")
-			if v, err := strconv.Atoi(digits); err == nil {
-				n, ext = v, tail[len(digits):]
-			}
-		}
-		return version{of: name[:i] + "/" + ext, stamp: stamp, n: n, name: name}, true
-	}
-}
-
 // prune removes surplus versions from the directories that got some, if there
 // were at least so many since the last time. It leaves for another time what
 // it cannot look through.
@@ -191,81 +145,8 @@ func (r *Root) prune(atLeast int) {
 	}
 	r.kept = map[folder.Path]int{}
 	r.mu.Unlock()
-	keep := int(r.keep.Load())
+	x := &pruner{r: r, w: w, now: time.Now()}
 	for p := range dirs {
-		_ = pruneDir(w.versions, p, keep)
+		_ = x.surplus(p)
 	}
-}
-
-func pruneDir(versions *dir, p folder.Path, keep int) error {
-	d, err := versions.walk(p)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	entries, err := d.list(nil)
-	if err != nil {
-		return err
-	}
-	of := map[string][]version{}
-	for _, e := range entries {
-		if v, ok := parseVersion(e.Name); ok && e.Kind != folder.Dir {
-			of[v.of] = append(of[v.of], v)
-		}
-	}
-	var errs []error
-	for _, vs := range of {
-		if len(vs) <= keep {
-			continue
-		}
-		slices.SortFunc(vs, func(a, b version) int {
-			return cmp.Or(cmp.Compare(b.stamp, a.stamp), cmp.Compare(b.n, a.n))
-		})
-		for _, v := range vs[keep:] {
-			errs = append(errs, d.unlink(v.name))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// partAge is after how long a file that could be resumed is given up.
-const partAge = 7 * 24 * time.Hour
-
-// PrepareReserved makes the reserved directory ready, and clears away what an
-// earlier process left unfinished in it: staged files go, except those that
-// [Root.StagePart] can go on with; what may have been a user's is kept among
-// the versions. Only the holder of the lock may call it, before it stages.
-func (r *Root) PrepareReserved() error {
-	err := r.inWork(func(w *work) error {
-		entries, err := w.tmp.list(nil)
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
-			if err := r.clear(w, e.Name); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("prepare %s: %w", folder.Reserved, err)
-	}
-	return nil
-}
-
-func (r *Root) clear(w *work, name string) error {
-	i, err := w.tmp.stat(name)
-	if err != nil {
-		return err
-	}
-	switch {
-	case strings.HasPrefix(name, swapPrefix):
-		return r.noReplace(w.tmp, name, w.versions, lostPrefix+rand.Text())
-	case strings.HasSuffix(name, partSuffix) && i.MTime > time.Now().Add(-partAge).UnixNano():
-		return nil
-	case i.Kind == folder.Dir:
-		return w.tmp.rmdir(name)
-	}
-	return w.tmp.unlink(name)
 }

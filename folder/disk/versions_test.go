@@ -2,7 +2,6 @@ package disk
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -86,7 +85,7 @@ func TestVersionNames(t *testing.T) {
 		strings.Repeat("n", 255):        "",
 		strings.Repeat("é", 120) + ".x": "",
 	} {
-		if got := versionName(base, at, 1); (want != "" && got != want) || len(got) > folder.MaxName {
+		if got := versionOf(base, at).name; (want != "" && got != want) || len(got) > folder.MaxName {
 			t.Errorf("version of %q: %q", base, got)
 		}
 	}
@@ -101,13 +100,21 @@ func TestVersionNameRoundTrip(t *testing.T) {
 		a, b := name.Draw(t, "a"), name.Draw(t, "b")
 		now := time.UnixMilli(rapid.Int64Range(0, 1<<41).Draw(t, "ms"))
 		n := rapid.IntRange(1, 12).Draw(t, "n")
-		x, okx := parseVersion(versionName(a, now, n))
-		y, oky := parseVersion(versionName(a, now.Add(time.Hour), 1))
-		z, okz := parseVersion(versionName(b, now, n))
-		if !okx || !oky || !okz || x.of != y.of || x.n != n || x.stamp >= y.stamp {
+		made := versionOf(a, now)
+		made.n = n
+		if made.timed = rapid.Bool().Draw(t, "timed"); made.timed {
+			made.mtime = rapid.Int64().Draw(t, "mtime")
+		} else if made.dir = rapid.Bool().Draw(t, "dir"); made.dir {
+			made.mode = rapid.Uint16Range(0, folder.ModeMask).Draw(t, "mode")
+		}
+		made = made.named()
+		x, okx := parseVersion(made.name)
+		y, oky := parseVersion(versionOf(a, now.Add(time.Hour)).name)
+		z, okz := parseVersion(versionOf(b, now).name)
+		if !okx || !oky || !okz || x != made || x.of() != y.of() || newer(x, y) <= 0 || len(x.name) > folder.MaxName {
 			t.Fatalf("%q: %+v, %+v", a, x, y)
 		}
-		if a != b && x.of == z.of {
+		if a != b && x.of() == z.of() {
 			t.Fatalf("%q and %q share their versions: %+v", a, b, x)
 		}
 	})
@@ -117,17 +124,7 @@ func TestVersionCollision(t *testing.T) {
 	r := openRoot(t)
 	for n := range 3 {
 		write(t, r.full(".qsync/tmp/swap-x"), fmt.Sprint(n))
-		d, err := r.work.versions.walk("")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for k := 1; ; k++ {
-			if err = r.noReplace(r.work.tmp, "swap-x", d, versionName("a", time.UnixMilli(0), k)); err == nil || !os.IsExist(err) {
-				break
-			}
-		}
-		d.Close()
-		if err != nil {
+		if _, err := r.noReplaceVersion(slot{r.work.tmp, "swap-x"}, r.work.versions, versionOf("a", time.UnixMilli(0))); err != nil {
 			t.Fatal(err)
 		}
 	}
