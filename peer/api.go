@@ -82,6 +82,10 @@ type FolderConfig struct {
 	Exclude   []string // gitignore patterns
 	Versions  int      // older versions kept of each file, 0 none
 	MaxDelete Brake
+
+	VersionsAge   time.Duration // how long they are kept; 0 means 30 days, negative for ever
+	VersionsSpace Space         // what all of them may take up on the disk
+
 	// Next, if set, makes the folder work by the clock: it names the first time
 	// after the given one at which everything is looked at again, the zero Time
 	// for never. Such a folder is not watched. Between the passes it stays with
@@ -112,6 +116,26 @@ type PlanItem struct {
 	Action string // "add", "replace", "metadata", "delete", "conflict"
 	Kind   folder.Kind
 	Bytes  int64
+}
+
+// Space bounds what older versions take up on the disk, by bytes or by a share of
+// the file system in percent, of which 100 is no bound. The zero Space is 10 %.
+type Space struct {
+	Bytes   int64
+	Percent float64
+}
+
+// of is the bound in bytes on a file system of that size, 0 if there is none.
+func (s Space) of(total int64) int64 {
+	switch {
+	case s.Bytes > 0:
+		return s.Bytes
+	case s.Percent >= 100:
+		return 0
+	case s.Percent > 0:
+		return max(int64(float64(total)*s.Percent/100), 1)
+	}
+	return max(total/10, 1)
 }
 
 // Brake bounds how many entries one pass or batch may remove or replace. The

@@ -27,7 +27,7 @@
 // # Goroutines
 //
 // All live in the errgroup of [Node.Run]: per folder a scanner, a syncer, a
-// keeper of small chores, one dialer a remote, one for addresses that were found
+// keeper of small chores, one that keeps versions within bounds, one dialer a remote, one for addresses that were found
 // with its dials, and one that doubts links when the network changed; per session
 // a reader and a writer of the control stream, a sender and a receiver of the
 // index, and the answers to requests; per node one that watches the clock. Run returns when all have ended. What a folder does lives

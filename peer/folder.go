@@ -258,6 +258,7 @@ func (f *Folder) shift(ctx context.Context) {
 	spawn(f.scanLoop)
 	spawn(f.syncLoop)
 	spawn(f.keepLoop)
+	spawn(f.pruneLoop)
 	for _, r := range f.cfg.Remotes {
 		spawn(func(ctx context.Context) error { return f.dialLoop(ctx, r) })
 	}

@@ -49,6 +49,8 @@ type folderFlags struct {
 	Mode      string     `enum:"two-way,send,receive,backup," default:"" placeholder:"MODE" help:"two-way, send, receive or backup (send; but what is removed here stays with the others)."`
 	Exclude   []string   `sep:"none" placeholder:"PATTERN" help:"Leave out what matches (gitignore syntax; repeatable)."`
 	Versions  *count     `placeholder:"N" help:"Older versions kept of what sync replaces or deletes (default 5, 0 none)."`
+	MaxAge    *ageValue  `name:"versions-age" placeholder:"30d" help:"How long they are kept (12h, 30d, 8w; default 30d, 0 whatever their age)."`
+	MaxSpace  *spaceVal  `name:"versions-space" placeholder:"P%|SIZE" help:"What all of them may take up (10%, 20GB; default 10% of the file system, 0 no bound)."`
 	MaxDelete brakeValue `placeholder:"N|P%" help:"Stop before more than this would go (default 100 entries and 50%; 100% lifts it)."`
 }
 

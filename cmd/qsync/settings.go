@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"qsync/certs"
 	"qsync/cmd/qsync/config"
@@ -86,6 +87,12 @@ func (f *folderFlags) over(c config.Folder) config.Folder {
 	if f.Versions != nil {
 		c.Versions = int(*f.Versions)
 	}
+	if f.MaxAge != nil {
+		c.VersionsAge = time.Duration(*f.MaxAge)
+	}
+	if f.MaxSpace != nil {
+		c.VersionsSpace = config.Space(*f.MaxSpace)
+	}
 	if len(f.Exclude) > 0 {
 		c.Exclude = f.patterns()
 	}
@@ -130,6 +137,13 @@ func (s *session) config(m *managed) (peer.FolderConfig, error) {
 		ID: id, Dir: m.entry.Dir, State: s.home.state(m.entry.tag), Mode: mode, Unsettled: m.unsettled,
 		Remotes: m.conf.Remotes, Expect: m.entry.Expect, Exclude: exclude, Versions: m.conf.Versions,
 		MaxDelete: peer.Brake(m.conf.MaxDelete), Paused: m.conf.Paused,
+		VersionsAge: m.conf.VersionsAge, VersionsSpace: peer.Space(m.conf.VersionsSpace),
+	}
+	if fc.VersionsAge == 0 {
+		fc.VersionsAge = -1 // for ever; 0 is the node's own default
+	}
+	if fc.VersionsSpace == (peer.Space{}) {
+		fc.VersionsSpace.Percent = 100
 	}
 	if !m.conf.Every.Live() {
 		fc.Next = m.conf.Every.Next

@@ -3,6 +3,7 @@ package main
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"qsync/cmd/qsync/config"
 	"qsync/peer"
@@ -174,6 +175,12 @@ func (f *syncFlags) enlist(c *config.Config, dir string, old entry) (*config.Con
 	}
 	if f.Versions != nil {
 		set["versions"] = int(*f.Versions)
+	}
+	if f.MaxAge != nil {
+		set["versions_age"] = config.AgeText(time.Duration(*f.MaxAge))
+	}
+	if f.MaxSpace != nil {
+		set["versions_space"] = config.Space(*f.MaxSpace).String()
 	}
 	if f.MaxDelete != (brakeValue{}) {
 		set["max_delete"] = config.Brake(f.MaxDelete).String()

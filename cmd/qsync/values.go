@@ -65,6 +65,26 @@ func (v *brakeValue) UnmarshalText(b []byte) error {
 	return err
 }
 
+// ageValue is what --versions-age takes.
+type ageValue time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (v *ageValue) UnmarshalText(b []byte) error {
+	age, err := config.ParseAge(strings.TrimSpace(string(b)))
+	*v = ageValue(age)
+	return err
+}
+
+// spaceVal is what --versions-space takes.
+type spaceVal config.Space
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (v *spaceVal) UnmarshalText(b []byte) error {
+	space, err := config.ParseSpace(strings.TrimSpace(string(b)))
+	*v = spaceVal(space)
+	return err
+}
+
 // remoteAddr is one peer's address, always host:port.
 type remoteAddr string
 

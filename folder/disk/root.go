@@ -37,6 +37,7 @@ type Root struct {
 	path     string
 	readOnly bool
 	keep     atomic.Int64 // versions of each path
+	added    atomic.Int64 // versions, since it was opened
 	near     nearby       // directories reached lately
 	hashers  sync.Pool    // of *chunk.Hasher
 	noClone  atomic.Bool  // this file system shares no blocks

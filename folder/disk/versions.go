@@ -18,6 +18,9 @@ const pruneEvery = 256
 // It holds for what is replaced or removed from now on.
 func (r *Root) SetVersions(n int) { r.keep.Store(int64(max(n, 0))) }
 
+// Kept returns how many versions were added since the root was opened.
+func (r *Root) Kept() int64 { return r.added.Load() }
+
 // retain keeps the entry old of a staging directory, which is what p was, as a
 // version, or drops it where none are kept and it is nothing special. If it can
 // do neither, the entry stays where it is, and the next PrepareReserved sees to
@@ -102,6 +105,7 @@ func (r *Root) retainDir(p folder.Path, v folder.Value) {
 
 // countVersion notes that dir has one more version, and prunes now and then.
 func (r *Root) countVersion(dir folder.Path) {
+	r.added.Add(1)
 	r.mu.Lock()
 	r.kept[dir]++
 	r.mu.Unlock()

@@ -2,6 +2,7 @@ package config
 
 import (
 	"slices"
+	"time"
 
 	"qsync/certs"
 )
@@ -12,6 +13,7 @@ const (
 	DefaultLogDays  = 7        // days that a log file is kept
 	DefaultLogSize  = 10 << 20 // bytes at which a log file is closed and the next begun
 	DefaultVersions = 5        // older versions kept of a file
+	DefaultAge      = 30 * day // for which they are kept
 )
 
 // Config is what one config.yaml says, with the defaults of what it does not
@@ -49,7 +51,10 @@ type Folder struct {
 	Versions  int      // older versions kept of each file that sync replaces or deletes
 	MaxDelete Brake
 	Every     Schedule
-	Paused    bool
+
+	VersionsAge   time.Duration // how long they are kept, 0 for ever
+	VersionsSpace Space         // what all of them may take up
+	Paused        bool
 
 	Line int // of the entry in the file, from 1
 }
@@ -70,6 +75,19 @@ type Brake struct {
 	Percent float64 // above 0: more than this share; 100 never stops
 }
 
+// DefaultSpace is what share of the file system all older versions may take up,
+// in percent.
+const DefaultSpace = 10
+
+const day = 24 * time.Hour
+
+// Space bounds what older versions take up on the disk. The zero Space is no
+// bound.
+type Space struct {
+	Bytes   int64   // above 0: so many
+	Percent float64 // above 0: this share of the file system
+}
+
 // Default returns the settings of a home without a file.
 func Default() *Config {
 	return &Config{
@@ -79,7 +97,9 @@ func Default() *Config {
 }
 
 // DefaultFolder returns the settings of a folder of which only the path is given.
-func DefaultFolder(path string) Folder { return Folder{Path: path, Versions: DefaultVersions} }
+func DefaultFolder(path string) Folder {
+	return Folder{Path: path, Versions: DefaultVersions, VersionsAge: DefaultAge, VersionsSpace: Space{Percent: DefaultSpace}}
+}
 
 // Bytes returns the file.
 func (c *Config) Bytes() []byte { return slices.Clone(c.doc.text) }
