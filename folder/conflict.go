@@ -3,6 +3,7 @@ package folder
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -30,10 +31,7 @@ func ConflictName(p Path, v Value, width int) Path {
 	hash := lowerBase32.EncodeToString(digest[:])
 	hash = hash[:min(max(width, 1), len(hash))]
 
-	stem, ext := p.Base(), ""
-	if i := strings.LastIndexByte(stem, '.'); i > 0 {
-		stem, ext = stem[:i], stem[i:]
-	}
+	stem, ext := splitExt(p.Base())
 	tag := ".conflict-" + stamp(v.MTime) + "-" + hash
 	if len(tag)+len(ext) >= MaxName {
 		stem, ext = stem+ext, ""
@@ -43,6 +41,56 @@ func ConflictName(p Path, v Value, width int) Path {
 		stem = cut(stem, max(room, 0))
 	}
 	return p.Dir().Join(stem + tag + ext)
+}
+
+// splitExt takes a name apart. The mark of a conflict copy is no extension.
+func splitExt(base string) (stem, ext string) {
+	i := strings.LastIndexByte(base, '.')
+	if i <= 0 || conflictMark.MatchString(base[i:]) {
+		return base, ""
+	}
+	return base[:i], base[i:]
+}
+
+var conflictMark = regexp.MustCompile(`\.conflict-[0-9]{8}-[0-9]{6}-[a-z2-7]{8,52}(\.[^.]*)?$`)
+
+// ConflictOf reports whether p has the name of a conflict copy, and of which path
+// it is one. Where the copy's name had to give up the end of a long stem, of is
+// what is left: see [ConflictName].
+func ConflictOf(p Path) (of Path, ok bool) {
+	base := p.Base()
+	at, ext := markOf(base)
+	if at < 0 {
+		return "", false
+	}
+	return p.Dir().Join(base[:at] + base[ext:]), true
+}
+
+// SettledName is the name under which the conflict copy p stays beside what it
+// was a copy of, and is one no longer: "kept" takes the place of "conflict". Of
+// anything else it is p itself.
+func SettledName(p Path) Path {
+	base := p.Base()
+	for at, _ := markOf(base); at >= 0; at, _ = markOf(base) {
+		base = base[:at] + ".kept" + strings.TrimPrefix(base[at:], ".conflict")
+	}
+	return p.Dir().Join(base)
+}
+
+// markOf returns where in a name the mark of a conflict copy begins and ends, -1
+// if there is none. The last one counts: a copy of a copy has two.
+func markOf(base string) (at, end int) {
+	for from := len(base); ; from = at {
+		if at = strings.LastIndex(base[:from], ".conflict-"); at <= 0 {
+			return -1, 0
+		}
+		if m := conflictMark.FindStringSubmatchIndex(base[at:]); m != nil && m[0] == 0 {
+			if m[2] < 0 {
+				return at, len(base)
+			}
+			return at, at + m[2]
+		}
+	}
 }
 
 // stamp formats ns for a name; an int64 of them ends before the year 2263.

@@ -49,6 +49,57 @@ func TestConflictName(t *testing.T) {
 	}
 }
 
+// TestConflictOf: a conflict copy is known by its name alone, whatever it is a
+// copy of.
+func TestConflictOf(t *testing.T) {
+	const mark = ".conflict-20260504-170322-aadq4fi4"
+	for p, want := range map[Path]Path{
+		"a/report" + mark + ".odt":                           "a/report.odt",
+		"Makefile" + mark:                                    "Makefile",
+		"x.tar" + mark + ".gz":                               "x.tar.gz",
+		"end" + mark + ".":                                   "end.",
+		"f" + mark + mark + ".txt":                           "f" + mark + ".txt",
+		"Makefile" + mark + mark:                             "Makefile" + mark,
+		"f" + mark + "abcdefgh.txt":                          "f.txt",
+		"f.conflict-2026-aadq4fi4.txt":                       "",
+		"f.conflict-20260504-170322-AADQ4FI4.txt":            "",
+		"f.conflict-20260504-170322-aadq4fi.txt":             "",
+		"f.kept-20260504-170322-aadq4fi4.txt":                "",
+		"f" + mark + ".a.txt":                                "",
+		mark:                                                 "",
+		"dir" + mark + "/f.txt":                              "",
+		"about.conflict-x.conflict-20260504-170322-aadq4fi4": "about.conflict-x",
+	} {
+		of, ok := ConflictOf(p)
+		if of != want || ok != (want != "") {
+			t.Errorf("ConflictOf(%q) = %q, %v", p, of, ok)
+		}
+		kept := SettledName(p)
+		if _, still := ConflictOf(kept); still || (kept != p) != ok {
+			t.Errorf("SettledName(%q) = %q", p, kept)
+		}
+	}
+}
+
+// TestConflictOfItsName: what a copy is named after is found again, unless its
+// stem had to be cut.
+func TestConflictOfItsName(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := genPath().Draw(t, "path")
+		for range rapid.IntRange(0, 2).Draw(t, "again") {
+			v := Value{Kind: File, MTime: rapid.Int64().Draw(t, "mtime"), Digest: Digest{rapid.Byte().Draw(t, "digest")}}
+			q := ConflictName(p, v, 8*rapid.IntRange(1, 7).Draw(t, "width"))
+			if len(q.Base()) > MaxName-4 || len(q) > MaxPath-4 {
+				return
+			}
+			if of, ok := ConflictOf(q); !ok || of != p {
+				t.Fatalf("%q is a copy of %q, not of %q", q, of, p)
+			}
+			p = q
+		}
+	})
+}
+
 // Whatever the path, the name is one that can be made, in the same directory,
 // and differs from the path's own.
 func TestConflictNameIsAPath(t *testing.T) {

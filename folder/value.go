@@ -55,7 +55,7 @@ type Value struct {
 	Target string // of a symlink, verbatim
 	Base   Base   // what the write replaced, if that was a file too
 	Origin Path   // the path a renamed entry had before, "" if unknown
-	Ext    string // fields of a later version, kept and passed on unread
+	Ext    string // further fields, see ext.go; what is not known is kept and passed on unread
 }
 
 // Base remembers of the file that a write replaced just enough to tell a

@@ -16,13 +16,15 @@ import (
 type Mode uint8
 
 // The modes. ModeAuto, of a folder just joined, becomes what completes the
-// first peer met: Receive beside a Send or a Backup, else TwoWay.
+// first peer met: Mirror beside the source of the two-path form, Receive beside
+// another Send or a Backup, else TwoWay.
 const (
 	ModeAuto Mode = iota
 	TwoWay
 	Send
 	Receive
 	Backup // as Send, but what is removed here stays with the others
+	Mirror // as Receive, but what is changed here does not stay
 )
 
 // String returns the mode as flags and status spell it.
@@ -36,22 +38,33 @@ func (m Mode) String() string {
 		return "receive"
 	case Backup:
 		return "backup"
+	case Mirror:
+		return "mirror"
 	}
 	return "auto"
 }
 
+// Role is the mode as scripts know it: a mirror receives.
+func (m Mode) Role() string {
+	if m == Mirror {
+		m = Receive
+	}
+	return m.String()
+}
+
 // ParseMode is the inverse of [Mode.String].
 func ParseMode(s string) (Mode, error) {
-	for _, m := range []Mode{ModeAuto, TwoWay, Send, Receive, Backup} {
+	for _, m := range []Mode{ModeAuto, TwoWay, Send, Receive, Backup, Mirror} {
 		if m.String() == s {
 			return m, nil
 		}
 	}
-	return 0, fmt.Errorf("no mode %q: two-way, send, receive or backup", s)
+	return 0, fmt.Errorf("no mode %q: two-way, send, receive, backup or mirror", s)
 }
 
 func (m Mode) announces() bool { return m == TwoWay || m.gives() }
-func (m Mode) applies() bool   { return m == TwoWay || m == Receive }
+func (m Mode) applies() bool   { return m == TwoWay || m.receives() }
+func (m Mode) receives() bool  { return m == Receive || m == Mirror }
 func (m Mode) gives() bool     { return m == Send || m == Backup } // a one-way source
 
 // Config is what a [Node] needs from outside. Conn and Events may be nil.
@@ -205,12 +218,15 @@ type FolderStatus struct {
 	Path      string       `json:"path"`
 	Tag       string       `json:"tag"`
 	Mode      string       `json:"mode"`
-	State     string       `json:"state"` // idle, scanning, syncing, paused, stopped
+	Mirror    bool         `json:"mirror,omitempty"` // of a receiving folder: what is changed here does not stay
+	State     string       `json:"state"`            // idle, scanning, syncing, paused, stopped
 	Reason    string       `json:"reason"`
 	Entries   EntryCounts  `json:"entries"`
 	Want      Amount       `json:"want"`
 	Problems  []Problem    `json:"problems"`
 	Conflicts []string     `json:"conflicts"`
+	Own       OwnChanges   `json:"own"`       // of a receiving folder
+	Differing int64        `json:"differing"` // of a source: entries that peers have made other than they are here
 	Peers     []PeerStatus `json:"peers"`
 	Dialers   []Dialer     `json:"dialers"` // where peers are looked for
 	Rate      Rate         `json:"rate"`
@@ -239,6 +255,14 @@ type EntryCounts struct {
 	Dirs     int64 `json:"dirs"`
 	Symlinks int64 `json:"symlinks"`
 	Bytes    int64 `json:"bytes"`
+}
+
+// OwnChanges counts what was changed in a receiving folder, and stays there
+// alone: [Folder.Revert] takes it back.
+type OwnChanges struct {
+	Added    int64 `json:"added"`
+	Modified int64 `json:"modified"`
+	Deleted  int64 `json:"deleted"`
 }
 
 // Amount is work to do.

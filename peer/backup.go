@@ -16,6 +16,7 @@ func (f *Folder) law(m Mode) store.Law {
 	return store.Law{
 		Mode: uint8(m), Announces: m.announces(),
 		Drops: m == Backup, Lets: m == Backup || m == Send && !f.cfg.Mirror,
+		Keeps: m == Receive,
 	}
 }
 
@@ -24,8 +25,12 @@ func (f *Folder) modeOnWire() protocol.Mode {
 	switch m := f.Mode(); {
 	case m == ModeAuto:
 		return protocol.TwoWay
-	case m == Receive && f.store.Kept():
+	case m.receives() && f.store.Kept():
 		return protocol.Archive
+	case m == Mirror:
+		return protocol.Receive
+	case m == Send && f.cfg.Mirror:
+		return protocol.Mirror
 	default:
 		return protocol.Mode(m)
 	}
@@ -33,8 +38,11 @@ func (f *Folder) modeOnWire() protocol.Mode {
 
 // modeOf is what a peer says its mode is.
 func modeOf(m protocol.Mode) Mode {
-	if m == protocol.Archive {
+	switch m {
+	case protocol.Archive:
 		return Receive
+	case protocol.Mirror:
+		return Send
 	}
 	return Mode(m)
 }
@@ -49,7 +57,7 @@ func (s *session) keeps() bool {
 // stays: a backup's receiver takes nothing for extra.
 func (f *Folder) keepsOwn(rec *store.Record) bool {
 	own := rec.Local.Value.Kind != folder.Absent && rec.Local.Dot.IsZero() && !rec.Local.Implicit
-	return own && !rec.Register.Live() && f.Mode() == Receive && f.store.Kept()
+	return own && !rec.Register.Live() && f.Mode().receives() && f.store.Kept()
 }
 
 // told notes in a receiving folder that a peer has told everything. Receivers

@@ -137,6 +137,7 @@ func (r *round) weigh(t *tally, rec *store.Record) {
 	switch {
 	case here.Kind == folder.Absent || rec.Local.Implicit:
 	case rec.Register.Live() && folder.SameContent(here, res.Value):
+	case r.f.undone.has(rec.Path):
 	case r.spared(rec, res), r.f.keepsOwn(rec):
 	case rec.Register.Live() || rec.Seq == 0:
 		t.lost++ // nobody has moved what nobody else ever had
@@ -167,7 +168,7 @@ func (f *Folder) ready(risk int64) (ready, extras bool) {
 		complete = complete || s.caught && s.peerScanned
 		s.mu.Unlock()
 	}
-	receives := f.Mode() == Receive
+	receives := f.Mode().receives()
 	if risk > f.cfg.MaxDelete.stopsAbove() {
 		return all && (complete || !receives), receives && complete
 	}

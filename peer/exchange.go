@@ -13,7 +13,7 @@ import (
 // once a source, or who knows it, has told it all: else receivers that are among
 // themselves would take what none of them may announce for what the source lacks.
 func (f *Folder) toldAll() bool {
-	return f.scanned.isOpen() && (f.Mode() != Receive || f.store.Told())
+	return f.scanned.isOpen() && (!f.Mode().receives() || f.store.Told())
 }
 
 // toldAll is the folder's, unless the peer is a source that only looks: it wants
@@ -126,7 +126,7 @@ func (s *session) accept(i *protocol.Index) (snapshot bool, err error) {
 			return false, err
 		}
 	}
-	if i.Complete && i.Scanned && f.Mode() == Receive {
+	if i.Complete && i.Scanned && f.Mode().receives() {
 		if err := s.told(); err != nil {
 			return false, err
 		}

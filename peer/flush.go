@@ -187,8 +187,10 @@ func (p *placer) commit(changes []store.Change) error {
 	for _, stale := range out.Stale {
 		p.f.look.add(stale, false)
 	}
+	p.f.noteConflicts(changes)
 	for i := range changes {
 		p.f.parked.free(changes[i].Path)
+		p.f.undone.drop(changes[i].Path)
 		p.f.echoes.add(changes[i].Path, changes[i].After)
 	}
 	p.f.changed()

@@ -55,6 +55,7 @@ type Folder struct {
 	placing pathSet     // put on disk and not yet in the map
 	echoes  echoes      // put on disk lately, and in the map
 	motion  motion      // changed here lately
+	undone  pathSet     // a person wants it as the source has it: nothing for the brake
 	rivals  pathSet     // of a mirrored source: what it has yet to put its own above
 	parked  parking
 	files   *account // of descriptors, for files that are staged
@@ -78,7 +79,9 @@ type Folder struct {
 	observers map[store.NodeID]*session // of dry runs
 	parted    map[store.NodeID]bool     // who ended a link for another one that is not here yet
 	problems  map[folder.Path]string
-	conflict  map[folder.Path]bool
+	conflict  map[folder.Path]bool // conflict copies on disk, as far as they have been seen
+	differ    differingAt
+	listing   sync.Once // of those, where no look lists them
 	watcher   Watcher
 	refusal   error                 // why a peer was sent away, for people
 	wrong     map[string]error      // remotes that refuse our ID, or cannot be reached

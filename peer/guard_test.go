@@ -12,13 +12,13 @@ import (
 // until it is allowed (F26, F106).
 func TestBrakeHere(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []Mode{TwoWay, Receive} {
+	for _, mode := range []Mode{TwoWay, Receive, Mirror} {
 		t.Run(mode.String(), func(t *testing.T) {
 			bubble(t, 2, func(c *cluster) {
 				a, b := c.nodes[0], c.nodes[1]
 				c.line()
 				b.cfg.Mode = mode
-				if mode == Receive {
+				if mode != TwoWay {
 					a.cfg.Mode = Send
 				}
 				a.cfg.MaxDelete.Percent = 100 // somebody there means it

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	"qsync/protocol"
 )
 
 // judge decides by the peer's Hello whether the two belong together.
@@ -18,7 +20,7 @@ func (s *session) judge() error {
 	}
 	peer := modeOf(s.hello.Mode)
 	if !s.observer {
-		if err := f.settleMode(peer, s.hello.Name); err != nil {
+		if err := f.settleMode(s.hello.Mode, s.hello.Name); err != nil {
 			return err
 		}
 	}
@@ -35,14 +37,17 @@ func (s *session) judge() error {
 }
 
 // settleMode makes a mode that was left open what completes the first peer.
-func (f *Folder) settleMode(peer Mode, name string) error {
+func (f *Folder) settleMode(peer protocol.Mode, name string) error {
 	f.settling.Lock()
 	defer f.settling.Unlock()
 	if f.Mode() != ModeAuto {
 		return nil
 	}
 	mode := TwoWay
-	if peer.gives() {
+	switch {
+	case peer == protocol.Mirror:
+		mode = Mirror
+	case modeOf(peer).gives():
 		mode = Receive
 	}
 	if err := f.setMode(mode); err != nil {

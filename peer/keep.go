@@ -14,7 +14,7 @@ import (
 // of them make the same copy. It returns the changes for the map.
 func (f *Folder) keepLosers(rec *store.Record, res folder.Resolution) ([]store.Change, error) {
 	if f.Mode() != TwoWay {
-		return nil, nil
+		return f.keepOwn(rec)
 	}
 	if c, done := absorbed(rec, res); done {
 		return c, nil
@@ -40,7 +40,10 @@ func absorbed(rec *store.Record, res folder.Resolution) ([]store.Change, bool) {
 // keepForDir does the same where a directory must stand because something
 // below lives: then every other write at the path loses.
 func (f *Folder) keepForDir(rec *store.Record, res folder.Resolution) ([]store.Change, error) {
-	if f.Mode() != TwoWay || res.Winner.Dot.IsZero() {
+	if f.Mode() != TwoWay {
+		return f.keepOwn(rec)
+	}
+	if res.Winner.Dot.IsZero() {
 		return nil, nil
 	}
 	var losers []folder.Sibling
@@ -50,6 +53,27 @@ func (f *Folder) keepForDir(rec *store.Record, res folder.Resolution) ([]store.C
 		}
 	}
 	return f.keep(rec, losers)
+}
+
+// keepOwn makes a conflict copy of what a user of this receiving folder has put
+// at rec's path, where something of the source's takes its place. The copy is
+// known here alone.
+func (f *Folder) keepOwn(rec *store.Record) ([]store.Change, error) {
+	if !rec.Owned() {
+		return nil, nil
+	}
+	copied, name, err := f.conflictCopy(rec, rec.Local.Value)
+	if err != nil {
+		return nil, fmt.Errorf("keeping a conflict copy: %w", err)
+	}
+	f.tellConflict(name, "changed here and by the source: "+string(rec.Path))
+	return copied, nil
+}
+
+// tellConflict counts a conflict that was kept under that name.
+func (f *Folder) tellConflict(name folder.Path, why string) {
+	f.counts.conflicts.Add(1)
+	f.event(Event{Event: "conflict", Path: string(name), Text: why})
 }
 
 func (f *Folder) keep(rec *store.Record, losers []folder.Sibling) ([]store.Change, error) {
@@ -71,11 +95,7 @@ func (f *Folder) keep(rec *store.Record, losers []folder.Sibling) ([]store.Chang
 	if err != nil {
 		return nil, fmt.Errorf("keeping a conflict copy: %w", err)
 	}
-	f.counts.conflicts.Add(1)
-	f.mu.Lock()
-	f.conflict[name] = true
-	f.mu.Unlock()
-	f.event(Event{Event: "conflict", Path: string(name), Text: "changed on two sides: " + string(rec.Path)})
+	f.tellConflict(name, "changed on two sides: "+string(rec.Path))
 	return append(copied, store.Change{Path: rec.Path, Before: rec.Local, After: rec.Local, Applied: true, Retire: retire}), nil
 }
 

@@ -59,7 +59,7 @@ func TestMirrorSpares(t *testing.T) {
 	bubble(t, 3, func(c *cluster) {
 		a, b, z := c.nodes[0], c.nodes[1], c.nodes[2]
 		c.full()
-		a.cfg.Mode, a.cfg.Mirror, b.cfg.Mode = Send, true, Receive
+		a.cfg.Mode, a.cfg.Mirror, b.cfg.Mode = Send, true, Mirror
 		a.write("own", "a's")
 		c.start()
 		c.settle(20 * time.Second)
@@ -80,7 +80,7 @@ func TestMirrorSpares(t *testing.T) {
 			c.Errorf("when it is back, z has %v", z.tree())
 		}
 		z.stop()
-		z.cfg.Mode = Receive
+		z.cfg.Mode = Mirror
 		c.start(z)
 		c.converged(time.Minute)
 		if z.exists("f") || z.read("own") != "a's" {

@@ -11,10 +11,10 @@ import (
 	"qsync/certs"
 )
 
-// oneWay makes a the source of the others.
+// oneWay makes a the source of the others, which become like it.
 func (c *cluster) oneWay() {
 	for i, m := range c.nodes {
-		if m.cfg.Mode = Receive; i == 0 {
+		if m.cfg.Mode = Mirror; i == 0 {
 			m.cfg.Mode = Send
 		}
 	}
@@ -127,16 +127,17 @@ func TestTwoSources(t *testing.T) {
 // stays so.
 func TestAuto(t *testing.T) {
 	t.Parallel()
-	for _, first := range []Mode{Send, TwoWay, Receive} {
-		t.Run(first.String(), func(t *testing.T) {
+	cases := []struct {
+		first  Mode
+		mirror bool
+		want   Mode
+	}{{Send, false, Receive}, {Send, true, Mirror}, {Backup, false, Receive}, {TwoWay, false, TwoWay}, {Receive, false, TwoWay}, {Mirror, false, TwoWay}}
+	for _, k := range cases {
+		t.Run(fmt.Sprint(k.first, k.mirror), func(t *testing.T) {
 			bubble(t, 2, func(c *cluster) {
 				a, b := c.nodes[0], c.nodes[1]
 				b.dials(a)
-				a.cfg.Mode, b.cfg.Mode = first, ModeAuto
-				want := TwoWay
-				if first == Send {
-					want = Receive
-				}
+				a.cfg.Mode, a.cfg.Mirror, b.cfg.Mode = k.first, k.mirror, ModeAuto
 				a.write("by a", "a")
 				b.write("by b", "b")
 				c.start(b)
@@ -146,17 +147,17 @@ func TestAuto(t *testing.T) {
 				}
 				c.start(a)
 				time.Sleep(20 * time.Second)
-				c.converged(20 * time.Second)
-				if b.f.Mode() != want {
+				c.settle(20 * time.Second)
+				if b.f.Mode() != k.want {
 					c.Error(b.f.Mode())
 				}
-				if b.exists("by b") != (want == TwoWay) {
+				if b.exists("by b") != (k.want != Mirror) || a.exists("by b") != (k.want == TwoWay) || b.read("by a") != "a" && k.first.announces() {
 					c.Error(b.tree())
 				}
 				a.stop()
 				b.stop()
 				c.start(b)
-				if b.f.Mode() != want {
+				if b.f.Mode() != k.want {
 					c.Error("not remembered:", b.f.Mode())
 				}
 			})

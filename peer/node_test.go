@@ -45,7 +45,7 @@ func TestPairOneWay(t *testing.T) {
 	os.WriteFile(dst+"/extra", []byte("old"), 0o600)
 	n := testNode(t, "n")
 	id, _ := certs.NewSyncID()
-	_, d, err := n.Pair(FolderConfig{ID: id, Dir: src, State: dir + "/s1", Mode: Send}, FolderConfig{ID: id, Dir: dst, State: dir + "/s2", Mode: Receive, Versions: 5})
+	_, d, err := n.Pair(FolderConfig{ID: id, Dir: src, State: dir + "/s1", Mode: Send}, FolderConfig{ID: id, Dir: dst, State: dir + "/s2", Mode: Mirror, Versions: 5})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -169,7 +169,7 @@ func TestPauseOfAPair(t *testing.T) {
 	t.Parallel()
 	bubble(t, 2, func(c *cluster) {
 		src, dst := c.nodes[0], c.nodes[1]
-		src.cfg.Mode, dst.cfg.Mode = Send, Receive
+		src.cfg.Mode, dst.cfg.Mode = Send, Mirror
 		src.write("f", "1")
 		s, d, stop := c.pair(src, dst)
 		defer stop()

@@ -117,6 +117,9 @@ func (r *round) foresee(rec *store.Record) error {
 		}
 	}
 	it := itemOf(rec, rec.Local.Value, f.Mode())
+	if it.Action == "replace" && rec.Owned() {
+		it.Action = "conflict"
+	}
 	it.Here, it.Dir = true, f.Dir()
 	return f.plan(it)
 }

@@ -80,7 +80,7 @@ func (h *history) pair(src, dst *machine, mode Mode, plan func(PlanItem)) {
 	config := func(m *machine, mode Mode) FolderConfig {
 		return FolderConfig{ID: h.id, Dir: m.dir, State: m.state, Mode: mode, Mirror: mode == Send && !h.meek, Versions: 2, Once: true, Plan: plan}
 	}
-	other := Receive
+	other := Mirror
 	if mode == TwoWay {
 		other = TwoWay
 	}

@@ -201,7 +201,7 @@ func TestPlanPair(t *testing.T) {
 		m.must(err)
 		_, d, err := n.Pair(
 			FolderConfig{ID: id, Dir: src, State: c.dir + "/s1", Mode: Send, Once: true, Plan: p.add},
-			FolderConfig{ID: id, Dir: dst, State: c.dir + "/s2", Mode: Receive, Once: true, Plan: p.add})
+			FolderConfig{ID: id, Dir: dst, State: c.dir + "/s2", Mode: Mirror, Once: true, Plan: p.add})
 		m.must(err)
 		ctx, cancel := context.WithCancel(c.Context())
 		done := make(chan error, 1)
@@ -227,7 +227,7 @@ func TestPlanMirror(t *testing.T) {
 				a, b, z := c.nodes[0], c.nodes[1], c.nodes[2]
 				z.dials(b)
 				a.dials(b)
-				b.cfg.Mode, z.cfg.Mode = Send, Receive
+				b.cfg.Mode, z.cfg.Mode = Send, Mirror
 				b.write("both", "b's own")
 				b.write("d/only b", "b")
 				b.write("same", "same")
@@ -244,7 +244,7 @@ func TestPlanMirror(t *testing.T) {
 				if told {
 					a.remove("d")
 				}
-				a.cfg.Mode, a.cfg.Mirror, b.cfg.Mode = Send, true, Receive
+				a.cfg.Mode, a.cfg.Mirror, b.cfg.Mode = Send, true, Mirror
 				a.write("both", "a's")
 				a.write("only a", "12345")
 				a.write("same", "same")
@@ -278,7 +278,7 @@ func TestPlanUntold(t *testing.T) {
 	bubble(t, 2, func(c *cluster) {
 		a, b := c.nodes[0], c.nodes[1]
 		a.dials(b)
-		a.cfg.Mode, b.cfg.Mode = Send, Receive
+		a.cfg.Mode, b.cfg.Mode = Send, Mirror
 		a.write("f", "12345")
 		c.start(b)
 		c.settle(20 * time.Second)

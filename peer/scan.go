@@ -272,6 +272,7 @@ func (f *Folder) known(under folder.Path, shallow bool) iter.Seq2[disk.Known, er
 				f.lostEntry(r.Path)
 			}
 			f.rival(&r)
+			f.noteConflict(r.Path, true)
 			if !yield(disk.Known{Path: r.Path, Local: r.Local}, err) || err != nil {
 				return
 			}
@@ -344,6 +345,7 @@ func (s *scan) flush(batch *[]store.Change) error {
 	if err != nil {
 		return err
 	}
+	s.f.noteConflicts(*batch)
 	for i := range *batch {
 		s.f.echoes.drop((*batch)[i].Path)
 	}

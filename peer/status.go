@@ -114,7 +114,7 @@ func (f *Folder) Status() FolderStatus {
 		w = f.want()
 	}
 	s := FolderStatus{
-		Path: f.Dir(), Tag: f.Tag(), Mode: f.Mode().String(),
+		Path: f.Dir(), Tag: f.Tag(), Mode: f.Mode().Role(), Mirror: f.Mode() == Mirror,
 		Entries:   EntryCounts{t.Files, t.Dirs, t.Symlinks, t.Bytes},
 		Want:      Amount(w),
 		Problems:  f.Problems(),
@@ -125,6 +125,11 @@ func (f *Folder) Status() FolderStatus {
 		Note:      f.store.Note(),
 	}
 	s.Totals.Problems = int64(len(s.Problems))
+	s.Own = f.ownChanges()
+	if f.Mode().gives() && !f.settles() {
+		s.Differing = f.differing()
+	}
+	f.listConflicts()
 	f.mu.Lock()
 	s.State, s.NextScan = f.state, f.next.UTC().Truncate(time.Second)
 	switch {

@@ -58,7 +58,7 @@
 // # Control messages
 //
 //	Hello
-//	  mode      uint   1 two-way, 2 send, 3 receive, 4 backup, 5 receive from a backup
+//	  mode      uint   1 two-way, 2 send, 3 receive, 4 backup, 5 receive from a backup, 6 send (mirror)
 //	  name      str    of the node, at most 64 bytes
 //	  folder    bin    the sender's absolute path, at most 4096 bytes
 //	  version   str    of the program, at most 64 bytes

@@ -118,7 +118,7 @@ var genEntry = rapid.Custom(func(t *rapid.T) Entry {
 
 var genHello = rapid.Custom(func(t *rapid.T) Message {
 	return &Hello{
-		Mode:    rapid.SampledFrom([]Mode{TwoWay, Send, Receive, Backup, Archive}).Draw(t, "mode"),
+		Mode:    rapid.SampledFrom([]Mode{TwoWay, Send, Receive, Backup, Archive, Mirror}).Draw(t, "mode"),
 		Name:    rapid.StringN(0, -1, MaxName).Draw(t, "name"),
 		Folder:  string(rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "folder")),
 		Version: rapid.StringN(0, -1, MaxVersion).Draw(t, "version"),

@@ -98,8 +98,8 @@ var limits = []struct {
 	inside  Message
 	outside []Message
 }{
-	{"mode", with("hello", func(h *Hello) { h.Mode = Archive }), []Message{
-		with("hello", func(h *Hello) { h.Mode = 0 }), with("hello", func(h *Hello) { h.Mode = Archive + 1 })}},
+	{"mode", with("hello", func(h *Hello) { h.Mode = Mirror }), []Message{
+		with("hello", func(h *Hello) { h.Mode = 0 }), with("hello", func(h *Hello) { h.Mode = Mirror + 1 })}},
 	{"name", with("hello", func(h *Hello) { h.Name = strings.Repeat("n", MaxName) }), []Message{
 		with("hello", func(h *Hello) { h.Name = strings.Repeat("n", MaxName+1) }), with("hello", func(h *Hello) { h.Name = "\xff" })}},
 	{"folder", with("hello", func(h *Hello) { h.Folder = strings.Repeat("f", MaxFolder) }), []Message{

@@ -20,6 +20,7 @@ const (
 	Receive Mode = 3 // never announces a change of its own
 	Backup  Mode = 4 // never applies, and would have others keep what it removes
 	Archive Mode = 5 // as Receive, and what it knows comes from a Backup
+	Mirror  Mode = 6 // as Send, and who has yet to choose a mode becomes like it
 )
 
 // String returns the mode as the command line spells it.
@@ -35,6 +36,8 @@ func (m Mode) String() string {
 		return "backup"
 	case Archive:
 		return "receive (backup)"
+	case Mirror:
+		return "send (mirror)"
 	}
 	return fmt.Sprintf("mode %d", uint8(m))
 }
@@ -55,7 +58,7 @@ func (*Hello) kind() kind { return kindHello }
 
 func (h *Hello) check() error {
 	switch {
-	case h.Mode < TwoWay || h.Mode > Archive:
+	case h.Mode < TwoWay || h.Mode > Mirror:
 		return errors.New(h.Mode.String())
 	case h.Replica == 0 || h.Epoch == 0:
 		return errors.New("replica or epoch 0")

@@ -242,6 +242,7 @@ func (t *txn) join(e Entry, f folder.Context, from uint64, gap bool) (bool, erro
 		if sib, ok := showing(r.Register, r.Local.Value, r.Local.Dot); ok {
 			r.Local.Dot, r.Local.Implicit = sib.Dot, false
 			r.Local.Value = asOnDisk(sib.Value, r.Local.Value)
+			r.Aside = nil
 		}
 	}
 	t.away(&r)

@@ -48,6 +48,7 @@ func checkBuckets(tx *bolt.Tx) error {
 		if w {
 			wanted++
 		}
+		got.Own.add(r.own(), 1)
 		t := txn{}
 		t.count(r.Local.Value, 1)
 		got.Totals.Files += t.meta.Totals.Files
@@ -64,6 +65,9 @@ func checkBuckets(tx *bolt.Tx) error {
 	}
 	if n := tx.Bucket(bucketWanted).Stats().KeyN; n != wanted || int64(n) != m.Want.Entries {
 		return fmt.Errorf("check: %d wanted rows, %d wanted records, total says %d", n, wanted, m.Want.Entries)
+	}
+	if got.Own != m.Own {
+		return fmt.Errorf("check: own changes %+v, records say %+v", m.Own, got.Own)
 	}
 	if got.Totals != m.Totals {
 		return fmt.Errorf("check: totals %+v, records say %+v", m.Totals, got.Totals)
@@ -102,6 +106,9 @@ func checkRecord(tx *bolt.Tx, r Record, m meta) (wanted bool, err error) {
 	}
 	if r.Dropped != nil && (!r.Register.Live() || r.Local.Value.Kind != folder.Absent || !m.Lets) {
 		return false, fmt.Errorf("check: %q is dropped, though it is dead or here or should come", r.Path)
+	}
+	if r.Aside != nil && !m.Keeps {
+		return false, fmt.Errorf("check: %q was changed by a user, though nothing such stays here", r.Path)
 	}
 	wanted, size := r.Wanted()
 	v := tx.Bucket(bucketWanted).Get(r.Path.Key())

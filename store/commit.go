@@ -79,10 +79,14 @@ func (t *txn) commit(c *Change, announce bool, out *Outcome) error {
 	r.Local = c.After
 	moved := false
 	if c.Applied {
+		if r.Local != old.Local {
+			r.Aside = nil
+		}
 		// Others hear of the path again, now that the content can be had here.
 		moved = !old.Have() && r.Have() && r.Local.Value.Kind == folder.File && t.meta.Peers > 1
 	} else {
 		moved = t.observe(&r, old, announce, out)
+		t.keepAside(&r, old)
 		if moved && r.Rivals() {
 			out.Rivals = append(out.Rivals, c.Path)
 		}

@@ -14,11 +14,12 @@
 // A path key is the path with '/' stored as 0x00, so key order is the order of
 // a walk. Positions are 8 bytes big-endian.
 //
-//	record  = position, flags (0x01 tombstone time, 0x02 dropped), [unix seconds], register, local, [dropped]
+//	record  = position, flags (0x01 tombstone time, 0x02 dropped, 0x04 aside), [unix seconds], register, local, [dropped], [aside]
 //	row     = peer number (0: own), bytes of content, path key
 //
 // register, local and context are encoded by package folder; dropped is the local
 // of what was here last, at a path that is live and need not be here: see [Law].
+// aside is the local of what sync had put here before a user changed it: see [Record.Aside].
 //
 // # The journal is the queue
 //

@@ -10,6 +10,7 @@ type Law struct {
 	Announces bool  // what users do here is told to others
 	Drops     bool  // but not what they remove: that stays with the others
 	Lets      bool  // nothing is applied here, so what was dropped need not come back
+	Keeps     bool  // what users change here and others are not told of stays, see [Record.Aside]
 }
 
 // SetLaw records the law that the folder is under from now on.
@@ -20,7 +21,7 @@ type Law struct {
 // drops was in force is dropped even if it is found only later: until
 // [Store.Looked].
 func (s *Store) SetLaw(law Law) error {
-	if m := s.now(); m.Mode == law.Mode && m.Lets == law.Lets {
+	if m := s.now(); m.Mode == law.Mode && m.Lets == law.Lets && m.Keeps == law.Keeps {
 		return nil
 	}
 	var paths []folder.Path
@@ -33,7 +34,7 @@ func (s *Store) SetLaw(law Law) error {
 		}
 	}
 	return s.update(func(t *txn) error {
-		t.meta.Mode, t.meta.Lets, t.meta.Drops = law.Mode, law.Lets, law.Drops
+		t.meta.Mode, t.meta.Lets, t.meta.Drops, t.meta.Keeps = law.Mode, law.Lets, law.Drops, law.Keeps
 		t.meta.Dropping = t.meta.Dropping || law.Drops
 		for _, p := range paths {
 			old, err := t.record(p)
@@ -54,8 +55,15 @@ func (s *Store) SetLaw(law Law) error {
 
 // over is what a record becomes when the law comes into force.
 func (l Law) over(r Record) (_ Record, changes bool) {
-	if l.Announces && r.Local.Value.Kind != folder.Absent && r.Local.Dot.IsZero() && !r.Local.Implicit {
+	own := r.Local.Value.Kind != folder.Absent && r.Local.Dot.IsZero() && !r.Local.Implicit
+	switch {
+	case l.Announces && own:
 		r.Local, changes = folder.Local{}, true
+	case l.Keeps && own && r.Aside == nil && !r.Register.Live():
+		r.Aside, changes = &folder.Local{}, true
+	}
+	if !l.Keeps && r.Aside != nil {
+		r.Aside, changes = nil, true
 	}
 	away := r.Register.Live() && r.Local.Value.Kind == folder.Absent
 	switch {

@@ -20,6 +20,11 @@ type Record struct {
 	// should be (see [Law]): it is what was here last, the zero Local if nothing.
 	Dropped *folder.Local
 
+	// Aside is set where a user has changed what the disk holds, under a law by
+	// which that is told to nobody and stays: it is what sync had put there last,
+	// the zero Local if nothing. See [Record.Stands].
+	Aside *folder.Local
+
 	tomb int64 // unix seconds since when there is nothing, 0 if something is
 }
 
@@ -29,6 +34,9 @@ func (r Record) Known() bool { return r.Seq != 0 || r.Local.Value.Kind != folder
 // Wanted reports whether the disk differs from what the register shows, and
 // how many bytes of content bringing it there takes at most.
 func (r Record) Wanted() (bool, int64) {
+	if r.Stands() {
+		return false, 0
+	}
 	if !r.Register.Live() {
 		return r.Local.Value.Kind != folder.Absent && !r.Local.Implicit, 0
 	}
@@ -63,6 +71,7 @@ func (r Record) Have() bool {
 const (
 	flagTomb    = 1
 	flagDropped = 2
+	flagAside   = 4
 )
 
 func appendRecord(b []byte, r Record) []byte {
@@ -74,6 +83,9 @@ func appendRecord(b []byte, r Record) []byte {
 	if r.Dropped != nil {
 		flags |= flagDropped
 	}
+	if r.Aside != nil {
+		flags |= flagAside
+	}
 	b = append(b, flags)
 	if r.tomb != 0 {
 		b = binary.AppendUvarint(b, uint64(r.tomb))
@@ -82,6 +94,9 @@ func appendRecord(b []byte, r Record) []byte {
 	b = folder.AppendLocal(b, r.Local, r.Register)
 	if r.Dropped != nil {
 		b = folder.AppendLocal(b, *r.Dropped, r.Register)
+	}
+	if r.Aside != nil {
+		b = folder.AppendLocal(b, *r.Aside, r.Register)
 	}
 	return b
 }
@@ -115,6 +130,12 @@ func decodeRecord(p folder.Path, b []byte) (Record, error) {
 			return fail(err)
 		}
 	}
+	if flags&flagAside != 0 {
+		r.Aside = &folder.Local{}
+		if *r.Aside, b, err = folder.DecodeLocal(b, r.Register); err != nil {
+			return fail(err)
+		}
+	}
 	if len(b) != 0 {
 		return fail("trailing bytes")
 	}
@@ -143,6 +164,9 @@ func (t *txn) put(old, r Record, moved bool, from uint64) error {
 	}
 	if !r.Register.Live() || r.Local.Value.Kind != folder.Absent {
 		r.Dropped = nil
+	}
+	if r.Local.Value.Kind == folder.Absent && !r.Register.Live() {
+		r.Aside = nil
 	}
 	if moved {
 		t.meta.Seq++
@@ -176,6 +200,8 @@ func (t *txn) put(old, r Record, moved bool, from uint64) error {
 	}
 	t.count(old.Local.Value, -1)
 	t.count(r.Local.Value, +1)
+	t.meta.Own.add(old.own(), -1)
+	t.meta.Own.add(r.own(), +1)
 	t.index(key, old.Local.Value, r.Local.Value)
 	return t.want(key, old, r)
 }

@@ -111,6 +111,7 @@ type meta struct {
 	Context  folder.Context
 	Totals   Totals
 	Want     Want
+	Own      Own
 	Peers    uint64 // peer numbers handed out
 	Caught   bool   // a whole exchange with a peer was completed once
 	Told     bool   // a source has told everything once
@@ -120,6 +121,7 @@ type meta struct {
 	Mode     uint8
 	Lets     bool // see Law
 	Drops    bool
+	Keeps    bool
 	Dropping bool // a law that drops is, or was, in force since the last whole look
 	Clean    bool // closed in order
 	LastRun  string

@@ -43,7 +43,7 @@ func (p *program) announce(st peer.Status, m *managed, a announcement) error {
 		}
 	}
 	if p.flags.JSON {
-		r := readyJSON{Event: "ready", Folder: m.entry.Dir, Node: st.Node, Name: st.Name, Listen: st.Listen, Mode: m.mode()}
+		r := readyJSON{Event: "ready", Folder: m.entry.Dir, Node: st.Node, Name: st.Name, Listen: st.Listen, Mode: m.role()}
 		if a.id != (certs.SyncID{}) {
 			r.ID = a.id.Hex()
 		}
@@ -51,7 +51,7 @@ func (p *program) announce(st peer.Status, m *managed, a announcement) error {
 	}
 	if !a.show {
 		if len(st.Listen) > 0 {
-			p.ui.say("folder     %s (%s), listening on %s", quote(m.entry.Dir), m.mode(), strings.Join(st.Listen, " "))
+			p.ui.say("folder     %s (%s), listening on %s", quote(m.entry.Dir), m.role(), strings.Join(st.Listen, " "))
 		}
 		return nil
 	}

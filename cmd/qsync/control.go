@@ -67,7 +67,9 @@ type rescanRequest struct {
 const maxWait = 24 * time.Hour
 
 // verbs are what a node does about one of its folders.
-var verbs = []route{}
+var verbs = []route{
+	verbRevert, verbOverride,
+}
 
 // serve answers on l until ctx ends, and then ends what is being waited for.
 func (c *control) serve(ctx context.Context, l net.Listener) { c.serveWith(ctx, l, verbs...) }

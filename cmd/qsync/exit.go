@@ -32,6 +32,8 @@ var exitTable = []struct {
 	{certs.ErrSyncID, 2},
 	{peer.ErrPath, 2},
 	{peer.ErrSources, 2},
+	{peer.ErrNotReceiver, 2},
+	{peer.ErrNotSource, 2},
 	{peer.ErrBrake, 6},
 	{peer.ErrRoot, 6},
 	{peer.ErrWrongID, 7},

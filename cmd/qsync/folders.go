@@ -52,6 +52,7 @@ func (c *foldersCmd) Run(p *program) error {
 				f.Mode = string(l.Mode)
 			}
 		}
+		f.Mode = roleOf(f.Mode)
 		if f.Remotes == nil {
 			f.Remotes = []string{}
 		}

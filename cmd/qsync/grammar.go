@@ -5,22 +5,24 @@ package main
 type grammar struct {
 	globals
 
-	Sync    syncCmd    `cmd:"" name:"SRC DST" default:"withargs" help:"Keep DST like SRC, or with -b both alike."`
-	Share   shareCmd   `cmd:"" help:"Give DIR a sync ID, print it, and serve DIR until Ctrl-C."`
-	Join    joinCmd    `cmd:"" help:"Become a peer of the folder that ID names, with DIR as the local copy."`
-	Serve   serveCmd   `cmd:"" help:"Headless: run every folder of config.yaml."`
-	Status  statusCmd  `cmd:"" help:"Show what the running nodes do."`
-	Wait    waitCmd    `cmd:"" help:"Wait until everything is in sync."`
-	ID      idCmd      `cmd:"" name:"id" help:"Make, show and check sync IDs."`
-	Folders foldersCmd `cmd:"" help:"List the folders that this home knows."`
-	Forget  forgetCmd  `cmd:"" help:"Stop knowing DIR; its files stay as they are."`
-	Pause   pauseCmd   `cmd:"" help:"Stop syncing DIR, or everything, until it is resumed."`
-	Resume  resumeCmd  `cmd:"" help:"Go on syncing DIR, or everything, whatever it was that stopped it."`
-	Profile profileCmd `cmd:"" help:"Groups of folders: create, save, load, delete, list, start, stop."`
-	Config  configCmd  `cmd:"" help:"The settings file: example, check, path."`
-	Doctor  doctorCmd  `cmd:"" help:"Say why a peer is not seen or a folder does not sync, and what to type."`
-	Service serviceCmd `cmd:"" help:"Run 'qsync serve' as a service of systemd."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Sync     syncCmd     `cmd:"" name:"SRC DST" default:"withargs" help:"Keep DST like SRC, or with -b both alike."`
+	Share    shareCmd    `cmd:"" help:"Give DIR a sync ID, print it, and serve DIR until Ctrl-C."`
+	Join     joinCmd     `cmd:"" help:"Become a peer of the folder that ID names, with DIR as the local copy."`
+	Serve    serveCmd    `cmd:"" help:"Headless: run every folder of config.yaml."`
+	Status   statusCmd   `cmd:"" help:"Show what the running nodes do."`
+	Wait     waitCmd     `cmd:"" help:"Wait until everything is in sync."`
+	ID       idCmd       `cmd:"" name:"id" help:"Make, show and check sync IDs."`
+	Folders  foldersCmd  `cmd:"" help:"List the folders that this home knows."`
+	Forget   forgetCmd   `cmd:"" help:"Stop knowing DIR; its files stay as they are."`
+	Pause    pauseCmd    `cmd:"" help:"Stop syncing DIR, or everything, until it is resumed."`
+	Resume   resumeCmd   `cmd:"" help:"Go on syncing DIR, or everything, whatever it was that stopped it."`
+	Revert   revertCmd   `cmd:"" help:"Take back what was changed in a receiving folder."`
+	Override overrideCmd `cmd:"" help:"Put what a one-way source has above what its peers made of it."`
+	Profile  profileCmd  `cmd:"" help:"Groups of folders: create, save, load, delete, list, start, stop."`
+	Config   configCmd   `cmd:"" help:"The settings file: example, check, path."`
+	Doctor   doctorCmd   `cmd:"" help:"Say why a peer is not seen or a folder does not sync, and what to type."`
+	Service  serviceCmd  `cmd:"" help:"Run 'qsync serve' as a service of systemd."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
 
 	Completion completionCmd `cmd:"" help:"Print the script that lets a shell complete qsync's words."`
 }
@@ -46,7 +48,7 @@ type nodeFlags struct {
 
 // folderFlags are the flags about the folders of a run.
 type folderFlags struct {
-	Mode      string     `enum:"two-way,send,receive,backup," default:"" placeholder:"MODE" help:"two-way, send, receive or backup (send; but what is removed here stays with the others)."`
+	Mode      string     `enum:"two-way,send,receive,backup,mirror," default:"" placeholder:"MODE" help:"two-way, send, receive, backup (send; but what is removed here stays with the others) or mirror (receive; but what is changed here gives way at once)."`
 	Exclude   []string   `sep:"none" placeholder:"PATTERN" help:"Leave out what matches (gitignore syntax; repeatable)."`
 	Versions  *count     `placeholder:"N" help:"Older versions kept of what sync replaces or deletes (default 5, 0 none)."`
 	MaxAge    *ageValue  `name:"versions-age" placeholder:"30d" help:"How long they are kept (12h, 30d, 8w; default 30d, 0 whatever their age)."`
@@ -105,6 +107,16 @@ type resumeCmd struct {
 	Dir       string     `arg:"" optional:"" name:"DIR" help:"Only this folder."`
 	MaxDelete brakeValue `placeholder:"N|P%" help:"For this run: a folder that the brake stopped may remove or replace so much."`
 }
+
+// takeBackCmd is what revert and override have in common.
+type takeBackCmd struct {
+	Dir    string `arg:"" name:"DIR" help:"A folder of this home."`
+	DryRun bool   `short:"n" help:"Only list it."`
+}
+
+type revertCmd struct{ takeBackCmd }
+
+type overrideCmd struct{ takeBackCmd }
 
 type profileCmd struct {
 	Create profileCreateCmd `cmd:"" help:"Make a profile of the directories, or of all folders that are in none."`

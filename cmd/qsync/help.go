@@ -25,6 +25,7 @@ Commands
   id                new, show DIR, words DIR, qr DIR, check ID
   serve             headless: every folder of config.yaml; pause, resume [DIR]
   folders           what this home knows; forget DIR takes one out
+  revert, override  make a one-way folder's two sides alike again
   profile, config   groups of folders; the settings file
   doctor, service   why it does not sync; have systemd run 'qsync serve'
   completion SHELL  what Tab completes, for bash, zsh, fish or powershell
@@ -46,19 +47,21 @@ var examples = map[string]string{
   qsync join - docs --remote laptop <id.txt
   QSYNC_ID=… qsync join docs --remote laptop
   An ID in an argument is visible to every user of this machine.`,
-	"status":  "  qsync status\n  qsync status --watch\n  qsync status docs --json",
-	"wait":    "  qsync wait docs --peers 1 --timeout 10m",
-	"id":      "  qsync id new\n  qsync id show docs      64 digits\n  qsync id words docs     24 words\n  qsync id qr docs\n  qsync id check -        the ID is read from standard input",
-	"serve":   "  qsync serve\n  qsync serve --home /var/lib/qsync --log-level info",
-	"pause":   "  qsync pause docs\n  qsync pause             everything",
-	"resume":  "  qsync resume docs\n  qsync resume docs --max-delete 100%   lets through what the brake stopped",
-	"profile": "  qsync profile create work docs papers\n  qsync profile stop work\n  qsync profile start work\n  qsync profile save work\n  qsync profile load work\n  qsync profile list",
-	"config":  "  qsync config example\n  qsync config check\n  $EDITOR \"$(qsync config path)\"    a running node takes it at once",
-	"folders": "  qsync folders --json",
-	"forget":  "  qsync forget docs",
-	"doctor":  "  qsync doctor\n  qsync doctor --remote nas        does that peer answer?\n  qsync doctor --json",
-	"service": "  qsync service install                      this user's own\n  sudo qsync service install --system        the machine's, run as you\n  qsync service status\n  qsync service logs -f\n  qsync service uninstall",
-	"version": "  qsync version",
+	"status":   "  qsync status\n  qsync status --watch\n  qsync status docs --json",
+	"wait":     "  qsync wait docs --peers 1 --timeout 10m",
+	"id":       "  qsync id new\n  qsync id show docs      64 digits\n  qsync id words docs     24 words\n  qsync id qr docs\n  qsync id check -        the ID is read from standard input",
+	"serve":    "  qsync serve\n  qsync serve --home /var/lib/qsync --log-level info",
+	"pause":    "  qsync pause docs\n  qsync pause             everything",
+	"resume":   "  qsync resume docs\n  qsync resume docs --max-delete 100%   lets through what the brake stopped",
+	"revert":   "  qsync revert -n docs    what was changed here alone?\n  qsync revert docs       take it back",
+	"override": "  qsync override -n docs  what have peers made otherwise?\n  qsync override docs     put what is here above that",
+	"profile":  "  qsync profile create work docs papers\n  qsync profile stop work\n  qsync profile start work\n  qsync profile save work\n  qsync profile load work\n  qsync profile list",
+	"config":   "  qsync config example\n  qsync config check\n  $EDITOR \"$(qsync config path)\"    a running node takes it at once",
+	"folders":  "  qsync folders --json",
+	"forget":   "  qsync forget docs",
+	"doctor":   "  qsync doctor\n  qsync doctor --remote nas        does that peer answer?\n  qsync doctor --json",
+	"service":  "  qsync service install                      this user's own\n  sudo qsync service install --system        the machine's, run as you\n  qsync service status\n  qsync service logs -f\n  qsync service uninstall",
+	"version":  "  qsync version",
 	"completion": `  eval "$(qsync completion bash)"                          in ~/.bashrc
   source <(qsync completion zsh)                           in ~/.zshrc
   qsync completion fish | source                           in config.fish

@@ -93,6 +93,16 @@ func (m *managed) become(kind string, mode peer.Mode) {
 // mode is the mode of a folder as settings spell it, "auto" while it is open.
 func (m *managed) mode() string { return cmp.Or(string(m.conf.Mode), m.entry.Mode) }
 
+// role is the mode as scripts know it.
+func (m *managed) role() string { return roleOf(m.mode()) }
+
+func roleOf(mode string) string {
+	if m, err := peer.ParseMode(mode); err == nil {
+		return m.Role()
+	}
+	return mode
+}
+
 // openOne opens a folder; adjust, if set, may change what the node is told.
 func (s *session) openOne(m *managed, adjust func(*peer.FolderConfig)) error {
 	fc, err := s.config(m)
@@ -174,7 +184,7 @@ func pairModes(first peer.Mode) [2]peer.Mode {
 	case peer.Backup:
 		return [2]peer.Mode{peer.Backup, peer.Receive}
 	}
-	return [2]peer.Mode{peer.Send, peer.Receive}
+	return [2]peer.Mode{peer.Send, peer.Mirror}
 }
 
 // openEntryPair opens a folder of config.yaml whose other side is on this machine.

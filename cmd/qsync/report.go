@@ -268,7 +268,7 @@ func (s *session) settleModes() {
 			continue
 		}
 		m.settled = true
-		s.p.ui.say("mode       %s%s: %s", mode, s.report.in(peer.Event{Folder: m.entry.Dir}), modeText(mode))
+		s.p.ui.say("mode       %s%s: %s", mode.Role(), s.report.in(peer.Event{Folder: m.entry.Dir}), modeText(mode))
 		e := m.entry
 		e.Mode = mode.String()
 		if _, err := s.home.read(e.tag); err != nil {
@@ -281,8 +281,11 @@ func (s *session) settleModes() {
 }
 
 func modeText(m peer.Mode) string {
-	if m == peer.Receive {
-		return "the peer is a one-way source, so this side follows it"
+	switch m {
+	case peer.Mirror:
+		return "the peer is a one-way source, so this side becomes like it"
+	case peer.Receive:
+		return "the peer is a one-way source, so this side follows it; what is changed here stays here alone"
 	}
 	return "changes on either side reach the other"
 }

@@ -136,6 +136,9 @@ func folderText(t *page, f peer.FolderStatus, now time.Time) {
 		}
 		t.row(2, "wants", text)
 	}
+	if text := apartText(f); text != "" {
+		t.row(2, "differs", text)
+	}
 	for i, p := range f.Peers {
 		t.name(2, "peer", p.Name, namesake(f.Peers, i))
 		t.row(4, "", peerText(p, now))
@@ -167,7 +170,7 @@ func folderText(t *page, f peer.FolderStatus, now time.Time) {
 }
 
 func stateText(f peer.FolderStatus) string {
-	text := f.Mode
+	text := modeOf(f)
 	connected, synced := 0, 0
 	for _, p := range f.Peers {
 		if p.Connected {
@@ -184,6 +187,35 @@ func stateText(f peer.FolderStatus) string {
 		text += fmt.Sprintf(", %s/s in, %s/s out", size(f.Rate.In), size(f.Rate.Out))
 	}
 	return text
+}
+
+// modeOf is a folder's mode for people.
+func modeOf(f peer.FolderStatus) string {
+	if f.Mirror {
+		return f.Mode + " (mirror)"
+	}
+	return f.Mode
+}
+
+// apartText says what the two sides of a one-way folder have of their own, and how
+// they become alike, "" where nothing is.
+func apartText(f peer.FolderStatus) string {
+	var parts []string
+	for _, x := range []struct {
+		n    int64
+		what string
+	}{{f.Own.Added, "added"}, {f.Own.Modified, "modified"}, {f.Own.Deleted, "deleted"}} {
+		if x.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.what))
+		}
+	}
+	switch {
+	case len(parts) > 0:
+		return fmt.Sprintf("%s here, and known here alone: 'qsync revert -n %[2]s' lists it, 'qsync revert %[2]s' makes the folder like the source", strings.Join(parts, ", "), quote(f.Path))
+	case f.Differing > 0:
+		return fmt.Sprintf("peers have made %s other than here: 'qsync override -n %[2]s' lists it, 'qsync override %[2]s' puts what is here above that", plural(f.Differing, "entry", "entries"), quote(f.Path))
+	}
+	return ""
 }
 
 func anyConnected(f peer.FolderStatus) bool {

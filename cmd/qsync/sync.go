@@ -33,8 +33,8 @@ func (c *syncCmd) check() error {
 		return usagef("--remote is empty: name the peer, or leave the flag out for a DST on this machine")
 	case len(c.Remote) == 0 && c.Dst == "-":
 		return usagef("DST is '-', the peer's own path, but there is no peer: name it with --remote HOST")
-	case len(c.Remote) == 0 && c.Mode == peer.Receive.String():
-		return usagef("with two directories on this machine SRC is the one that is read: swap them instead of --mode receive")
+	case len(c.Remote) == 0 && (c.Mode == peer.Receive.String() || c.Mode == peer.Mirror.String()):
+		return usagef("with two directories on this machine SRC is the one that is read: swap them instead of --mode %s", c.Mode)
 	case len(c.Remote) == 0 && c.Listen != "":
 		if _, err := parseListen(c.Listen); err != nil {
 			return usagef("--listen %s: %v", quote(c.Listen), err)
@@ -53,7 +53,11 @@ func (c *syncCmd) mode() peer.Mode {
 	if c.Bidirectional {
 		return peer.TwoWay
 	}
-	if m, err := peer.ParseMode(c.Mode); c.Mode != "" && err == nil {
+	switch m, err := peer.ParseMode(c.Mode); {
+	case c.Mode == "" || err != nil:
+	case m == peer.Receive:
+		return peer.Mirror // in this form the receiving side becomes like the other
+	default:
 		return m
 	}
 	return peer.Send

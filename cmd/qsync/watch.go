@@ -190,7 +190,7 @@ func (v view) wrapped(word string, l look, text string) (lines []line) {
 // folder is a folder's block: how it is, what moves, its peers, what is stuck.
 func (v view) folder(f peer.FolderStatus, d detail) []line {
 	word, l := headline(f)
-	holds := "  " + f.Mode + ", " + plural(f.Entries.Files, "file", "files") + ", " + size(f.Entries.Bytes)
+	holds := "  " + modeOf(f) + ", " + plural(f.Entries.Files, "file", "files") + ", " + size(f.Entries.Bytes)
 	room := max(v.width-10-columns(holds), 12)
 	lines := []line{labelled(word, l, shorten(quote(f.Path), room)+holds)}
 	if d == headlines {
@@ -207,6 +207,9 @@ func (v view) folder(f peer.FolderStatus, d detail) []line {
 	}
 	if f.Note != "" {
 		lines = append(lines, v.wrapped("note", held, f.Note)...)
+	}
+	if text := apartText(f); text != "" {
+		lines = append(lines, v.wrapped("differs", held, text)...)
 	}
 	if !f.NextScan.IsZero() && f.State == "idle" {
 		lines = append(lines, labelled("next run", plainly, "in "+span(max(f.NextScan.Sub(v.now), 0))))

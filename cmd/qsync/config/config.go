@@ -61,11 +61,12 @@ type Folder struct {
 
 // Mode is the law of a folder on this node, as peer.ParseMode reads it. The zero
 // Mode, "", is what completes the folder: receive where the first peer met is a
-// one-way source (send or backup), else two-way.
+// one-way source (send or backup), or mirror where that is one of the two-path
+// form, else two-way.
 type Mode string
 
 // modes are the modes that a file can give.
-var modes = []Mode{"two-way", "send", "receive", "backup"}
+var modes = []Mode{"two-way", "send", "receive", "backup", "mirror"}
 
 // Brake bounds how many entries one pass may remove or replace before the folder
 // is stopped; it has the fields of peer.Brake. The zero Brake is the default:

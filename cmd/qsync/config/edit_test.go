@@ -186,7 +186,7 @@ func TestEditErrors(t *testing.T) {
 		{"", setFolder("~/a", "mode", "send"), "there is no folder", false},
 		{"", func(c *Config) (*Config, error) { return c.RemoveFolder("a") }, `there is no folder "a"`, false},
 		{"folders: [{path: ~/a}]", setFolder("~/a", "mod", "send"), "a folder has no setting 'mod' (did you mean 'mode'?)", false},
-		{"folders: [{path: ~/a}]", setFolder("~/a", "mode", "x"), "mode: 'x': give two-way, send, receive or backup", false},
+		{"folders: [{path: ~/a}]", setFolder("~/a", "mode", "x"), "mode: 'x': give two-way, send, receive, backup or mirror", false},
 		{"folders: [{path: ~/a}]", setFolder("~/a", "id", testID[:40]), "id: ", false},
 		{"folders: [{path: ~/a}]", setFolder("~/a", "path", nil), "by hand", true},
 		{"folders:\n- path: ~/a\n", setFolder("~/a", "path", nil), "by hand", true},

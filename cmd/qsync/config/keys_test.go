@@ -59,7 +59,7 @@ var folderCases = map[string]keyCase{
 		map[string]string{"": "label has no value", `"\e"`: "one line", strings.Repeat("x", 65): "64"}},
 	"profile": {"", map[string]any{"work": "work", "a.b-C_1": "a.b-C_1", "7": "7"},
 		map[string]string{"": "profile has no value", "a/b": "letters", ".x": "letters", "x.": "letters", "..": "letters", strings.Repeat("x", 65): "letters", "ü": "letters"}},
-	"mode": {"", map[string]any{"two-way": "two-way", "send": "send", "receive": "receive", "backup": "backup"},
+	"mode": {"", map[string]any{"two-way": "two-way", "send": "send", "receive": "receive", "mirror": "mirror", "backup": "backup"},
 		map[string]string{"": "mode has no value", "both": "two-way, send", "auto": "two-way, send", "Send": "two-way, send"}},
 	"to": {"", map[string]any{at("copy"): root("copy"), "~/copy/": root("home", "u", "copy")},
 		map[string]string{"": "to has no value", "copy": "absolute", at("the", "folder"): "what this one has as 'to'", at("the", "folder", "x"): "lies inside", at("the"): "lies inside", at("b") + "\n  remotes: nas": "to or remotes", at("b") + "\n  mode: receive": "send (one way)"}},

@@ -214,7 +214,7 @@ func (r *reader) folders(n *yaml.Node, c *Config) {
 		if at["to"] != nil && len(f.Remotes) > 0 {
 			r.fail(at["to"], "give to or remotes, not both: what to names is on this machine")
 		}
-		if at["to"] != nil && f.Mode == "receive" {
+		if at["to"] != nil && (f.Mode == "receive" || f.Mode == "mirror") {
 			r.fail(at["mode"], "with to, path is the one that is read: mode is send (one way), backup or two-way")
 		}
 		if at["path"] == nil && len(r.problems) == before {

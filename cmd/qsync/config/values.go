@@ -84,7 +84,7 @@ func parseMode(text string) (Mode, error) {
 			return m, nil
 		}
 	}
-	return "", errors.New("give two-way, send, receive or backup")
+	return "", errors.New("give two-way, send, receive, backup or mirror")
 }
 
 func parseLevel(text string) (string, error) {
