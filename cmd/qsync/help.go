@@ -24,8 +24,7 @@ Commands
   wait [DIR]        until all is in sync; exit code 5 after --timeout
   id                new, show DIR, words DIR, qr DIR, check ID
   serve             headless: every folder of config.yaml; pause, resume [DIR]
-  folders           what this home knows; forget DIR takes one out
-  revert, override  make a one-way folder's two sides alike again
+  folders           what this home knows; forget, revert, override DIR
   profile, config   groups of folders; the settings file
   doctor, service   why it does not sync; have systemd run 'qsync serve'
   completion SHELL  what Tab completes, for bash, zsh, fish or powershell
