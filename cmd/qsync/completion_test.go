@@ -129,7 +129,7 @@ for c in "${COMPREPLY[@]}"; do printf '%s|' "$c"; done
 	}
 	for words, want := range map[string]string{
 		"qsync,sta": "status|", "qsync,id,": "new|show|words|qr|check|", "qsync,share,mu": "music|",
-		"qsync,a,b,--mode,=,": "two-way|send|receive|backup|", "qsync,a,b,--mode,=,r": "receive|", "qsync,share,--qr-file,my": "my photos|",
+		"qsync,a,b,--mode,=,": "two-way|send|receive|backup|mirror|", "qsync,a,b,--mode,=,r": "receive|", "qsync,share,--qr-file,my": "my photos|",
 	} {
 		cmd := exec.Command("bash", append([]string{"--norc", script}, strings.Split(words, ",")...)...)
 		cmd.Dir = work
