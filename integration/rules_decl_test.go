@@ -7,7 +7,7 @@ import (
 )
 
 func TestDeclarations(t *testing.T) {
-	quiet := map[string]bool{"folder": true, "folder/chunk": true, "folder/disk": true, "certs": true, "protocol": true, "store": true, "discovery": true, "cmd/qsync/service": true, "cmd/qsync/doctor": true}
+	quiet := map[string]bool{"folder": true, "folder/chunk": true, "folder/fault": true, "folder/disk": true, "certs": true, "protocol": true, "store": true, "discovery": true, "cmd/qsync/service": true, "cmd/qsync/doctor": true}
 	starts := map[string]bool{"peer": true, "folder/disk": true, "discovery": true, "cmd/qsync": true}
 	for _, s := range sources(t) {
 		ast.Inspect(s.ast, func(n ast.Node) bool {

@@ -2,7 +2,7 @@ package integration
 
 // floors are the rooms and how high they lie. An arrow only goes down.
 var floors = map[string]int{
-	"folder": 1, "certs": 1, "discovery": 1,
+	"folder": 1, "certs": 1, "discovery": 1, "folder/fault": 1,
 	"folder/chunk": 2,
 	"folder/disk":  3, "store": 3, "protocol": 3,
 	"peer": 4, "cmd/qsync/config": 4, "cmd/qsync/service": 4, "cmd/qsync/doctor": 4,
@@ -24,12 +24,15 @@ var arrows = map[string]map[string]string{
 		"qsync/folder":            "a digest is a noun of the model",
 		"github.com/zeebo/blake3": "the digest",
 	},
+	"folder/fault": {},
 	"folder/disk": {
+		"qsync/folder/fault": "where tests crash it and have calls fail",
 		"qsync/folder":       "what a scan finds and what is put in place are the model's values",
 		"qsync/folder/chunk": "a scan digests, a stage verifies",
 		"golang.org/x/sys":   "calls relative to directory descriptors, inotify",
 	},
 	"store": {
+		"qsync/folder/fault":            "where tests crash it and have a commit fail",
 		"qsync/folder":                  "it keeps registers and contexts, and joins them by their rules",
 		"go.etcd.io/bbolt":              "one file, transactions, readers that do not wait",
 		"github.com/klauspost/compress": "zstd for large rows of the log",
@@ -42,6 +45,7 @@ var arrows = map[string]map[string]string{
 	"peer": {
 		"qsync/folder":               "paths, values and who wins",
 		"qsync/folder/disk":          "the tree on this machine",
+		"qsync/folder/fault":         "where tests crash it",
 		"qsync/folder/chunk":         "what is served whole is digested on its way: nobody sends what is not what it says",
 		"qsync/store":                "what the node knows",
 		"qsync/protocol":             "the messages",

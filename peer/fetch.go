@@ -10,6 +10,7 @@ import (
 
 	"qsync/folder"
 	"qsync/folder/disk"
+	"qsync/folder/fault"
 	"qsync/protocol"
 	"qsync/store"
 )
@@ -243,6 +244,7 @@ func (x *fetchJob) finished(w want, s *disk.Staged) error {
 			return err
 		}
 	}
+	fault.Point("fetched")
 	path := string(w.rec.Path)
 	x.f.counts.current.Store(&path)
 	x.ready = append(x.ready, stagedFile{w, s})

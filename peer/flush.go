@@ -5,6 +5,7 @@ import (
 
 	"qsync/folder"
 	"qsync/folder/disk"
+	"qsync/folder/fault"
 	"qsync/store"
 )
 
@@ -126,11 +127,13 @@ func (p *placer) swap(s stagedFile) error {
 	}
 	f.touched.add(rec.Path.Dir())
 	f.placing.add(rec.Path)
+	fault.Point("swap")
 	placed, err := f.root.Put(rec.Path, s.staged, rec.Local)
 	if err != nil {
 		f.placing.drop(rec.Path)
 		return f.pathFailed(rec.Path, err)
 	}
+	fault.Point("swapped")
 	if placed.Displaced != "" {
 		f.look.add(placed.Displaced, false)
 	}
@@ -160,6 +163,7 @@ func (p *placer) secureAndCommit() error {
 		}
 		return nil
 	}
+	fault.Point("secured")
 	return p.commit(on.pending)
 }
 

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 
 	"qsync/folder"
+	"qsync/folder/fault"
 	"qsync/store"
 )
 
@@ -157,5 +158,6 @@ func (f *Folder) copyTo(rec *store.Record, name folder.Path, v folder.Value) (fo
 	if err != nil {
 		return folder.Local{}, err
 	}
+	fault.Point("conflict-copied")
 	return p.Local, f.root.SyncDir(name.Dir())
 }

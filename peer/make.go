@@ -7,6 +7,7 @@ import (
 
 	"qsync/folder"
 	"qsync/folder/disk"
+	"qsync/folder/fault"
 	"qsync/store"
 )
 
@@ -45,6 +46,7 @@ func (r *round) special(rec *store.Record, res folder.Resolution) error {
 		f.placing.drop(rec.Path)
 		return r.failed(rec.Path, err)
 	}
+	fault.Point("made")
 	after := p.Local
 	after.Dot = res.Winner.Dot
 	if res.Value.Kind == folder.Dir {
@@ -69,6 +71,7 @@ func (r *round) metadata(rec *store.Record, res folder.Resolution) error {
 		r.f.placing.drop(rec.Path)
 		return r.failed(rec.Path, err)
 	}
+	fault.Point("metadata-set")
 	after := p.Local
 	after.Dot, after.Value = written(res), asPlaced(res.Value, p)
 	r.did++
@@ -114,6 +117,7 @@ func (r *round) parents(p folder.Path) (bool, error) {
 		r.f.placing.drop(dir)
 		return false, r.failed(dir, err)
 	}
+	fault.Point("parent-made")
 	after := placed.Local
 	after.Dot, after.Implicit = folder.Dot{}, true
 	r.made[dir] = true

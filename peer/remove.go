@@ -6,6 +6,7 @@ import (
 
 	"qsync/folder"
 	"qsync/folder/disk"
+	"qsync/folder/fault"
 	"qsync/store"
 )
 
@@ -149,6 +150,7 @@ func (r *round) removeOne(rec *store.Record) error {
 	case err != nil:
 		return r.failed(rec.Path, err)
 	default:
+		fault.Point("removed")
 		r.did++
 		f.counts.deleted.Add(1)
 	}
@@ -194,6 +196,7 @@ func (r *round) removeHollow(above map[folder.Path]bool) error {
 				r.f.placing.drop(p)
 				continue
 			}
+			fault.Point("hollow-removed")
 			r.did++
 			next[p.Dir()] = true
 			if err := r.place.add([]store.Change{{Path: p, Before: rec.Local, Applied: true}}, ""); err != nil {
@@ -252,6 +255,7 @@ func (r *round) settleDir(p folder.Path) (bool, error) {
 	if err != nil {
 		return true, r.failed(p, err)
 	}
+	fault.Point("directory-settled")
 	after := placed.Local
 	after.Dot, after.Value, after.Implicit = res.Winner.Dot, asPlaced(res.Value, placed), false
 	if after.Value.MTime != placed.Local.Value.MTime {

@@ -8,6 +8,7 @@ import (
 
 	"qsync/folder"
 	"qsync/folder/disk"
+	"qsync/folder/fault"
 	"qsync/store"
 )
 
@@ -341,10 +342,12 @@ func (s *scan) flush(batch *[]store.Change) error {
 	if len(*batch) == 0 {
 		return nil
 	}
+	fault.Point("scanned")
 	out, err := s.f.store.Commit(*batch, s.f.Mode().announces())
 	if err != nil {
 		return err
 	}
+	fault.Point("scan-committed")
 	s.f.noteConflicts(*batch)
 	for i := range *batch {
 		s.f.echoes.drop((*batch)[i].Path)

@@ -15,6 +15,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 
 	"qsync/folder"
+	"qsync/folder/fault"
 )
 
 // Open opens the folder map in file path, or makes a new one. A damaged file is
@@ -170,9 +171,11 @@ func create(path string) error {
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
+	fault.Point("map-made")
 	if err := os.Rename(tmp, path); err != nil {
 		return err
 	}
+	fault.Point("map-renamed")
 	if d, err := os.Open(filepath.Dir(path)); err == nil {
 		d.Sync()
 		d.Close()

@@ -12,6 +12,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"qsync/folder"
+	"qsync/folder/fault"
 )
 
 // Errors a caller may branch on.
@@ -248,11 +249,13 @@ func (s *Store) update(fn func(*txn) error) error {
 			return err
 		}
 		after = t
-		return putMeta(tx, t.meta)
+		fault.Point("map-changed")
+		return errors.Join(fault.Call("commit"), putMeta(tx, t.meta))
 	})
 	if err != nil {
 		return s.failed(err)
 	}
+	fault.Point("map-committed")
 	s.peers.commit(after)
 	s.digests.commit(after)
 	s.mu.Lock()

@@ -9,6 +9,7 @@ import (
 
 	"qsync/folder"
 	"qsync/folder/chunk"
+	"qsync/folder/fault"
 )
 
 // Placed is what a mutator left at a path. Local.Value is what was asked for,
@@ -159,6 +160,7 @@ func (r *Root) Symlink(p folder.Path, v folder.Value, before folder.Local) (Plac
 			if err := w.tmp.symlink(v.Target, x.name); err != nil {
 				return err
 			}
+			fault.Point("symlink-made")
 			// Of a symlink the target alone counts; its time is a courtesy.
 			_ = w.tmp.utimesNoFollow(x.name, v.MTime)
 			if x.info, err = w.tmp.stat(x.name); err == nil {
@@ -188,6 +190,7 @@ func (r *Root) Mkdir(p folder.Path, v folder.Value, before folder.Local) (Placed
 			if err := w.tmp.mkdir(x.name, 0o700); err != nil {
 				return err
 			}
+			fault.Point("dir-made")
 			if x.info, err = w.tmp.stat(x.name); err == nil {
 				out, err = r.place(x, at, before)
 			}

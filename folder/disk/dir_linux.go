@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"qsync/folder"
+	"qsync/folder/fault"
 )
 
 // dir is an open directory. Whatever is done in it is done by its descriptor
@@ -23,10 +24,15 @@ type dir struct {
 
 const dirFlags = unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
 
-// eintr repeats f until no signal interrupts it.
-func eintr(f func() error) error {
+// eintr repeats f until no signal interrupts it. Op names it in tests that have
+// it fail.
+func eintr(op string, f func() error) error {
 	for {
-		if err := f(); err != unix.EINTR {
+		err := fault.Call(op)
+		if err == nil {
+			err = f()
+		}
+		if err != unix.EINTR {
 			return err
 		}
 	}
@@ -41,7 +47,7 @@ func fail(op, name string, err error) error {
 
 func openDir(path string) (*dir, error) {
 	fd := -1
-	err := eintr(func() (err error) {
+	err := eintr("open", func() (err error) {
 		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		return err
 	})
@@ -71,7 +77,7 @@ func (d *dir) sub(name string) (*dir, error) {
 func (d *dir) child(name string, open func(int, string, int, uint32) (int, error)) (*dir, error) {
 	c := &dir{file: -1}
 	try := func(flags int) error {
-		return eintr(func() (err error) {
+		return eintr("open", func() (err error) {
 			c.file, err = open(d.file, name, flags|dirFlags, 0)
 			return err
 		})
@@ -131,7 +137,7 @@ func (d *dir) walkSteps(p folder.Path) (*dir, error) {
 
 func (d *dir) stat(name string) (info, error) {
 	var st unix.Stat_t
-	err := eintr(func() error {
+	err := eintr("stat", func() error {
 		if name == "" {
 			return unix.Fstat(d.file, &st)
 		}
@@ -175,7 +181,7 @@ func (d *dir) list(buf []dirent) ([]dirent, error) {
 	var b [32 << 10]byte
 	for {
 		n := 0
-		err := eintr(func() (err error) {
+		err := eintr("list", func() (err error) {
 			n, err = unix.Getdents(d.file, b[:])
 			return err
 		})
@@ -227,7 +233,7 @@ func (d *dir) open(name string) (*os.File, info, error) {
 // openFile opens name with flags if it is, or becomes, a regular file.
 func (d *dir) openFile(name string, flags int, perm uint32) (*os.File, info, error) {
 	fd := -1
-	err := eintr(func() (err error) {
+	err := eintr("open", func() (err error) {
 		fd, err = unix.Openat(d.file, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, perm)
 		return err
 	})
@@ -235,7 +241,7 @@ func (d *dir) openFile(name string, flags int, perm uint32) (*os.File, info, err
 		return nil, info{}, fail("open", name, err)
 	}
 	var st unix.Stat_t
-	if err := eintr(func() error { return unix.Fstat(fd, &st) }); err != nil {
+	if err := eintr("stat", func() error { return unix.Fstat(fd, &st) }); err != nil {
 		unix.Close(fd)
 		return nil, info{}, fail("fstat", name, err)
 	}
@@ -256,7 +262,7 @@ func (d *dir) openFile(name string, flags int, perm uint32) (*os.File, info, err
 func (d *dir) readlink(name string) (string, error) {
 	b := make([]byte, folder.MaxTarget+1)
 	n := 0
-	err := eintr(func() (err error) {
+	err := eintr("readlink", func() (err error) {
 		n, err = unix.Readlinkat(d.file, name, b)
 		return err
 	})
@@ -272,7 +278,7 @@ func (d *dir) readlink(name string) (string, error) {
 // statFile is stat of an open file.
 func statFile(f *os.File) (info, error) {
 	var st unix.Stat_t
-	err := eintr(func() error { return unix.Fstat(int(f.Fd()), &st) })
+	err := eintr("stat", func() error { return unix.Fstat(int(f.Fd()), &st) })
 	if err != nil {
 		return info{}, fail("fstat", f.Name(), err)
 	}
@@ -284,19 +290,19 @@ func (d *dir) sync() error {
 	if d.pathOnly {
 		return fail("fsync", "", unix.EACCES)
 	}
-	return fail("fsync", "", eintr(func() error { return unix.Fsync(d.file) }))
+	return fail("fsync", "", eintr("syncdir", func() error { return unix.Fsync(d.file) }))
 }
 
 // syncFS makes everything on the directory's file system durable.
 func (d *dir) syncFS() error {
-	return fail("syncfs", "", eintr(func() error { return unix.Syncfs(d.file) }))
+	return fail("syncfs", "", eintr("syncfs", func() error { return unix.Syncfs(d.file) }))
 }
 
 // fsid returns what identifies the file system, and the bytes that an
 // unprivileged user can still write to it and that it has.
 func (d *dir) fsid() (id uint64, free, total int64, err error) {
 	var st unix.Statfs_t
-	if err := eintr(func() error { return unix.Fstatfs(d.file, &st) }); err != nil {
+	if err := eintr("statfs", func() error { return unix.Fstatfs(d.file, &st) }); err != nil {
 		return 0, 0, 0, fmt.Errorf("statfs: %w", err)
 	}
 	id = uint64(uint32(st.Fsid.Val[0]))<<32 | uint64(uint32(st.Fsid.Val[1]))

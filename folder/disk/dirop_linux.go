@@ -18,7 +18,7 @@ import (
 // allocated is how many bytes of the disk entry name takes up, of which i is known.
 func (d *dir) allocated(name string, i info) int64 {
 	var st unix.Stat_t
-	if eintr(func() error { return unix.Fstatat(d.file, name, &st, unix.AT_SYMLINK_NOFOLLOW) }) != nil {
+	if eintr("fstatat", func() error { return unix.Fstatat(d.file, name, &st, unix.AT_SYMLINK_NOFOLLOW) }) != nil {
 		return i.Size
 	}
 	const unit = 512 // whatever the block size is (stat(2))
@@ -45,7 +45,7 @@ func (d *dir) createNameless() (*os.File, error) {
 // power cut.
 func (d *dir) securesNameless() bool {
 	var st unix.Statfs_t
-	if eintr(func() error { return unix.Fstatfs(d.file, &st) }) != nil {
+	if eintr("statfs", func() error { return unix.Fstatfs(d.file, &st) }) != nil {
 		return false
 	}
 	switch int64(st.Type) {
@@ -60,7 +60,7 @@ func (d *dir) securesNameless() bool {
 // number, tell in sysfs (sysfs-fs-ext4, since Linux 5.1).
 func (d *dir) journals() bool {
 	var st unix.Statfs_t
-	if eintr(func() error { return unix.Fstatfs(d.file, &st) }) != nil {
+	if eintr("statfs", func() error { return unix.Fstatfs(d.file, &st) }) != nil {
 		return false
 	}
 	if int64(st.Type) != unix.EXT4_SUPER_MAGIC {
@@ -84,7 +84,7 @@ func extJournals(sys fs.FS, dev uint64) bool {
 // linkFile gives a file a name in d that must be free: the error is fs.ErrExist
 // when it is not.
 func (d *dir) linkFile(f *os.File, name string) error {
-	return fail("link", name, eintr(func() error {
+	return fail("link", name, eintr("link", func() error {
 		return unix.Linkat(unix.AT_FDCWD, fdPath(int(f.Fd())), d.file, name, unix.AT_SYMLINK_FOLLOW)
 	}))
 }
@@ -95,28 +95,28 @@ func (d *dir) reopen(name string) (*os.File, info, error) {
 }
 
 func (d *dir) mkdir(name string, perm fs.FileMode) error {
-	return fail("mkdir", name, eintr(func() error { return unix.Mkdirat(d.file, name, uint32(perm.Perm())) }))
+	return fail("mkdir", name, eintr("mkdir", func() error { return unix.Mkdirat(d.file, name, uint32(perm.Perm())) }))
 }
 
 func (d *dir) symlink(target, name string) error {
-	return fail("symlink", name, eintr(func() error { return unix.Symlinkat(target, d.file, name) }))
+	return fail("symlink", name, eintr("symlink", func() error { return unix.Symlinkat(target, d.file, name) }))
 }
 
 // link gives the entry name, not what it points to, a second name.
 func (d *dir) link(name string, to *dir, newName string) error {
-	return fail("link", name, eintr(func() error { return unix.Linkat(d.file, name, to.file, newName, 0) }))
+	return fail("link", name, eintr("link", func() error { return unix.Linkat(d.file, name, to.file, newName, 0) }))
 }
 
 func (d *dir) unlink(name string) error {
-	return fail("unlink", name, eintr(func() error { return unix.Unlinkat(d.file, name, 0) }))
+	return fail("unlink", name, eintr("unlink", func() error { return unix.Unlinkat(d.file, name, 0) }))
 }
 
 func (d *dir) rmdir(name string) error {
-	return fail("rmdir", name, eintr(func() error { return unix.Unlinkat(d.file, name, unix.AT_REMOVEDIR) }))
+	return fail("rmdir", name, eintr("unlink", func() error { return unix.Unlinkat(d.file, name, unix.AT_REMOVEDIR) }))
 }
 
 func (d *dir) rename(name string, to *dir, newName string) error {
-	return fail("rename", name, eintr(func() error { return unix.Renameat(d.file, name, to.file, newName) }))
+	return fail("rename", name, eintr("rename", func() error { return unix.Renameat(d.file, name, to.file, newName) }))
 }
 
 // renameNoReplace is rename that fails with fs.ErrExist when newName is taken.
@@ -134,7 +134,7 @@ func (d *dir) rename2(name string, to *dir, newName string, flags uint) error {
 	if runtime.GOOS == "android" {
 		return fail("rename", name, errNoSupport)
 	}
-	err := eintr(func() error { return unix.Renameat2(d.file, name, to.file, newName, flags) })
+	err := eintr("rename", func() error { return unix.Renameat2(d.file, name, to.file, newName, flags) })
 	switch err {
 	case unix.EINVAL, unix.ENOSYS, unix.ENOTSUP:
 		err = errNoSupport
@@ -151,7 +151,7 @@ func (d *dir) chmodNoFollow(name string, mode uint16) error {
 func (d *dir) utimesNoFollow(name string, mtime int64) error {
 	ts, err := times(mtime)
 	if err == nil {
-		err = eintr(func() error { return unix.UtimesNanoAt(d.file, name, ts, unix.AT_SYMLINK_NOFOLLOW) })
+		err = eintr("utimes", func() error { return unix.UtimesNanoAt(d.file, name, ts, unix.AT_SYMLINK_NOFOLLOW) })
 	}
 	return fail("utimes", name, err)
 }
@@ -177,7 +177,7 @@ func (d *dir) held(name string, f func(*held) error) error {
 		return fail("set metadata", "", f(&held{d.file, fdPath(d.file)}))
 	}
 	fd := -1
-	err := eintr(func() (err error) {
+	err := eintr("open", func() (err error) {
 		// O_PATH needs no permission on the entry, so mode 0000 can be mended.
 		fd, err = unix.Openat(d.file, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 		return err
@@ -201,12 +201,12 @@ func fdPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
 func (h *held) stat() (info, error) {
 	var st unix.Stat_t
-	err := eintr(func() error { return unix.Fstat(h.file, &st) })
+	err := eintr("stat", func() error { return unix.Fstat(h.file, &st) })
 	return infoOf(&st), err
 }
 
 func (h *held) chmod(mode uint16) error {
-	err := eintr(func() error { return unix.Chmod(h.path, uint32(mode)) })
+	err := eintr("chmod", func() error { return unix.Chmod(h.path, uint32(mode)) })
 	if errors.Is(err, fs.ErrNotExist) && runtime.GOOS != "android" { // no /proc here
 		err = unix.Fchmodat(h.file, "", uint32(mode), unix.AT_EMPTY_PATH)
 	}
@@ -218,9 +218,9 @@ func (h *held) utimes(mtime int64) error {
 	if err != nil {
 		return err
 	}
-	err = eintr(func() error { return unix.UtimesNanoAt(h.file, "", ts, unix.AT_EMPTY_PATH) })
+	err = eintr("utimes", func() error { return unix.UtimesNanoAt(h.file, "", ts, unix.AT_EMPTY_PATH) })
 	if err == unix.EINVAL || err == unix.ENOENT { // before Linux 5.8
-		err = eintr(func() error { return unix.UtimesNanoAt(unix.AT_FDCWD, h.path, ts, 0) })
+		err = eintr("utimes", func() error { return unix.UtimesNanoAt(unix.AT_FDCWD, h.path, ts, 0) })
 	}
 	return err
 }
@@ -229,7 +229,7 @@ func (h *held) utimes(mtime int64) error {
 // mode and modification time.
 func (d *dir) setFileMeta(f *os.File, _ string, mode uint16, mtime int64) error {
 	fd := int(f.Fd())
-	if err := eintr(func() error { return unix.Fchmod(fd, uint32(mode)) }); err != nil {
+	if err := eintr("chmod", func() error { return unix.Fchmod(fd, uint32(mode)) }); err != nil {
 		return fail("chmod", f.Name(), err)
 	}
 	h := held{fd, fdPath(fd)}
@@ -238,6 +238,6 @@ func (d *dir) setFileMeta(f *os.File, _ string, mode uint16, mtime int64) error 
 
 // cloneFile makes dst share the blocks of src, where the file system can.
 func cloneFile(dst, src *os.File) error {
-	err := eintr(func() error { return unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())) })
+	err := eintr("clone", func() error { return unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())) })
 	return fail("clone", src.Name(), err)
 }

@@ -1,6 +1,10 @@
 package disk
 
-import "bytes"
+import (
+	"bytes"
+
+	"qsync/folder/fault"
+)
 
 // Holes are made of whole blocks of zeros, at least minHole in a row.
 const (
@@ -47,6 +51,9 @@ func (s *Staged) write(p []byte) error {
 func (s *Staged) writeAt(p []byte, off int64) error {
 	if len(p) == 0 {
 		return nil
+	}
+	if err := fault.File("write"); err != nil {
+		return err
 	}
 	_, err := s.f.WriteAt(p, off)
 	return err

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"qsync/folder"
+	"qsync/folder/fault"
 )
 
 // IgnoreName is the file that says what in its directory, and below, is not
@@ -80,7 +81,7 @@ func readIgnore(d *dir) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, MaxIgnoreFile+1))
+	text, err := io.ReadAll(fault.Reader(io.LimitReader(f, MaxIgnoreFile+1)))
 	if err == nil && len(text) > MaxIgnoreFile {
 		err = fmt.Errorf("%s is larger than %d bytes", IgnoreName, MaxIgnoreFile)
 	}

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"qsync/folder"
+	"qsync/folder/fault"
 )
 
 // SetMeta gives the file or directory at p the mode and modification time of v,
@@ -44,9 +45,11 @@ func (s slot) setMeta(v folder.Value, want func(info) bool) (folder.Local, error
 		}
 		if err == nil && i.Mode != v.Mode {
 			err = h.chmod(v.Mode)
+			fault.Point("mode-set")
 		}
 		if err == nil && i.MTime != v.MTime {
 			err = h.utimes(v.MTime)
+			fault.Point("time-set")
 		}
 		if err == nil {
 			i, err = h.stat()
@@ -109,6 +112,7 @@ func (r *Root) removeFile(w *work, at slot, before folder.Local) (kept folder.Pa
 	if err := r.noReplace(at.dir, at.base(), old.dir, old.base()); err != nil {
 		return "", err
 	}
+	fault.Point("moved-away")
 	i, err := old.dir.stat(old.base())
 	if err != nil || same(i, was) {
 		return r.retain(w, old, at.path, was), nil
@@ -196,6 +200,7 @@ func (r *Root) SyncAll() error {
 	if err := r.nameless.syncFS(r.dir); err != nil {
 		return fmt.Errorf("sync: %w", err)
 	}
+	fault.Point("all-synced")
 	return nil
 }
 
@@ -206,6 +211,7 @@ func (r *Root) SyncDir(p folder.Path) error {
 	if err == nil {
 		err = r.nameless.syncDir(d.dir)
 		d.Close()
+		fault.Point("dir-synced")
 	}
 	if err != nil {
 		return fmt.Errorf("sync %q: %w", p, err)

@@ -47,7 +47,7 @@ func tryNameless(tmp *dir) error {
 // was flushed by itself is once more, which writes no more than that; many wait
 // for a flush of everything.
 func (n *nameless) linked(s *Staged) {
-	if s.linked && n.loose.Load() && (!s.synced || s.f.Sync() != nil) {
+	if s.linked && n.loose.Load() && (!s.synced || s.flush() != nil) {
 		n.owing.Store(true)
 	}
 }

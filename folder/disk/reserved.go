@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"qsync/folder"
+	"qsync/folder/fault"
 )
 
 // partAge is after how long a file that could be resumed is given up.
@@ -25,6 +26,7 @@ func (r *Root) PrepareReserved() error {
 			if err := r.clear(w, e.Name); err != nil {
 				return err
 			}
+			fault.Point("cleared")
 		}
 		return nil
 	})

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"qsync/folder"
+	"qsync/folder/fault"
 )
 
 // Errors that a caller branches on. ErrChanged and ErrNoParent say that the
@@ -258,7 +259,7 @@ func (r *Root) readMarker() ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxMarker))
+	return io.ReadAll(fault.Reader(io.LimitReader(f, maxMarker)))
 }
 
 // WriteMarker replaces the marker; it is on the disk when this returns.
@@ -280,12 +281,14 @@ func (r *Root) writeMarker(w *work, text []byte) error {
 		return err
 	}
 	_, err = f.Write(text)
-	err = errors.Join(err, f.Sync(), f.Close())
+	err = errors.Join(err, fault.File("sync"), f.Sync(), f.Close())
+	fault.Point("marker-written")
 	if err == nil {
 		err = w.tmp.rename(name, w.self, markerName)
 	}
 	if err != nil {
 		return errors.Join(err, w.tmp.unlink(name))
 	}
+	fault.Point("marker-renamed")
 	return errors.Join(w.self.sync(), r.dir.sync())
 }

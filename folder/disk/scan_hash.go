@@ -10,6 +10,7 @@ import (
 
 	"qsync/folder"
 	"qsync/folder/chunk"
+	"qsync/folder/fault"
 )
 
 // unchanged reports that an entry is as it was, as far as a stat can tell. Any
@@ -173,8 +174,9 @@ func (w *worker) hash(f *os.File, size int64) (folder.Digest, error) {
 	w.h.Reset()
 	w.q.files.Add(1)
 	total := int64(0)
+	r := fault.Reader(f)
 	for {
-		n, err := f.Read(w.buf)
+		n, err := r.Read(w.buf)
 		w.h.Write(w.buf[:n])
 		w.q.bytes.Add(int64(n))
 		total += int64(n)

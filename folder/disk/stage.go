@@ -12,6 +12,7 @@ import (
 
 	"qsync/folder"
 	"qsync/folder/chunk"
+	"qsync/folder/fault"
 )
 
 // Names in the staging directory. A name with swapPrefix may hold what a user
@@ -51,6 +52,7 @@ func (r *Root) Stage() (*Staged, error) {
 		f, name, err := r.newFile(w.tmp)
 		if err == nil {
 			s = &Staged{r: r, dir: w.tmp, name: name, f: f, hash: r.hasher(), linked: name == ""}
+			fault.Point("stage-made")
 		}
 		return err
 	})
@@ -120,18 +122,19 @@ func (s *Staged) openPart() (err error) {
 
 // readPart hashes what an earlier attempt left of a file of that size.
 func (s *Staged) readPart(size int64) error {
-	n, err := io.CopyBuffer(s.hash, onlyReader{s.f}, make([]byte, copyBuffer))
+	n, err := io.CopyBuffer(s.hash, fault.Reader(onlyReader{s.f}), make([]byte, copyBuffer))
 	if err != nil {
 		return err
 	}
 	if n > size {
 		s.hash.Reset()
 		n = 0
-		if err := s.f.Truncate(0); err != nil {
+		if err := s.truncate(0); err != nil {
 			return err
 		}
 	}
 	s.size = n
+	fault.Point("part-reread")
 	return nil
 }
 
@@ -149,6 +152,7 @@ func (s *Staged) Write(p []byte) (int, error) {
 	}
 	s.hash.Write(p)
 	s.size += int64(len(p))
+	fault.Point("stage-written")
 	return len(p), nil
 }
 
@@ -166,27 +170,26 @@ func (s *Staged) CopyFrom(f *os.File) error {
 	}
 	buf := make([]byte, min(copyBuffer, fi.Size()+1))
 	if s.clone(f) {
-		n, err := io.CopyBuffer(s.hash, onlyReader{io.NewSectionReader(s.f, 0, fi.Size())}, buf)
+		n, err := io.CopyBuffer(s.hash, fault.Reader(onlyReader{io.NewSectionReader(s.f, 0, fi.Size())}), buf)
 		s.size, s.failed = n, err != nil
 		if err != nil {
 			return fmt.Errorf("copy to staged file: %w", err)
 		}
 		return nil
 	}
-	for off := int64(0); off < fi.Size(); {
-		n, err := f.ReadAt(buf[:min(int64(len(buf)), fi.Size()-off)], off)
+	from := fault.Reader(io.NewSectionReader(f, 0, fi.Size()))
+	for {
+		n, err := from.Read(buf)
 		if _, werr := s.Write(buf[:n]); werr != nil {
 			return werr
 		}
-		off += int64(n)
-		if err == io.EOF && n == 0 {
-			return nil // it shrank; its digest will say so
+		if err == io.EOF {
+			return nil // if it shrank, its digest will say so
 		}
-		if err != nil && err != io.EOF {
+		if err != nil {
 			return fmt.Errorf("copy to staged file: %w", err)
 		}
 	}
-	return nil
 }
 
 // hasher returns one that has seen nothing; they are large, and staged files
@@ -232,7 +235,7 @@ func (s *Staged) Finish(v folder.Value) error {
 	}
 	var err error
 	if s.zeros > 0 { // a hole at the end
-		err = s.f.Truncate(s.size)
+		err = s.truncate(s.size)
 	}
 	if err == nil {
 		err = s.dir.setFileMeta(s.f, s.name, v.Mode, v.MTime)
@@ -246,6 +249,7 @@ func (s *Staged) Finish(v folder.Value) error {
 	}
 	s.value, s.ready = v, true
 	s.doneHashing()
+	fault.Point("stage-finished")
 	return nil
 }
 
@@ -255,12 +259,27 @@ func (s *Staged) Sync() error {
 	if s.f == nil || s.failed {
 		return fmt.Errorf("sync staged file: %w", fs.ErrClosed)
 	}
-	if err := s.f.Sync(); err != nil {
+	if err := s.flush(); err != nil {
 		s.failed = true
 		return fmt.Errorf("sync staged file: %w", err)
 	}
 	s.synced = true
+	fault.Point("stage-synced")
 	return nil
+}
+
+func (s *Staged) flush() error {
+	if err := fault.File("sync"); err != nil {
+		return err
+	}
+	return s.f.Sync()
+}
+
+func (s *Staged) truncate(size int64) error {
+	if err := fault.File("truncate"); err != nil {
+		return err
+	}
+	return s.f.Truncate(size)
 }
 
 // Discard removes the file unless it was put in place or parked. It may be

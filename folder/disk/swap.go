@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"qsync/folder"
+	"qsync/folder/fault"
 )
 
 // staged is an entry in the staging directory that is complete but for its place.
@@ -67,6 +68,7 @@ func (r *Root) place(x *staged, at slot, before folder.Local) (Placed, error) {
 	if err != nil {
 		return Placed{}, err
 	}
+	fault.Point("placed")
 	out.Local = folder.Local{Value: x.value, Stat: folder.Stat{Inode: x.info.Inode, CTime: x.info.CTime}}
 	out.Local.Value.Mode, out.Local.Value.MTime = x.info.Mode, x.info.MTime
 	// The move changed the change time. If the entry is no longer ours, the old
@@ -136,6 +138,7 @@ func (r *Root) replace(x *staged, at slot, before folder.Local) (beside, kept fo
 	if err := x.move(swapPrefix + rand.Text()); err != nil {
 		return "", "", err
 	}
+	fault.Point("swap-named")
 	old, was, err := r.exchange(x, at, was)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -143,6 +146,7 @@ func (r *Root) replace(x *staged, at slot, before folder.Local) (beside, kept fo
 		}
 		return "", "", errors.Join(err, x.move(newPrefix+rand.Text()))
 	}
+	fault.Point("exchanged")
 	beside, kept = r.retire(w, slot{x.dir, folder.Path(old)}, at, was)
 	return beside, kept, nil
 }

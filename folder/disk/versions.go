@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"qsync/folder"
+	"qsync/folder/fault"
 )
 
 // pruneEvery is after how many kept versions the directories that they went to
@@ -65,6 +66,7 @@ func (r *Root) addVersion(w *work, p folder.Path, add func(*dir, version) error)
 		if d, err = makeDirs(w.versions, p.Dir()); err != nil {
 			continue
 		}
+		fault.Point("version-dir")
 		if isLong(p.Base()) {
 			err = saveName(w, d, p.Base()) // whoever restores it can also give a name
 		}
@@ -74,6 +76,7 @@ func (r *Root) addVersion(w *work, p folder.Path, add func(*dir, version) error)
 		d.Close()
 	}
 	if err == nil {
+		fault.Point("version-kept")
 		r.countVersion(p.Dir())
 	}
 	return err
