@@ -163,7 +163,7 @@ func (f *Folder) open() error {
 		return err
 	}
 	if !f.bare {
-		if err := root.PrepareReserved(); err != nil {
+		if err := errors.Join(root.PrepareReserved(), f.touched.remember(f.cfg.State)); err != nil {
 			return err
 		}
 	}
@@ -289,7 +289,7 @@ func (f *Folder) close() error {
 		errs = append(errs, f.store.Close())
 	}
 	if f.root != nil {
-		errs = append(errs, f.root.Close())
+		errs = append(errs, f.touched.close(), f.root.Close())
 	}
 	if f.temp != "" {
 		errs = append(errs, os.RemoveAll(f.temp))

@@ -38,6 +38,7 @@ func (r *round) special(rec *store.Record, res folder.Resolution) error {
 	f.placing.add(rec.Path)
 	var p disk.Placed
 	if res.Value.Kind == folder.Dir {
+		f.touched.add(rec.Path)
 		p, err = f.root.Mkdir(rec.Path, res.Value, rec.Local)
 	} else {
 		p, err = f.root.Symlink(rec.Path, res.Value, rec.Local)
@@ -53,7 +54,6 @@ func (r *round) special(rec *store.Record, res folder.Resolution) error {
 		// What comes into it moves its time: until that is set right it counts
 		// as made for its content only, so that a crash announces nothing.
 		after.Dot, after.Implicit = folder.Dot{}, true
-		f.touched.add(rec.Path)
 		r.made[rec.Path] = true
 	} else {
 		after.Value = asPlaced(res.Value, p)

@@ -306,6 +306,10 @@ func (s *scan) found(x disk.Found) error {
 		s.bad[x.Path] = true
 		return err
 	}
+	if x.Before.Value.Kind == folder.Absent && x.After.Value.Kind == folder.Dir && s.f.touched.has(x.Path) {
+		// Made by a run that was killed before it could say so.
+		c.Applied, c.After.Implicit = true, true
+	}
 	if !s.initial && x.Before.Value.Kind == folder.Absent {
 		c.After.Value.Origin = s.f.origin(x)
 	}

@@ -89,60 +89,6 @@ func (q *lookQueue) take() (looks []look, all bool) {
 	return looks, all
 }
 
-// touchedDirs is a set of directories: of those whose modification time our own
-// work has moved and will set right again, so that it is no user's change, and
-// of those that may have lost the last entry that kept them.
-type touchedDirs struct {
-	mu sync.Mutex
-	m  map[folder.Path]int
-}
-
-func (t *touchedDirs) add(p folder.Path) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.m == nil {
-		t.m = make(map[folder.Path]int)
-	}
-	t.m[p]++
-}
-
-func (t *touchedDirs) has(p folder.Path) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.m[p] > 0
-}
-
-// all returns the touched directories, deepest first.
-func (t *touchedDirs) all() []folder.Path {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return slices.SortedFunc(maps.Keys(t.m), func(a, b folder.Path) int { return b.Compare(a) })
-}
-
-func (t *touchedDirs) clear() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	clear(t.m)
-}
-
-func (t *touchedDirs) count() int64 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return int64(len(t.m))
-}
-
-func (t *touchedDirs) any() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.m) > 0
-}
-
-func (t *touchedDirs) drop(p folder.Path) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.m, p)
-}
-
 // pathSet is a set of paths for several goroutines.
 type pathSet struct {
 	mu sync.Mutex

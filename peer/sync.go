@@ -80,7 +80,7 @@ func (f *Folder) syncRound(ctx context.Context) (more bool, err error) {
 		return false, nil
 	}
 	began := time.Now()
-	if f.store.Want().Entries == 0 && !f.hollow.any() {
+	if f.store.Want().Entries == 0 && !f.hollow.any() && !f.touched.any() {
 		f.parked.sweep(began)
 		return false, nil
 	}
