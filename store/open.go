@@ -52,7 +52,8 @@ func open(path string, o Options) (s *Store, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	s = &Store{db: db, opts: o, changed: make(chan struct{}), random: random64}
+	s = &Store{path: path, opts: o, changed: make(chan struct{}), breaks: make(chan struct{}), random: random64}
+	s.db.now.Store(db)
 	if err := s.adopt(path); err != nil {
 		db.Close()
 		return nil, err

@@ -23,6 +23,9 @@ var (
 	ErrNewer = errors.New("the folder map was written by a newer qsync")
 	// ErrGap: a batch does not follow the cursor it claims to follow.
 	ErrGap = errors.New("batch does not follow the cursor")
+	// ErrUnwritten: a commit failed: the disk is full, read-only or broken.
+	// Nothing is recorded any more before [Store.Reopen].
+	ErrUnwritten = errors.New("the folder map cannot be written")
 	// ErrWait: a register cannot be told yet; try again a little later.
 	ErrWait = errors.New("a register cannot be told yet")
 	// ErrRollback: a peer knows events of this replica that it never issued.
@@ -80,7 +83,8 @@ type Want struct {
 
 // Store is an open folder map. It is safe for concurrent use.
 type Store struct {
-	db   *bolt.DB
+	db   database
+	path string
 	opts Options
 
 	fresh bool   // nothing was known before
@@ -90,11 +94,13 @@ type Store struct {
 	mu      sync.Mutex // guards meta and changed
 	meta    meta       // as of the last committed transaction
 	changed chan struct{}
+	breaks  chan struct{} // closed when a commit fails
 
 	digests digestIndex
 	peers   peerCache
 	rows    rowWriter   // under writing
 	damaged atomic.Bool // something could not be read
+	broken  atomic.Bool // a commit failed
 	random  func() uint64
 }
 
@@ -233,7 +239,16 @@ type txn struct {
 func (s *Store) update(fn func(*txn) error) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
+	if s.broken.Load() {
+		return s.failed(ErrUnwritten)
+	}
+	return s.write(fn)
+}
+
+// write is update for who holds s.writing.
+func (s *Store) write(fn func(*txn) error) error {
 	var after *txn
+	committing := false
 	err := s.db.Update(func(tx *bolt.Tx) error {
 		t := &txn{Tx: tx, store: s, meta: s.now(), time: time.Now().Unix()}
 		t.records, t.journal, t.wanted = tx.Bucket(bucketRecords), tx.Bucket(bucketJournal), tx.Bucket(bucketWanted)
@@ -248,10 +263,16 @@ func (s *Store) update(fn func(*txn) error) error {
 		if err := t.writeLog(); err != nil {
 			return err
 		}
-		after = t
+		if err := putMeta(tx, t.meta); err != nil {
+			return err
+		}
+		after, committing = t, true
 		fault.Point("map-changed")
-		return errors.Join(fault.Call("commit"), putMeta(tx, t.meta))
+		return fault.Call("commit")
 	})
+	if err != nil && committing {
+		err = s.broke(err)
+	}
 	if err != nil {
 		return s.failed(err)
 	}
