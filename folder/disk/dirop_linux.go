@@ -18,7 +18,7 @@ import (
 // allocated is how many bytes of the disk entry name takes up, of which i is known.
 func (d *dir) allocated(name string, i info) int64 {
 	var st unix.Stat_t
-	if eintr("fstatat", func() error { return unix.Fstatat(d.file, name, &st, unix.AT_SYMLINK_NOFOLLOW) }) != nil {
+	if eintr("stat", func() error { return unix.Fstatat(d.file, name, &st, unix.AT_SYMLINK_NOFOLLOW) }) != nil {
 		return i.Size
 	}
 	const unit = 512 // whatever the block size is (stat(2))
