@@ -63,6 +63,7 @@ type history struct {
 	size   int // nodes that there would be with nothing left out
 	shape  string
 	oneWay bool
+	keeps  bool // one-way receivers keep what their users change, until told otherwise
 	id     string
 	nodes  []*node
 	lines  map[[2]int]*relay
@@ -97,7 +98,7 @@ func newHistory(t *testing.T, seed uint64) *history {
 	h.rng = rand.New(rand.NewPCG(seed, 1))
 	h.log = newRecord()
 	h.size = 2 + h.rng.IntN(4)
-	h.oneWay = h.rng.IntN(4) == 0
+	h.oneWay, h.keeps = h.rng.IntN(4) == 0, h.rng.IntN(2) == 0
 	h.shape = []string{"line", "star", "ring", "full"}[h.rng.IntN(4)]
 	clocks := h.rng.IntN(8)
 	n := h.size
@@ -138,8 +139,10 @@ func (h *history) mode(x *node) string {
 		return "two-way"
 	case x.index == 0:
 		return "send"
+	case h.keeps:
+		return "receive"
 	}
-	return "receive"
+	return "mirror"
 }
 
 // connect lays the lines of the topology; the later node dials.
@@ -288,5 +291,12 @@ func (h *history) heal() {
 		if !x.up() {
 			x.start()
 		}
+	}
+	if !h.oneWay || !h.keeps {
+		return
+	}
+	h.settled()
+	for _, x := range h.nodes[1:] {
+		x.m.must(0, "revert", x.root)
 	}
 }

@@ -87,10 +87,10 @@ func overtaken(err error) bool {
 // moved out and looked at there, so that the log holds what really went, even
 // where sync was faster.
 func (h *history) user(x *node) {
-	if h.oneWay && x.index > 0 && h.rng.IntN(4) > 0 {
-		return // what receivers write is not kept in place
-	}
 	p := somePlaces[h.rng.IntN(len(somePlaces))]
+	if h.oneWay && x.index > 0 && (h.rng.IntN(4) > 0 || p == steady) {
+		return // what receivers write is taken from where it was
+	}
 	k := h.rng.IntN(18)
 	if p == steady {
 		k = 0

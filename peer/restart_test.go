@@ -3,6 +3,7 @@ package peer
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -315,8 +316,23 @@ func (m *machine) kill() {
 			defer m.c.net.join(m, o)
 		}
 	}
-	was, err := os.ReadFile(m.mapFile())
-	m.must(err)
+	was := m.mapFile() + ".then"
+	m.must(overwrite(was, m.mapFile()))
 	m.stop()
-	m.must(os.WriteFile(m.mapFile(), was, 0o600))
+	m.must(overwrite(m.mapFile(), was))
+}
+
+// overwrite makes a file hold what another one does.
+func overwrite(to, from string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in) // the kernel copies, and holes stay cheap
+	return errors.Join(err, out.Close())
 }

@@ -1,0 +1,122 @@
+//go:build unix
+
+package integration
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A database that a program writes to on one side is whole on the other, at
+// every moment that can be seen there, and in the end it is the same. (F38)
+func TestSQLite(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"delete", "wal"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t)
+			last := 4 * time.Second
+			if long {
+				last = time.Minute
+			}
+			sqlite(t, p.dirs[0], "db", "PRAGMA journal_mode="+mode+"; CREATE TABLE t(n INTEGER PRIMARY KEY, s TEXT); CREATE INDEX i ON t(s);")
+			stop, done := make(chan struct{}), make(chan error, 1)
+			go func() { done <- writeRows(p.dirs[0], stop) }()
+			seen := map[string]bool{}
+			for end := time.Now().Add(last); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+				checkCopy(t, p.dirs[1], seen)
+			}
+			close(stop)
+			must(t, <-done)
+			p.equal()
+			checkCopy(t, p.dirs[1], seen)
+			t.Logf("%d states were seen", len(seen))
+			const count = "PRAGMA integrity_check; SELECT count(*), max(n) FROM t;"
+			if a, b := sqlite(t, p.dirs[0], "db", count), sqlite(t, p.dirs[1], "db", count); a != b || !strings.HasPrefix(a, "ok\n") {
+				t.Errorf("%q here and %q there", a, b)
+			}
+		})
+	}
+}
+
+// sqlite runs statements on a database.
+func sqlite(t *testing.T, dir, name, statements string) string {
+	t.Helper()
+	cmd := exec.Command("sqlite3", "-cmd", ".timeout 5000", name, statements)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("sqlite3: %v\n%s", err, out)
+	}
+	return string(out)
+}
+
+// writeRows is a program that has the database open and writes in bursts, with
+// pauses in which it could be copied.
+func writeRows(dir string, stop chan struct{}) error {
+	cmd := exec.Command("sqlite3", "db")
+	cmd.Dir = dir
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	if err := startProcess(cmd); err != nil {
+		return err
+	}
+	for n := 0; ; n++ {
+		select {
+		case <-stop:
+			return errors.Join(in.Close(), cmd.Wait())
+		case <-time.After(time.Duration(5+n%3*20) * time.Millisecond):
+		}
+		if _, err := fmt.Fprintf(in, "BEGIN; INSERT INTO t(s) SELECT hex(randomblob(300)) FROM (SELECT 1 UNION SELECT 2 UNION SELECT 3); UPDATE t SET s = hex(randomblob(200)) WHERE n %% 7 = %d; COMMIT;\n", n%7); err != nil {
+			return err
+		}
+		if n%20 == 19 {
+			time.Sleep(700 * time.Millisecond)
+		}
+	}
+}
+
+// checkCopy copies what a folder has of the database, all of one moment, and has
+// it checked if it is a state that was not seen before.
+func checkCopy(t *testing.T, root string, seen map[string]bool) {
+	t.Helper()
+	names := []string{"db", "db-wal", "db-journal"}
+	stamps := func() string {
+		var all []string
+		for _, name := range names {
+			if fi, err := os.Stat(filepath.Join(root, name)); err == nil {
+				all = append(all, fmt.Sprint(name, fi.Size(), fi.ModTime().UnixNano()))
+			}
+		}
+		return strings.Join(all, " ")
+	}
+	before := stamps()
+	if before == "" || seen[before] {
+		return
+	}
+	out := t.TempDir()
+	for _, name := range names {
+		b, err := os.ReadFile(filepath.Join(root, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(out, name), b, 0o644))
+	}
+	if stamps() != before {
+		return // it changed under the copy's hands
+	}
+	seen[before] = true
+	if got := sqlite(t, out, "db", "PRAGMA integrity_check;"); got != "ok\n" {
+		t.Fatalf("%s is broken: %s", before, got)
+	}
+}
