@@ -166,6 +166,39 @@ func (r *Root) move(src, dst slot, before folder.Local) (folder.Local, error) {
 	return folder.Local{Value: before.Value, Stat: folder.Stat{Inode: i.Inode, CTime: i.CTime}}, nil
 }
 
+// Look returns what is at p, as a mutator expects it in its before: without
+// digest and dot, of kind Absent if nothing is there, or no directory that could
+// hold it. The error is [ErrSpecial] for what is none of our kinds.
+func (r *Root) Look(p folder.Path) (folder.Local, error) {
+	d, err := r.parent(p)
+	if errors.Is(err, ErrNoParent) {
+		return folder.Local{}, nil
+	}
+	if err != nil {
+		return folder.Local{}, fmt.Errorf("look at %q: %w", p, err)
+	}
+	defer d.Close()
+	i, err := d.stat(p.Base())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return folder.Local{}, nil
+	case err == nil && i.Special:
+		err = ErrSpecial
+	}
+	l := folder.Local{Value: folder.Value{Kind: i.Kind, Mode: i.Mode, MTime: i.MTime}, Stat: folder.Stat{Inode: i.Inode, CTime: i.CTime}}
+	switch {
+	case err != nil:
+	case i.Kind == folder.File:
+		l.Value.Size = i.Size
+	case i.Kind == folder.Symlink:
+		l.Value.Target, err = d.readlink(p.Base())
+	}
+	if err != nil {
+		return folder.Local{}, fmt.Errorf("look at %q: %w", p, err)
+	}
+	return l, nil
+}
+
 // OpenFile opens the file at p for reading if it is what want says, else the
 // error is [ErrChanged] or [ErrNoParent]. Who reads must expect the content to
 // change meanwhile, and check its digest.

@@ -253,6 +253,14 @@ func (s *Staged) Finish(v folder.Value) error {
 	return nil
 }
 
+// Digest returns the digest of what was written so far.
+func (s *Staged) Digest() (folder.Digest, int64, error) {
+	if s.ready || s.failed || s.hash == nil {
+		return folder.Digest{}, 0, fmt.Errorf("staged file: %w", fs.ErrInvalid)
+	}
+	return s.hash.Sum(), s.size, nil
+}
+
 // Sync makes the content durable. After an error the file must be discarded:
 // a second attempt could succeed without having written anything.
 func (s *Staged) Sync() error {

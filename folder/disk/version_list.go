@@ -29,6 +29,9 @@ type Version struct {
 	inode     uint64
 }
 
+// File is where the version is, below .qsync/versions.
+func (v Version) File() folder.Path { return folder.Path(v.dir).Join(v.name) }
+
 // Versions yields the versions of every path at or below under that comes after
 // the path after ("" is all), path by path in their order, those of one path the
 // newest first. Two versions of a path have different moments, or stand in the

@@ -1,0 +1,81 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"qsync/folder"
+	"qsync/folder/disk"
+	"qsync/store"
+)
+
+// Version is one older state of a path, and who made it an older one.
+type Version struct {
+	disk.Version
+	Number int    // among those of the path: 1 is the newest
+	By     string // the name of the node that replaced or removed it, "" if that is not known
+	Via    bool   // By only told of it
+	Own    bool   // it was done here: a version was taken back, say
+}
+
+// errEnough ends a walk that has found what was asked for.
+var errEnough = errors.New("enough")
+
+// Versions returns the versions of the paths at and below under behind the path
+// after, for at least so many versions if there are as many, and how to go on:
+// with next as the path after, if there is more. It works on a folder that runs
+// and on one that does not, and in every mode.
+func (f *Folder) Versions(ctx context.Context, under, after folder.Path, limit int) (all []Version, next folder.Path, more bool, err error) {
+	err = f.root.Versions(ctx, under, after, func(vs []disk.Version) error {
+		if len(all) >= limit {
+			more = true
+			return errEnough
+		}
+		for i, v := range vs {
+			all = append(all, Version{Version: v, Number: i + 1})
+		}
+		next = vs[0].Path
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, "", false, err
+	}
+	return all, next, more, f.blame(all)
+}
+
+// tellingTime is how long after a file was replaced the map may have been told.
+const tellingTime = 2 * time.Minute
+
+// blame finds in the log who replaced the versions. It names the commit of that
+// path that came next.
+func (f *Folder) blame(all []Version) error {
+	if len(all) == 0 {
+		return nil
+	}
+	first, last := all[0].Replaced, all[0].Replaced
+	of := make(map[folder.Path][]*Version)
+	for i := range all {
+		v := &all[i]
+		of[v.Path] = append(of[v.Path], v)
+		if v.Replaced.Before(first) {
+			first = v.Replaced
+		}
+		if v.Replaced.After(last) {
+			last = v.Replaced
+		}
+	}
+	for e, err := range f.store.Log(first.Add(-time.Second), last.Add(tellingTime)) {
+		if err != nil {
+			return err
+		}
+		for _, v := range of[e.Path] {
+			// The log is read backwards: an earlier commit is nearer.
+			wait := e.Time.Sub(v.Replaced)
+			if e.Kept == v.File() || e.Action != store.Added && wait > -time.Second && wait < tellingTime {
+				v.By, v.Via, v.Own = e.Author.Name, e.Author.Via, e.Author.Own
+			}
+		}
+	}
+	return nil
+}
