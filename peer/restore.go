@@ -41,7 +41,8 @@ const (
 
 // Restore brings back a part of what q names, and says how to go on: with next as
 // q.After while there is more, and once with q.Settle in the end. What it brings
-// back is an edit like a user's, which syncs; what is at the path now goes to the
+// back is an edit like a user's, which syncs, or in a receiving folder stays here
+// alone; what is at the path now goes to the
 // versions first. Each file is replaced as a whole or not at all, and durably
 // before the answer. A single path fails without the others. The error is
 // [ErrNoVersion], [ErrNoRestore], ctx's or the system's.
@@ -50,8 +51,8 @@ func (f *Folder) Restore(ctx context.Context, q Restoring) (done []Restored, nex
 	case q.Dry:
 	case f.bare:
 		return nil, "", false, fmt.Errorf("%w: it is a one-way source (%s), which is never written; --to FILE writes a copy elsewhere", ErrNoRestore, mode)
-	case mode == Receive:
-		return nil, "", false, fmt.Errorf("%w: it receives, and would become like the source again; --to FILE writes a copy elsewhere, or restore it at the source", ErrNoRestore)
+	case mode == Mirror:
+		return nil, "", false, fmt.Errorf("%w: it is a mirror, and would become like its source again; --to FILE writes a copy elsewhere, or restore it at the source", ErrNoRestore)
 	}
 	if !q.Dry {
 		if err := f.checkRoot(false); err != nil {

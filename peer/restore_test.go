@@ -215,7 +215,7 @@ func TestRestoreRefused(t *testing.T) {
 	bubble(t, 2, func(c *cluster) {
 		a, b := c.nodes[0], c.nodes[1]
 		c.full()
-		a.cfg.Mode, b.cfg.Mode = Send, Receive
+		a.cfg.Mode, b.cfg.Mode = Send, Mirror
 		c.start()
 		a.write("f", "1")
 		c.converged(20 * time.Second)

@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"qsync/folder"
@@ -72,8 +73,11 @@ func (f *Folder) blame(all []Version) error {
 		for _, v := range of[e.Path] {
 			// The log is read backwards: an earlier commit is nearer.
 			wait := e.Time.Sub(v.Replaced)
-			if e.Kept == v.File() || e.Action != store.Added && wait > -time.Second && wait < tellingTime {
+			if e.Action != store.Added && wait >= 0 && wait < tellingTime || e.Kept == v.File() {
 				v.By, v.Via, v.Own = e.Author.Name, e.Author.Via, e.Author.Own
+			}
+			if e.Kept == v.File() {
+				of[e.Path] = slices.DeleteFunc(slices.Clone(of[e.Path]), func(x *Version) bool { return x == v })
 			}
 		}
 	}

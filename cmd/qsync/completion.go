@@ -244,6 +244,8 @@ func (c *completion) offerArguments(p *program) {
 	case "DIR":
 		c.offerFolders(p)
 		c.shell = ":dirs"
+	case "PATH":
+		c.shell = ":files"
 	case "SRC", "DST":
 		c.shell = ":dirs"
 	}

@@ -129,6 +129,8 @@ func cure(err error) string {
 		return "Is qsync running there, and UDP port 2121 open?"
 	case errors.Is(err, peer.ErrBusy):
 		return "Stop it first, or ask it: 'qsync status'"
+	case errors.Is(err, peer.ErrNoVersion):
+		return "'qsync versions DIR' lists what is kept here; another peer may have more"
 	case errors.Is(err, fs.ErrPermission):
 		return "Give this user the right to it, or run qsync as its owner"
 	}

@@ -18,6 +18,8 @@ type grammar struct {
 	Resume   resumeCmd   `cmd:"" help:"Go on syncing DIR, or everything, whatever it was that stopped it."`
 	Revert   revertCmd   `cmd:"" help:"Take back what was changed in a receiving folder."`
 	Override overrideCmd `cmd:"" help:"Put what a one-way source has above what its peers made of it."`
+	Versions versionsCmd `cmd:"" help:"List the older versions that are kept of a file, or of all in a folder."`
+	Restore  restoreCmd  `cmd:"" help:"Bring back a file, a directory or a deleted tree as it was."`
 	Profile  profileCmd  `cmd:"" help:"Groups of folders: create, save, load, delete, list, start, stop."`
 	Config   configCmd   `cmd:"" help:"The settings file: example, check, path."`
 	Doctor   doctorCmd   `cmd:"" help:"Say why a peer is not seen or a folder does not sync, and what to type."`
@@ -117,6 +119,19 @@ type takeBackCmd struct {
 type revertCmd struct{ takeBackCmd }
 
 type overrideCmd struct{ takeBackCmd }
+
+type versionsCmd struct {
+	Dir  string `arg:"" optional:"" name:"DIR" help:"A folder, or a path in one."`
+	Path string `arg:"" optional:"" name:"PATH" help:"A path in the folder."`
+}
+
+type restoreCmd struct {
+	Path    string `arg:"" name:"PATH" help:"A file or a directory of a folder; it need not be there any more."`
+	At      string `placeholder:"TIME" help:"As it was then: '2026-11-29 14:00', RFC 3339, or an age such as 2h or 3d."`
+	Version *count `name:"version" placeholder:"N" help:"The N-th version that 'qsync versions' lists; 1 is the latest (default for a file)."`
+	To      string `placeholder:"FILE" help:"Write it to FILE, which must not be there, and leave the folder alone."`
+	DryRun  bool   `short:"n" help:"Only say what would be done."`
+}
 
 type profileCmd struct {
 	Create profileCreateCmd `cmd:"" help:"Make a profile of the directories, or of all folders that are in none."`

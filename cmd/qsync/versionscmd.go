@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"qsync/folder"
+	"qsync/peer"
+)
+
+// versionsQuery asks for a part of the versions at and below a path. Paths are
+// bytes, which text in JSON cannot hold.
+type versionsQuery struct {
+	Path  []byte `json:"path"`
+	After []byte `json:"after"`
+}
+
+type versionsAnswer struct {
+	Versions []versionLine `json:"versions"`
+	Next     []byte        `json:"next"`
+	More     bool          `json:"more"`
+}
+
+// versionLine is one version, as --json prints it.
+type versionLine struct {
+	Folder   string    `json:"folder,omitempty"`
+	Path     string    `json:"path"`
+	Number   int       `json:"number"`
+	Replaced time.Time `json:"replaced"`
+	Kind     string    `json:"kind"`
+	Size     int64     `json:"size"`
+	MTime    time.Time `json:"mtime"`
+	By       string    `json:"by,omitempty"` // who replaced it; "here" is this node
+	File     string    `json:"file"`         // below .qsync/versions
+
+	RawPath []byte `json:"raw_path,omitempty"` // where the path is not UTF-8
+	RawFile []byte `json:"raw_file,omitempty"`
+}
+
+// versionsPage is how many versions are asked for at a time.
+const versionsPage = 2000
+
+var verbVersions = verb[versionsQuery, versionsAnswer]{"versions", func(ctx context.Context, f *peer.Folder, q versionsQuery) (versionsAnswer, error) {
+	all, next, more, err := f.Versions(ctx, folder.Path(q.Path), folder.Path(q.After), versionsPage)
+	a := versionsAnswer{Next: []byte(next), More: more}
+	for i := range all {
+		a.Versions = append(a.Versions, lineOf(&all[i]))
+	}
+	return a, err
+}}
+
+func lineOf(v *peer.Version) versionLine {
+	l := versionLine{
+		Path: string(v.Path), Number: v.Number, Replaced: v.Replaced, Kind: kindName(v.Kind), Size: v.Size,
+		MTime: time.Unix(0, v.MTime).UTC(), By: v.By, File: string(v.File()),
+	}
+	if v.Own {
+		l.By = "here"
+	} else if v.Via && l.By != "" {
+		l.By = "via " + l.By
+	}
+	if strings.ToValidUTF8(l.File, "") != l.File {
+		l.RawPath, l.RawFile = []byte(l.Path), []byte(l.File)
+	}
+	return l
+}
+
+// path and file are exact, whatever JSON made of the names.
+func (l versionLine) path() folder.Path { return folder.Path(exact(l.Path, l.RawPath)) }
+func (l versionLine) file() string      { return exact(l.File, l.RawFile) }
+
+func exact(text string, raw []byte) string {
+	if len(raw) > 0 {
+		return string(raw)
+	}
+	return text
+}
+
+// Run lists older versions.
+func (c *versionsCmd) Run(p *program) error {
+	at, under, err := p.placesAndPath(c.Dir, c.Path)
+	if err != nil {
+		return err
+	}
+	n := int64(0)
+	for _, in := range at {
+		l := versionList{p: p, folder: in.entry.Dir, many: len(at) > 1}
+		err := verbVersions.parts(p, in, versionsQuery{Path: []byte(under)}, func(a versionsAnswer) (versionsQuery, bool, error) {
+			n += int64(len(a.Versions))
+			return versionsQuery{[]byte(under), a.Next}, a.More, l.print(a.Versions)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	switch {
+	case n == 0:
+		p.ui.say("no older version is kept here; versions are kept where sync replaces or deletes, so peers may have some")
+	default:
+		p.ui.say("%s; 'qsync restore PATH --version N' brings one back", plural(n, "version", "versions"))
+	}
+	return nil
+}
+
+// placesAndPath are the folders that [DIR] [PATH] mean, and the path in them: one
+// argument may be either.
+func (p *program) placesAndPath(dir, path string) ([]place, folder.Path, error) {
+	switch {
+	case dir == "":
+		at, err := p.places("")
+		return at, "", err
+	case path == "":
+		at, in, err := p.placeOf(dir)
+		return []place{at}, in, err
+	}
+	at, err := p.place(dir)
+	if err != nil {
+		return nil, "", err
+	}
+	if filepath.IsAbs(path) {
+		other, in, err := p.placeOf(path)
+		if err == nil && other.entry.tag != at.entry.tag {
+			err = usagef("%s is not in the folder %s", quote(path), quote(at.entry.Dir))
+		}
+		return []place{at}, in, err
+	}
+	in, err := insideOf(at, path)
+	return []place{at}, in, err
+}
+
+// insideOf is the path in a folder that somebody typed relative to it.
+func insideOf(at place, path string) (folder.Path, error) {
+	text := filepath.ToSlash(filepath.Clean(path))
+	if text == "." {
+		return "", nil
+	}
+	in, err := folder.ParsePath(text)
+	if err != nil {
+		return "", usagef("%s cannot be a path of the folder %s", quote(path), quote(at.entry.Dir))
+	}
+	return in, nil
+}
+
+// versionList prints versions, path by path.
+type versionList struct {
+	p      *program
+	folder string
+	many   bool // folders are listed, so each is named
+	last   string
+}
+
+func (l *versionList) print(all []versionLine) error {
+	var b strings.Builder
+	for _, v := range all {
+		if l.p.flags.JSON {
+			v.Folder = l.folder
+			if err := l.p.printJSON(v); err != nil {
+				return err
+			}
+			continue
+		}
+		if l.many {
+			fmt.Fprintf(&b, "in %s\n", quote(l.folder))
+			l.many = false
+		}
+		if name := quote(string(v.path())); name != l.last {
+			l.last = name
+			fmt.Fprintf(&b, "%s\n", name)
+		}
+		b.WriteString(v.text())
+	}
+	return l.p.print(b.String())
+}
+
+// text is a line of at most 80 columns.
+func (l versionLine) text() string {
+	by := shorten(clean(l.By), 14)
+	if by != "" && !strings.HasPrefix(by, "via ") {
+		by = "by " + by
+	}
+	line := fmt.Sprintf("%4d  replaced %s  saved %s  %9s  %s", l.Number,
+		l.Replaced.Local().Format("2006-01-02 15:04:05"), l.MTime.Local().Format("06-01-02 15:04"), sizeOf(l.Kind, l.Size), by)
+	return strings.TrimRight(line, " ") + "\n"
+}
