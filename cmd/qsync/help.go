@@ -25,10 +25,9 @@ Commands
   id                new, show DIR, words DIR, qr DIR, check ID
   serve             headless: every folder of config.yaml; pause, resume [DIR]
   folders           what this home knows; forget, revert, override DIR
-  profile, config   groups of folders; the settings file
+  profile, config   groups of folders; the settings file; completion SHELL
   versions, restore older versions of what sync replaced; restore PATH
   doctor, service   why it does not sync; have systemd run 'qsync serve'
-  completion SHELL  what Tab completes, for bash, zsh, fish or powershell
 
 Flags: -b both ways, --once one pass, -n dry run, --remote HOST[:PORT], --json,
 --home DIR, -v, -q, --version. All: 'qsync help sync', 'qsync help join'.
@@ -56,7 +55,7 @@ var examples = map[string]string{
 	"revert":   "  qsync revert -n docs    what was changed here alone?\n  qsync revert docs       take it back",
 	"override": "  qsync override -n docs  what have peers made otherwise?\n  qsync override docs     put what is here above that",
 	"versions": "  qsync versions docs             all in the folder docs\n  qsync versions docs/a.txt       of one file\n  qsync versions docs letters     below docs/letters",
-	"restore":  "  qsync restore docs/a.txt                    its latest older version\n  qsync restore docs/a.txt --version 2        the one before\n  qsync restore docs/letters                  as before the last removal in it\n  qsync restore docs/letters --at 3d -n       as three days ago: what would change?\n  qsync restore docs/a.txt --to /tmp/a.txt    a copy elsewhere\n  What is there now is kept as a version first.",
+	"restore":  "  qsync restore docs/a.txt                    its latest older version\n  qsync restore docs/a.txt --version 2        the one before\n  qsync restore docs/letters                  as before the last removal in it\n  qsync restore docs/letters --at 3d -n       what would change?\n  qsync restore docs/a.txt --to /tmp/a.txt    a copy elsewhere\n  What is there now is kept as a version first.",
 	"profile":  "  qsync profile create work docs papers\n  qsync profile stop work\n  qsync profile start work\n  qsync profile save work\n  qsync profile load work\n  qsync profile list",
 	"config":   "  qsync config example\n  qsync config check\n  $EDITOR \"$(qsync config path)\"    a running node takes it at once",
 	"folders":  "  qsync folders --json",
