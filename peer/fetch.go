@@ -41,13 +41,21 @@ type want struct {
 func (w *want) digest() folder.Digest { return w.res.Value.Digest }
 func (w *want) size() int64           { return w.res.Value.Size }
 
+// fetchOrder is a job: files, and whether they come into place together, or not
+// at all, when away is gone.
+type fetchOrder struct {
+	files []want
+	whole bool
+	away  []store.Record
+}
+
 // fetcher brings content: from here if it is here under another name, from the
 // other directory of a pair, else from the peers.
 type fetcher struct {
 	ctx   context.Context
 	f     *Folder
 	place *placer
-	jobs  chan []want
+	jobs  chan fetchOrder
 	small []want
 	bytes int64
 	wg    sync.WaitGroup
@@ -58,7 +66,7 @@ type fetcher struct {
 }
 
 func newFetcher(ctx context.Context, f *Folder, place *placer) *fetcher {
-	x := &fetcher{ctx: ctx, f: f, place: place, jobs: make(chan []want, fetchQueue)}
+	x := &fetcher{ctx: ctx, f: f, place: place, jobs: make(chan fetchOrder, fetchQueue)}
 	for range fetchers {
 		x.wg.Add(1)
 		f.group.Go(func() error {
@@ -83,13 +91,13 @@ func (x *fetcher) fail(err error) {
 // add queues one file; it blocks while enough is under way.
 func (x *fetcher) add(w want) error {
 	if w.size() > smallFile {
-		x.jobs <- []want{w}
+		x.jobs <- fetchOrder{files: []want{w}}
 		return nil
 	}
 	x.small = append(x.small, w)
 	x.bytes += w.size()
 	if len(x.small) >= jobFiles || x.bytes >= jobBytes {
-		x.jobs <- x.small
+		x.jobs <- fetchOrder{files: x.small}
 		x.small, x.bytes = nil, 0
 	}
 	return nil
@@ -98,7 +106,7 @@ func (x *fetcher) add(w want) error {
 // finish waits for all that was queued.
 func (x *fetcher) finish() error {
 	if len(x.small) > 0 {
-		x.jobs <- x.small
+		x.jobs <- fetchOrder{files: x.small}
 		x.small = nil
 	}
 	close(x.jobs)
@@ -107,13 +115,16 @@ func (x *fetcher) finish() error {
 }
 
 // do brings the files of one job and hands them to the placer.
-func (x *fetcher) do(job []want) error {
+func (x *fetcher) do(job fetchOrder) error {
 	if x.ctx.Err() != nil {
 		return nil
 	}
+	if job.whole {
+		return x.whole(job)
+	}
 	j := &fetchJob{fetcher: x, since: time.Now()}
 	defer j.handOver()
-	return j.run(job)
+	return j.run(job.files)
 }
 
 // handOverAfter is how long staged files wait for more of their job.
@@ -126,6 +137,7 @@ type fetchJob struct {
 	since    time.Time
 	patience time.Duration        // for the first word of an answer
 	lost     map[folder.Path]bool // whose author has it no more
+	whole    bool                 // nothing is handed over before all is there
 }
 
 func (x *fetchJob) handOver() {
@@ -238,7 +250,9 @@ func (x *fetchJob) finished(w want, s *disk.Staged) error {
 		return err
 	}
 	if !x.f.files.takeNow(1) {
-		x.handOver() // else all could be waiting for each other's
+		if !x.whole {
+			x.handOver() // else all could be waiting for each other's
+		}
 		if err := x.f.files.take(x.ctx, 1); err != nil {
 			s.Discard()
 			return err
@@ -247,8 +261,8 @@ func (x *fetchJob) finished(w want, s *disk.Staged) error {
 	fault.Point("fetched")
 	path := string(w.rec.Path)
 	x.f.counts.current.Store(&path)
-	x.ready = append(x.ready, stagedFile{w, s})
-	if time.Since(x.since) > handOverAfter {
+	x.ready = append(x.ready, stagedFile{want: w, staged: s})
+	if !x.whole && time.Since(x.since) > handOverAfter {
 		x.handOver()
 	}
 	return nil

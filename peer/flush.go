@@ -86,9 +86,11 @@ func (p *placer) flushEach(staged []stagedFile) error {
 	return p.each(staged, func(s stagedFile) error {
 		// A failed flush may have thrown the data away and will not fail
 		// again: the staged file is worthless now (FSYNC, ATC 2020).
-		if err := s.staged.Sync(); err != nil {
-			p.discard([]stagedFile{s})
-			return p.f.pathFailed(s.want.rec.Path, err)
+		for _, one := range s.all() {
+			if err := one.staged.Sync(); err != nil {
+				p.discard([]stagedFile{s})
+				return p.f.pathFailed(one.want.rec.Path, err)
+			}
 		}
 		return p.swap(s)
 	})
@@ -114,24 +116,49 @@ func (p *placer) each(staged []stagedFile, do func(stagedFile) error) error {
 
 // swap puts one durable file in place.
 func (p *placer) swap(s stagedFile) error {
-	f := p.f
 	defer p.discard([]stagedFile{s}) // once it is in place that gives back its descriptor alone
-	fresh, err := f.refresh(&s.want)
-	if err != nil || !fresh {
+	if len(s.with)+len(s.away) > 0 {
+		return p.swapWhole(s)
+	}
+	x, ok, err := p.prepare(s)
+	if err != nil || !ok {
 		return err
 	}
-	rec := &s.want.rec
-	kept, err := f.keepLosers(rec, s.want.res)
-	if err != nil {
-		return f.pathFailed(rec.Path, err)
+	_, err = p.swapIn(&x)
+	return err
+}
+
+// swap is a staged file about to be put in place.
+type swap struct {
+	stagedFile
+	kept   []store.Change // the conflict copies of what it replaces
+	before folder.Local   // what its place holds
+}
+
+// prepare looks once more whether s is wanted, and keeps what loses to it. It
+// reports false if s is to be left for another round.
+func (p *placer) prepare(s stagedFile) (x swap, ok bool, err error) {
+	fresh, err := p.f.refresh(&s.want)
+	if err != nil || !fresh {
+		return x, false, err
 	}
+	kept, err := p.f.keepLosers(&s.want.rec, s.want.res)
+	if err != nil {
+		return x, false, p.f.pathFailed(s.want.rec.Path, err)
+	}
+	return swap{s, kept, s.want.rec.Local}, true, nil
+}
+
+// swapIn puts a file in place; it reports false if that could not be done.
+func (p *placer) swapIn(s *swap) (bool, error) {
+	f, rec, kept := p.f, &s.want.rec, s.kept
 	f.touched.add(rec.Path.Dir())
 	f.placing.add(rec.Path)
 	fault.Point("swap")
-	placed, err := f.root.Put(rec.Path, s.staged, rec.Local)
+	placed, err := f.root.Put(rec.Path, s.staged, s.before)
 	if err != nil {
 		f.placing.drop(rec.Path)
-		return f.pathFailed(rec.Path, err)
+		return false, f.pathFailed(rec.Path, err)
 	}
 	fault.Point("swapped")
 	if placed.Displaced != "" {
@@ -146,7 +173,7 @@ func (p *placer) swap(s stagedFile) error {
 		Path: rec.Path, Before: rec.Local, After: after, Applied: true, Merged: took && after.Dot.IsZero(),
 	})
 	p.dirs[rec.Path.Dir()] = true
-	return nil
+	return true, nil
 }
 
 // secureAndCommit makes durable what is pending and tells the map.

@@ -55,6 +55,7 @@ type Folder struct {
 	placing pathSet     // put on disk and not yet in the map
 	echoes  echoes      // put on disk lately, and in the map
 	motion  motion      // changed here lately
+	bases   databases   // changed here, and to be told of as a whole
 	undone  pathSet     // a person wants it as the source has it: nothing for the brake
 	rivals  pathSet     // of a mirrored source: what it has yet to put its own above
 	parked  parking

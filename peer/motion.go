@@ -188,6 +188,18 @@ func (m *motion) looked() {
 	}
 }
 
+// wait is how long what moves most of the given files is still to be left alone.
+func (m *motion) wait(files []folder.Path) (longest time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range files {
+		if e := m.m[p]; e != nil {
+			longest = max(longest, time.Until(e.due()))
+		}
+	}
+	return longest
+}
+
 // take returns the files that are due for the look that was put off, and those
 // that are due to be read once more, both in path order.
 func (m *motion) take() (looks, proofs []folder.Path) {

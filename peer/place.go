@@ -74,6 +74,8 @@ type placeOp struct {
 type stagedFile struct {
 	want   want
 	staged *disk.Staged
+	with   []stagedFile   // come into place with it, see [placer.swapWhole]
+	away   []store.Record // what they take the place of, or is to go
 }
 
 // stagedFiles is how many files a node may have staged at a time, each of which
@@ -83,10 +85,13 @@ func stagedFiles(open int64) int64 { return max(open*3/8, 32) }
 
 // discard gives staged files up.
 func (p *placer) discard(files []stagedFile) {
-	for _, s := range files {
-		s.staged.Discard()
+	for i := range files {
+		all := files[i].all()
+		for _, s := range all {
+			s.staged.Discard()
+		}
+		p.f.files.give(int64(len(all)))
 	}
-	p.f.files.give(int64(len(files)))
 }
 
 type placeBatch struct {
@@ -185,7 +190,9 @@ func (p *placer) take(b *placeBatch, op placeOp) {
 	b.changes = append(b.changes, op.changes...)
 	b.staged = append(b.staged, op.files...)
 	for i := range op.files {
-		b.bytes += op.files[i].want.res.Value.Size
+		for _, s := range op.files[i].all() {
+			b.bytes += s.want.res.Value.Size
+		}
 	}
 	if op.flush != nil {
 		b.flush = op.flush

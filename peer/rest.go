@@ -29,6 +29,9 @@ func (s *scan) moved(c *store.Change) {
 // awaitRest sets t to when a file is due that was put off or is to be proven.
 func (f *Folder) awaitRest(t *time.Timer) {
 	at, ok := f.motion.next()
+	if due, waits := f.bases.next(); waits && (!ok || due.Before(at)) {
+		at, ok = due, true
+	}
 	if !ok {
 		t.Stop()
 		return
@@ -43,10 +46,13 @@ func (f *Folder) scanRested(ctx context.Context) error {
 	for _, p := range looks {
 		f.look.add(p, false)
 	}
-	if len(proofs) == 0 {
+	if len(proofs) == 0 && len(f.bases.due()) == 0 {
 		return nil
 	}
 	s := f.newScan(ctx, false)
+	if err := s.settleDatabases(); err != nil {
+		return err
+	}
 	s.verify = true
 	for _, p := range proofs {
 		if f.placing.has(p) {

@@ -47,6 +47,7 @@ func (f *Folder) scanLoop(ctx context.Context) error {
 	rest := time.NewTimer(time.Hour) // there is nothing yet to wait for
 	defer rest.Stop()
 	f.motion.forget()
+	f.bases.forget()
 	for {
 		select {
 		case <-ctx.Done():
@@ -108,7 +109,7 @@ func (f *Folder) scanHints(ctx context.Context, hints <-chan disk.Hint) error {
 			f.lookLater(l.path, l.deep, placeIdle)
 			continue
 		}
-		if !l.deep && f.motion.holds(l.path) {
+		if _, waits := f.bases.owner(l.path); !l.deep && (waits || f.motion.holds(l.path)) {
 			continue
 		}
 		if err := s.glance(l); err != nil {
@@ -170,6 +171,11 @@ func (f *Folder) scanAll(ctx context.Context) error {
 	if err := s.finish(); err != nil {
 		return err
 	}
+	if f.cfg.Once || f.cfg.Plan != nil {
+		if err := f.newScan(ctx, false).awaitDatabases(ctx); err != nil {
+			return err
+		}
+	}
 	if err := f.store.Looked(); err != nil {
 		return err
 	}
@@ -182,20 +188,21 @@ func (f *Folder) scanAll(ctx context.Context) error {
 
 // scan is one pass over all or some of the tree.
 type scan struct {
-	f       *Folder
-	ctx     context.Context
-	whole   bool
-	batch   []store.Change
-	since   time.Time
-	gone    []store.Change       // vanished entries, held back until they are counted
-	seen    map[folder.Path]bool // that they are gone; hints overlap
-	toll    tally                // those of them that were to stay
-	failed  error                // what found has ended the walk with
-	bad     map[folder.Path]bool // what this look has found wrong
-	began   time.Time            // the look at one path
-	verify  bool                 // read what has not changed, too
-	deep    bool                 // this look is at many paths
-	initial bool
+	f        *Folder
+	ctx      context.Context
+	whole    bool
+	batch    []store.Change
+	since    time.Time
+	gone     []store.Change       // vanished entries, held back until they are counted
+	seen     map[folder.Path]bool // that they are gone; hints overlap
+	toll     tally                // those of them that were to stay
+	failed   error                // what found has ended the walk with
+	bad      map[folder.Path]bool // what this look has found wrong
+	began    time.Time            // the look at one path
+	verify   bool                 // read what has not changed, too
+	database folder.Path          // what is found now belongs to this one, and is told of at once
+	deep     bool                 // this look is at many paths
+	initial  bool
 }
 
 func (f *Folder) newScan(ctx context.Context, whole bool) *scan {
@@ -298,8 +305,11 @@ func (s *scan) found(x disk.Found) error {
 	if s.deep && !s.whole && x.After.Value.Kind == folder.File && s.f.motion.holds(x.Path) {
 		return nil // this look is about many paths; its own is to come
 	}
+	if s.putOff(&x) {
+		return nil
+	}
 	c := store.Change{Path: x.Path, Before: x.Before, After: x.After}
-	if x.After.Value.Kind == folder.Absent {
+	if x.After.Value.Kind == folder.Absent && s.database == "" {
 		return s.vanished(c)
 	}
 	if hides, err := s.f.hides(x); hides || err != nil {
@@ -315,7 +325,7 @@ func (s *scan) found(x disk.Found) error {
 	}
 	s.moved(&c)
 	s.batch = append(s.batch, c)
-	if len(s.batch) >= scanBatch || time.Since(s.since) > scanDelay {
+	if s.database == "" && (len(s.batch) >= scanBatch || time.Since(s.since) > scanDelay) {
 		return s.flush(&s.batch)
 	}
 	return nil

@@ -258,8 +258,8 @@ func (f *Folder) missing(peers int, partly bool) string {
 		}
 		return ""
 	}
-	if n := f.motion.waiting(); n > 0 && !partly {
-		return fmt.Sprintf("%d files that are written to all the time have changed again", n)
+	if n := f.motion.waiting() + f.bases.waiting(); n > 0 && !partly {
+		return fmt.Sprintf("%d files that are in use here have changed, and are to come to rest", n)
 	}
 	if f.settles() {
 		if w := f.want(); w.Entries > 0 && (!partly || w.Entries > f.parked.given()) {

@@ -65,12 +65,14 @@ type round struct {
 	fetch    *fetcher
 	made     map[folder.Path]bool // directories made, or seen to be there, in this round
 	removals []folder.Path
-	unpacked map[folder.Path]bool // directories of packs, by whether one that is wanted is missed
-	ignore   *folder.Ignore       // of the command line
-	rules    dirRules             // of the directory handled last
-	ignored  store.Want
-	extras   bool // entries that the source never had may go
-	did      int
+
+	databases map[folder.Path]*wantedDatabase
+	unpacked  map[folder.Path]bool // directories of packs, by whether one that is wanted is missed
+	ignore    *folder.Ignore       // of the command line
+	rules     dirRules             // of the directory handled last
+	ignored   store.Want
+	extras    bool // entries that the source never had may go
+	did       int
 }
 
 // syncRound handles every wanted path once and reports whether something was
@@ -151,18 +153,34 @@ func (r *round) walk() error {
 		if err != nil {
 			return err
 		}
+		if err := r.expect(page); err != nil {
+			return err
+		}
+		if len(page) == wantPage {
+			next, err := r.f.store.Wanted(page[len(page)-1].Path, besideLast)
+			if err == nil {
+				err = r.expect(next)
+			}
+			if err != nil {
+				return err
+			}
+		}
 		for i := range page {
 			if err := r.plan(&page[i]); err != nil {
 				return err
 			}
 		}
 		if len(page) < wantPage {
-			return nil
+			return r.bringDatabases()
 		}
 		after = page[len(page)-1].Path
 	}
 	return nil
 }
+
+// besideLast is how many of the next page are looked at for what stands beside a
+// database that is the last of a page.
+const besideLast = 16
 
 // plan decides what one wanted path needs and starts it.
 func (r *round) plan(rec *store.Record) error {
@@ -172,7 +190,11 @@ func (r *round) plan(rec *store.Record) error {
 	if lost {
 		r.pass(rec)
 	}
+	with := r.database(rec.Path)
 	if parked {
+		if with != nil {
+			with.blocked = true
+		}
 		return nil
 	}
 	ignored, err := r.isIgnored(rec, res)
@@ -189,6 +211,10 @@ func (r *round) plan(rec *store.Record) error {
 		r.pass(rec)
 		return nil
 	case res.Winner.Dot.IsZero():
+		if with != nil {
+			with.away = append(with.away, rec.Path)
+			return nil
+		}
 		r.removals = append(r.removals, rec.Path)
 		return nil
 	case here.Kind == folder.Dir && res.Value.Kind != folder.Dir:
@@ -203,6 +229,10 @@ func (r *round) plan(rec *store.Record) error {
 	}
 	if folder.SameContent(here, res.Value) {
 		return r.metadata(rec, res)
+	}
+	if res.Value.Kind == folder.File && with != nil {
+		with.files = append(with.files, want{rec: *rec, res: res})
+		return nil
 	}
 	if res.Value.Kind == folder.File {
 		return r.fetch.add(want{rec: *rec, res: res})

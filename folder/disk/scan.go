@@ -41,6 +41,7 @@ type Known struct {
 type Found struct {
 	Path          folder.Path
 	Before, After folder.Local
+	Database      bool // what was read begins as an SQLite database does
 }
 
 // Problem is a path about which nothing could be found out. What is known at

@@ -135,7 +135,7 @@ func (s *scanner) directory(p folder.Path, before folder.Local, in info) error {
 		Value: folder.Value{Kind: folder.Dir, Mode: in.Mode, MTime: in.MTime},
 		Stat:  folder.Stat{Inode: in.Inode, CTime: in.CTime},
 	}
-	return s.queue.push(&item{found: Found{p, before, after}})
+	return s.queue.push(&item{found: Found{Path: p, Before: before, After: after}})
 }
 
 // problem reports p and leaves alone what is known there, or all that this

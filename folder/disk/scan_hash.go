@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -54,6 +55,8 @@ type worker struct {
 	q   *queue
 	buf []byte
 	h   *chunk.Hasher
+
+	database bool // what was read last begins as one
 }
 
 func (w *worker) run() {
@@ -103,6 +106,7 @@ func (w *worker) tryLook(it *item) error {
 	}
 	it.found.After = folder.Local{Value: v, Stat: folder.Stat{
 		Inode: before.Inode, CTime: before.CTime, Racy: racy(before, now)}}
+	it.found.Database = w.database && v.Kind == folder.File
 	b := it.found.Before
 	it.same = folder.SameOnDisk(b.Value, v) && b.Stat == it.found.After.Stat
 	return nil
@@ -178,6 +182,9 @@ func (w *worker) hash(f *os.File, size int64) (folder.Digest, error) {
 	for {
 		n, err := r.Read(w.buf)
 		w.h.Write(w.buf[:n])
+		if total == 0 {
+			w.database = bytes.HasPrefix(w.buf[:n], databaseHeader)
+		}
 		w.q.bytes.Add(int64(n))
 		total += int64(n)
 		switch {

@@ -165,7 +165,7 @@ func expect(disk, x index, g *folder.Ignore, under folder.Path) []Found {
 			same = now.Stat == was.Stat
 		}
 		if !same {
-			out = append(out, Found{p, was, now})
+			out = append(out, Found{Path: p, Before: was, After: now})
 		}
 	}
 	return out
