@@ -2,7 +2,9 @@ package peer
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
@@ -103,6 +105,42 @@ func TestDatabase(t *testing.T) {
 			t.Error("a timer runs", time.Until(at))
 		}
 	})
+}
+
+// However long the log takes to arrive, the database that it belongs to waits for
+// it, and it for the database.
+func TestDatabaseOnASlowLine(t *testing.T) {
+	t.Parallel()
+	for name, large := range map[string]string{"log": "d.db-wal", "database": "d.db"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, 2, func(c *cluster) {
+				a, b := c.nodes[0], c.nodes[1]
+				c.line()
+				c.start()
+				c.settle(20 * time.Second)
+				c.net.rate[a.addr.String()] = 50_000
+				filler := make([]byte, 400_000)
+				random := rand.NewChaCha8([32]byte{2})
+				seen := map[string]bool{}
+				for n := range 3 {
+					a.standIn("d.db", n, true)
+					f, err := os.OpenFile(a.path(large), os.O_WRONLY|os.O_APPEND, 0)
+					a.must(err)
+					random.Read(filler)
+					_, err = f.Write(filler)
+					a.must(errors.Join(err, f.Close()))
+					for range 200 {
+						time.Sleep(100 * time.Millisecond)
+						seen[b.generation("d.db")] = true
+					}
+				}
+				if seen["torn"] || len(seen) != 4 {
+					t.Errorf("seen: %v", seen)
+				}
+			})
+		})
+	}
 }
 
 // What is only called like a database's journal is a file like any other, and so
