@@ -208,7 +208,7 @@ type scan struct {
 func (f *Folder) newScan(ctx context.Context, whole bool) *scan {
 	f.settled.clear() // from here on: what is settled while this look is under way
 	return &scan{
-		f: f, ctx: ctx, whole: whole, since: time.Now(), initial: f.store.Fresh(),
+		f: f, ctx: ctx, whole: whole, since: time.Now(), initial: f.store.Fresh() && !f.scanned.isOpen(),
 		seen: make(map[folder.Path]bool),
 	}
 }

@@ -13,7 +13,11 @@ func (f *Folder) watch(ctx context.Context) (Watcher, error) {
 		return nil, nil
 	}
 	if f.cfg.Watch != nil {
-		return f.cfg.Watch(), nil
+		w := f.cfg.Watch()
+		f.mu.Lock()
+		f.watcher = w
+		f.mu.Unlock()
+		return w, nil
 	}
 	w, err := disk.NewWatcher(f.root)
 	if err != nil {
