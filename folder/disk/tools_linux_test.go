@@ -14,7 +14,7 @@ import (
 func TestToolsSetTimesBack(t *testing.T) {
 	for name, script := range map[string]string{
 		"cp -p":    `cp -p "$1/new" "$1/new.copy" && cp -p "$1/new.copy" "$2/f"`,
-		"tar":      `tar -C "$1" -cf "$1/a.tar" --transform s/new/f/ new && tar -C "$2" -xpf "$1/a.tar"`,
+		"tar":      `tar -C "$1" --format=posix -cf "$1/a.tar" --transform s/new/f/ new && tar -C "$2" -xpf "$1/a.tar"`,
 		"rsync -t": `rsync -t --checksum "$1/new" "$2/f"`,
 		"touch -r": `cat "$1/new" > "$2/f" && touch -r "$1/new" "$2/f"`,
 	} {
