@@ -11,7 +11,7 @@ import (
 
 // F47: a directory with very many entries costs a scan its listing, and no more.
 func TestScanWide(t *testing.T) {
-	wide := 20_000
+	wide := 10_000
 	if n, err := strconv.Atoi(os.Getenv("QSYNC_DISK_WIDE")); err == nil {
 		wide = n
 	}
