@@ -67,6 +67,37 @@ func (m Mode) applies() bool   { return m == TwoWay || m.receives() }
 func (m Mode) receives() bool  { return m == Receive || m == Mirror }
 func (m Mode) gives() bool     { return m == Send || m == Backup } // a one-way source
 
+// Policy is what becomes of the older of two changes that were made without each
+// other.
+type Policy uint8
+
+// The policies. Newest goes for what is written while it is in force: of that no
+// conflict copy is made where all who could make one have the policy too, and
+// everybody who had it keeps it among the versions. It needs versions.
+const (
+	KeepBothSides Policy = iota // the older one becomes a conflict copy
+	Newest                      // it is kept among the versions alone
+)
+
+// String returns the policy as flags spell it.
+func (p Policy) String() string {
+	if p == Newest {
+		return "newest"
+	}
+	return "keep-both"
+}
+
+// ParsePolicy is the inverse of [Policy.String]; "" is the default.
+func ParsePolicy(s string) (Policy, error) {
+	switch s {
+	case "", "keep-both":
+		return KeepBothSides, nil
+	case "newest":
+		return Newest, nil
+	}
+	return 0, fmt.Errorf("no policy %q: keep-both or newest", s)
+}
+
 // Config is what a [Node] needs from outside. Conn and Events may be nil.
 type Config struct {
 	Name     string         // how peers see this node
@@ -95,6 +126,7 @@ type FolderConfig struct {
 	Exclude   []string // gitignore patterns
 	Versions  int      // older versions kept of each file, 0 none
 	MaxDelete Brake
+	Conflict  Policy // what becomes of a write that loses against another
 
 	VersionsAge   time.Duration // how long they are kept; 0 means 30 days, negative for ever
 	VersionsSpace Space         // what all of them may take up on the disk

@@ -16,7 +16,7 @@ func (f *Folder) law(m Mode) store.Law {
 	return store.Law{
 		Mode: uint8(m), Announces: m.announces(),
 		Drops: m == Backup, Lets: m == Backup || m == Send && !f.cfg.Mirror,
-		Keeps: m == Receive,
+		Keeps: m == Receive, Waives: f.newest(),
 	}
 }
 

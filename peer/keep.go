@@ -20,7 +20,7 @@ func (f *Folder) keepLosers(rec *store.Record, res folder.Resolution) ([]store.C
 	if c, done := absorbed(rec, res); done {
 		return c, nil
 	}
-	return f.keep(rec, res.Losers)
+	return f.keep(rec, res.Losers, res.Value.Kind)
 }
 
 // absorbed retires the write that the disk holds if an edit of its very content
@@ -53,7 +53,7 @@ func (f *Folder) keepForDir(rec *store.Record, res folder.Resolution) ([]store.C
 			losers = append(losers, s)
 		}
 	}
-	return f.keep(rec, losers)
+	return f.keep(rec, losers, folder.Dir)
 }
 
 // keepOwn makes a conflict copy of what a user of this receiving folder has put
@@ -63,7 +63,9 @@ func (f *Folder) keepOwn(rec *store.Record) ([]store.Change, error) {
 	if !rec.Owned() {
 		return nil, nil
 	}
-	copied, name, err := f.conflictCopy(rec, rec.Local.Value)
+	v := rec.Local.Value
+	v.Ext = ""
+	copied, name, err := f.conflictCopy(rec, v.WithLost(folder.Lost{Base: rec.Aside.Value.ContentID()}))
 	if err != nil {
 		return nil, fmt.Errorf("keeping a conflict copy: %w", err)
 	}
@@ -77,7 +79,34 @@ func (f *Folder) tellConflict(name folder.Path, why string) {
 	f.event(Event{Event: "conflict", Path: string(name), Text: why})
 }
 
-func (f *Folder) keep(rec *store.Record, losers []folder.Sibling) ([]store.Change, error) {
+// lostBase is what a write that lost was made of. One that changed the metadata
+// alone was made of itself, of which there is nothing to merge.
+func lostBase(v folder.Value) uint64 {
+	if v.Base.Content == v.ContentID() {
+		return 0
+	}
+	return v.Base.Content
+}
+
+// waived reports whether what the disk holds at rec's path makes no conflict copy
+// where it loses: its authors asked for none, and neither does this folder. It is
+// kept among the versions. What gives way to a directory is no older than that.
+func (f *Folder) waived(rec *store.Record, losers []folder.Sibling, winner folder.Kind) bool {
+	if !f.newest() || winner == folder.Dir {
+		return false
+	}
+	for _, l := range losers {
+		if folder.SameContent(l.Value, rec.Local.Value) && !l.Value.Waives() {
+			return false
+		}
+	}
+	return true
+}
+
+// newest reports whether what loses a conflict is kept among the versions alone.
+func (f *Folder) newest() bool { return f.cfg.Conflict == Newest && f.cfg.Versions > 0 }
+
+func (f *Folder) keep(rec *store.Record, losers []folder.Sibling, winner folder.Kind) ([]store.Change, error) {
 	var loser folder.Sibling
 	var retire []folder.Dot
 	for _, l := range losers {
@@ -92,7 +121,12 @@ func (f *Folder) keep(rec *store.Record, losers []folder.Sibling) ([]store.Chang
 	if len(retire) == 0 {
 		return nil, nil
 	}
-	copied, name, err := f.conflictCopy(rec, loser.Value)
+	if f.waived(rec, losers, winner) {
+		return []store.Change{{Path: rec.Path, Before: rec.Local, After: rec.Local, Applied: true, Retire: retire}}, nil
+	}
+	v := loser.Value
+	v.Ext = ""
+	copied, name, err := f.conflictCopy(rec, v.WithLost(folder.Lost{Author: loser.Dot, Base: lostBase(loser.Value)}))
 	if err != nil {
 		return nil, fmt.Errorf("keeping a conflict copy: %w", err)
 	}

@@ -185,7 +185,6 @@ func (f *Folder) removeOwn(ctx context.Context, paths []folder.Path) (failed map
 // takeAway moves an entry to the versions. Until the map says so, its absence is
 // no change of a user's.
 func (f *Folder) takeAway(rec *store.Record) error {
-	f.touched.add(rec.Path.Dir())
 	f.placing.add(rec.Path)
 	_, err := f.root.Remove(rec.Path, rec.Local)
 	if err == nil {
@@ -226,6 +225,11 @@ func (f *Folder) settleOwn(done []store.Change, dirs map[folder.Path]bool) error
 	}
 	f.counts.announced.Add(int64(out.Issued))
 	f.noteConflicts(done)
+	for d := range dirs {
+		if d != "" {
+			f.look.add(d, false) // its time has moved
+		}
+	}
 	for i := range done {
 		if done[i].After.Value.Kind == folder.Absent {
 			f.lostEntry(done[i].Path.Dir())

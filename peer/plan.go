@@ -117,8 +117,11 @@ func (r *round) foresee(rec *store.Record) error {
 		}
 	}
 	it := itemOf(rec, rec.Local.Value, f.Mode())
-	if it.Action == "replace" && rec.Owned() {
+	switch {
+	case it.Action == "replace" && rec.Owned():
 		it.Action = "conflict"
+	case it.Action == "conflict" && f.waived(rec, res.Losers, res.Value.Kind):
+		it.Action = "replace"
 	}
 	it.Here, it.Dir = true, f.Dir()
 	return f.plan(it)

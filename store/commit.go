@@ -163,6 +163,9 @@ func (t *txn) observe(r *Record, old Record, announce bool, out *Outcome) bool {
 	if was.Value.Kind == folder.File && v.Kind == folder.File {
 		v.Base = folder.Base{Content: was.Value.ContentID(), Mode: was.Value.Mode}
 	}
+	if t.meta.Waives && folder.LostOf(v) == (folder.Lost{}) {
+		v = v.Waiving()
+	}
 	d := t.issue()
 	r.Register = old.Register.Edit(was, d, v)
 	r.Local.Dot, r.Local.Value = d, v

@@ -10,6 +10,7 @@ type Law struct {
 	Announces bool  // what users do here is told to others
 	Drops     bool  // but not what they remove: that stays with the others
 	Lets      bool  // nothing is applied here, so what was dropped need not come back
+	Waives    bool  // no conflict copies are asked for of what is announced: folder.Value.Waives
 	Keeps     bool  // what users change here and others are not told of stays, see [Record.Aside]
 }
 
@@ -21,7 +22,7 @@ type Law struct {
 // drops was in force is dropped even if it is found only later: until
 // [Store.Looked].
 func (s *Store) SetLaw(law Law) error {
-	if m := s.now(); m.Mode == law.Mode && m.Lets == law.Lets && m.Keeps == law.Keeps {
+	if m := s.now(); m.Mode == law.Mode && m.Lets == law.Lets && m.Keeps == law.Keeps && m.Waives == law.Waives {
 		return nil
 	}
 	var paths []folder.Path
@@ -34,7 +35,7 @@ func (s *Store) SetLaw(law Law) error {
 		}
 	}
 	return s.update(func(t *txn) error {
-		t.meta.Mode, t.meta.Lets, t.meta.Drops, t.meta.Keeps = law.Mode, law.Lets, law.Drops, law.Keeps
+		t.meta.Mode, t.meta.Lets, t.meta.Drops, t.meta.Keeps, t.meta.Waives = law.Mode, law.Lets, law.Drops, law.Keeps, law.Waives
 		t.meta.Dropping = t.meta.Dropping || law.Drops
 		for _, p := range paths {
 			old, err := t.record(p)

@@ -129,6 +129,7 @@ type meta struct {
 	Lets     bool // see Law
 	Drops    bool
 	Keeps    bool
+	Waives   bool
 	Dropping bool // a law that drops is, or was, in force since the last whole look
 	Clean    bool // closed in order
 	LastRun  string

@@ -1,0 +1,347 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"qsync/folder"
+	"qsync/folder/chunk"
+	"qsync/folder/disk"
+	"qsync/store"
+)
+
+// Resolution is what is to become of a conflict.
+type Resolution struct {
+	Path string `json:"path"` // of the copy, or of what it is a copy of if that has no other
+	Keep string `json:"keep"` // one of the four below
+	From string `json:"from"` // with KeepMerged: the file that holds the result, elsewhere
+
+	// The contents that were looked at, as [Side.Digest] has them, "" for any: if
+	// they are others by now nothing is done.
+	This  string `json:"this"`
+	Other string `json:"other"`
+}
+
+// What a [Resolution] can keep.
+const (
+	KeepThis   = "this"   // what has the plain name; the copy goes
+	KeepOther  = "other"  // the copy, under the plain name
+	KeepBoth   = "both"   // the copy under a name that is no conflict's
+	KeepMerged = "merged" // a third content, under the plain name; the copy goes
+)
+
+// Errors of [Folder.Resolve].
+var (
+	ErrNoConflict = errors.New("there is no conflict copy of this name, and none of it")
+	ErrSeveral    = errors.New("there are several conflict copies")
+	ErrMoved      = errors.New("it has just been changed by somebody else; look at it and try again")
+	ErrUnwritten  = errors.New("nothing is written into the folder of a one-way source: remove or rename the copy yourself")
+)
+
+// Resolve ends a conflict as q says and returns what it was. What goes is kept
+// among the versions; to the peers it is an edit and a removal like any other. It
+// works on a folder that does not run too.
+func (f *Folder) Resolve(ctx context.Context, q Resolution) (Conflict, error) {
+	if f.bare {
+		return Conflict{}, ErrUnwritten
+	}
+	cp, err := f.conflictOf(ctx, folder.Path(q.Path))
+	if err != nil {
+		return Conflict{}, err
+	}
+	c, err := f.conflictAt(cp, f.authors())
+	if err != nil {
+		return c, err
+	}
+	if q.This != "" && q.This != c.This.Digest || q.Other != "" && q.Other != c.Other.Digest {
+		return c, ErrMoved
+	}
+	plain, err := f.store.Record(folder.Path(c.Path))
+	if err != nil {
+		return c, err
+	}
+	r := resolving{f: f, copy: cp, plain: &plain, dirs: map[folder.Path]bool{cp.Path.Dir(): true}}
+	switch q.Keep {
+	case KeepThis:
+	case KeepOther:
+		err = r.putOther()
+	case KeepBoth:
+		err = r.putAside()
+	case KeepMerged:
+		err = r.putMerged(q.From)
+	default:
+		return c, fmt.Errorf("cannot keep %q", q.Keep)
+	}
+	if err == nil {
+		err = r.dropCopy()
+	}
+	if serr := f.settleOwn(r.done, r.dirs); err == nil {
+		err = serr
+	}
+	if errors.Is(err, disk.ErrChanged) {
+		f.look.add(cp.Path, false)
+		f.look.add(plain.Path, false)
+		err = ErrMoved
+	}
+	return c, err
+}
+
+// conflictOf finds the conflict copy at p, or the only one of what is at p.
+func (f *Folder) conflictOf(ctx context.Context, p folder.Path) (*store.Record, error) {
+	if err := f.lookAt(ctx, p, p.Dir()); err != nil {
+		return nil, err
+	}
+	rec, err := f.store.Record(p)
+	if err != nil {
+		return nil, err
+	}
+	if _, is := folder.ConflictOf(p); is && isCopy(&rec) {
+		return &rec, nil
+	}
+	var found []*store.Record
+	for r, err := range f.store.Records(p.Dir()) {
+		if err != nil {
+			return nil, err
+		}
+		if _, is := folder.ConflictOf(r.Path); !is || r.Path.Dir() != p.Dir() || !isCopy(&r) {
+			continue
+		}
+		of, err := f.originalOf(&r)
+		if err != nil {
+			return nil, err
+		}
+		if of == p {
+			found = append(found, &r)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return nil, ErrNoConflict
+	case 1:
+		return found[0], nil
+	}
+	names := make([]string, len(found))
+	for i, r := range found {
+		names[i] = string(r.Path)
+	}
+	return nil, fmt.Errorf("%w of it; name one: %q", ErrSeveral, names)
+}
+
+// lookAt looks at some paths where nothing runs that would.
+func (f *Folder) lookAt(ctx context.Context, paths ...folder.Path) error {
+	f.mu.Lock()
+	works := f.working
+	f.mu.Unlock()
+	if works {
+		return nil
+	}
+	s := f.newScan(ctx, false)
+	for _, p := range paths {
+		if p != "" {
+			if err := s.glance(look{path: p}); err != nil {
+				return err
+			}
+		}
+	}
+	return s.finish()
+}
+
+// resolving is a conflict that is being resolved.
+type resolving struct {
+	f           *Folder
+	copy, plain *store.Record
+	done        []store.Change
+	dirs        map[folder.Path]bool // to be made durable
+}
+
+// dropCopy moves the copy to the versions.
+func (r *resolving) dropCopy() error {
+	if err := r.f.takeAway(r.copy); err != nil {
+		return err
+	}
+	r.done = append(r.done, store.Change{Path: r.copy.Path, Before: r.copy.Local})
+	return nil
+}
+
+// putOther puts what the copy holds under the plain name.
+func (r *resolving) putOther() error {
+	v := r.copy.Local.Value
+	v.Base, v.Origin, v.Ext = folder.Base{}, "", ""
+	return r.place(r.plain, v)
+}
+
+// putAside puts what the copy holds under a name that is no conflict's.
+func (r *resolving) putAside() error {
+	name := folder.SettledName(r.copy.Path)
+	at, err := r.f.store.Record(name)
+	if err != nil {
+		return err
+	}
+	v := r.copy.Local.Value
+	if folder.SameContent(at.Local.Value, v) {
+		return nil
+	}
+	if at.Local.Value.Kind != folder.Absent {
+		return fmt.Errorf("%q is there already; rename it or the copy", name)
+	}
+	v.Base, v.Origin, v.Ext = folder.Base{}, r.copy.Path, ""
+	return r.place(&at, v)
+}
+
+// place makes the entry at hold the copy's content.
+func (r *resolving) place(at *store.Record, v folder.Value) error {
+	if at.Local.Value.Kind == folder.Dir {
+		return fmt.Errorf("%q is a directory now: move the copy where you want it, or keep both", at.Path)
+	}
+	if v.Kind == folder.Symlink {
+		r.f.placing.add(at.Path)
+		p, err := r.f.root.Symlink(at.Path, v, at.Local)
+		return r.placed(at, p, err)
+	}
+	from, err := r.f.root.OpenFile(r.copy.Path, r.copy.Local)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	return r.put(at, from, v)
+}
+
+// put makes the entry at hold the content of from, which is v's.
+func (r *resolving) put(at *store.Record, from *os.File, v folder.Value) error {
+	s, err := r.f.root.Stage()
+	if err != nil {
+		return err
+	}
+	defer s.Discard() // nothing once it is placed
+	if err := s.CopyFrom(from); err != nil {
+		return err
+	}
+	if err := s.Finish(v); err != nil {
+		return err
+	}
+	if err := s.Sync(); err != nil {
+		return err
+	}
+	r.f.placing.add(at.Path)
+	p, err := r.f.root.Put(at.Path, s, at.Local)
+	return r.placed(at, p, err)
+}
+
+func (r *resolving) placed(at *store.Record, p disk.Placed, err error) error {
+	if err != nil {
+		r.f.placing.drop(at.Path)
+		return err
+	}
+	if p.Displaced != "" {
+		r.f.look.add(p.Displaced, false)
+	}
+	after := p.Local
+	after.Dot = folder.Dot{}
+	r.done = append(r.done, store.Change{Path: at.Path, Before: at.Local, After: after})
+	return nil
+}
+
+// putMerged puts the content of a file elsewhere under the plain name.
+func (r *resolving) putMerged(file string) error {
+	if at := r.plain.Local.Value.Kind; at != folder.File && at != folder.Absent {
+		return fmt.Errorf("%q is no file", r.plain.Path)
+	}
+	from, err := os.Open(filepath.Clean(file))
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	digest, size, err := chunk.Sum(from, make([]byte, 1<<20))
+	if err != nil {
+		return err
+	}
+	v := folder.Value{Kind: folder.File, Mode: r.plain.Local.Value.Mode, MTime: time.Now().UnixNano(), Size: size, Digest: digest}
+	if r.plain.Local.Value.Kind == folder.Absent {
+		v.Mode = r.copy.Local.Value.Mode
+	}
+	if folder.SameContent(v, r.plain.Local.Value) {
+		return nil // what has the plain name is the result
+	}
+	return r.put(r.plain, from, v)
+}
+
+// Ancestor writes the content that both sides of a conflict were made of to the
+// file to, if it is among the versions here, and reports whether it was. It is
+// known by the first bytes of its digest.
+func (f *Folder) Ancestor(ctx context.Context, p, to string) (bool, error) {
+	cp, err := f.conflictOf(ctx, folder.Path(p))
+	if err != nil {
+		return false, err
+	}
+	of, err := f.originalOf(cp)
+	if err != nil {
+		return false, err
+	}
+	plain, err := f.store.Record(of)
+	if err != nil {
+		return false, err
+	}
+	ids := []uint64{folder.LostOf(cp.Local.Value).Base, plain.Local.Value.Base.Content}
+	if sib, ok := plain.Register.Has(plain.Local.Dot); ok {
+		ids[1] = sib.Value.Base.Content
+	}
+	for _, id := range slices.Compact(ids) {
+		if id == 0 {
+			continue
+		}
+		if found, err := f.version(ctx, of, id, to); found || err != nil {
+			return found, err
+		}
+	}
+	return false, nil
+}
+
+var errFound = errors.New("found")
+
+// version copies the version of p whose content has that ID to a file.
+func (f *Folder) version(ctx context.Context, p folder.Path, id uint64, to string) (bool, error) {
+	buf := make([]byte, 1<<20)
+	err := f.root.Versions(ctx, p, "", func(all []disk.Version) error {
+		for _, v := range all {
+			if v.Path != p || v.Kind != folder.File {
+				continue
+			}
+			from, err := f.root.OpenVersion(v)
+			if err != nil {
+				continue // pruned meanwhile
+			}
+			defer from.Close()
+			d, _, err := chunk.Sum(from, buf)
+			if err != nil || (folder.Value{Kind: folder.File, Digest: d}).ContentID() != id {
+				continue
+			}
+			if _, err := from.Seek(0, io.SeekStart); err != nil {
+				return err
+			}
+			return copyOut(from, to, buf)
+		}
+		return nil
+	})
+	if errors.Is(err, errFound) {
+		return true, nil
+	}
+	return false, err
+}
+
+func copyOut(from io.Reader, to string, buf []byte) error {
+	out, err := os.OpenFile(filepath.Clean(to), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.CopyBuffer(out, from, buf)
+	if err := errors.Join(err, out.Close()); err != nil {
+		return err
+	}
+	return errFound
+}
