@@ -92,6 +92,16 @@ func (f *Folder) Resolve(ctx context.Context, q Resolution) (Conflict, error) {
 	return c, err
 }
 
+// Conflict describes the conflict whose copy is at p, or the only one of what is
+// at p. Errors to branch on: [ErrNoConflict], [ErrSeveral].
+func (f *Folder) Conflict(ctx context.Context, p folder.Path) (Conflict, error) {
+	cp, err := f.conflictOf(ctx, p)
+	if err != nil {
+		return Conflict{}, err
+	}
+	return f.conflictAt(cp, f.authors())
+}
+
 // conflictOf finds the conflict copy at p, or the only one of what is at p.
 func (f *Folder) conflictOf(ctx context.Context, p folder.Path) (*store.Record, error) {
 	if err := f.lookAt(ctx, p, p.Dir()); err != nil {
@@ -274,8 +284,8 @@ func (r *resolving) putMerged(file string) error {
 // Ancestor writes the content that both sides of a conflict were made of to the
 // file to, if it is among the versions here, and reports whether it was. It is
 // known by the first bytes of its digest.
-func (f *Folder) Ancestor(ctx context.Context, p, to string) (bool, error) {
-	cp, err := f.conflictOf(ctx, folder.Path(p))
+func (f *Folder) Ancestor(ctx context.Context, p folder.Path, to string) (bool, error) {
+	cp, err := f.conflictOf(ctx, p)
 	if err != nil {
 		return false, err
 	}

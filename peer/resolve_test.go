@@ -194,12 +194,12 @@ func TestAncestor(t *testing.T) {
 		cp := c.disagree("d/f.txt", "by a", "by b")
 		to := filepath.Join(c.dir, "base")
 		z := c.nodes[2]
-		found, err := z.f.Ancestor(c.Context(), cp, to)
+		found, err := z.f.Ancestor(c.Context(), folder.Path(cp), to)
 		z.must(err)
 		if b, _ := os.ReadFile(to); !found || string(b) != "old" {
 			c.Errorf("%v %q", found, b)
 		}
-		if found, err := c.nodes[0].f.Ancestor(c.Context(), cp, to); found || err != nil {
+		if found, err := c.nodes[0].f.Ancestor(c.Context(), folder.Path(cp), to); found || err != nil {
 			c.Error("its author has overwritten it:", found, err)
 		}
 	})

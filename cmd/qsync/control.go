@@ -69,6 +69,7 @@ const maxWait = 24 * time.Hour
 // verbs are what a node does about one of its folders.
 var verbs = []route{
 	verbRevert, verbOverride, verbVersions, verbRestore,
+	verbConflicts, verbConflict, verbAncestor, verbResolve,
 }
 
 // serve answers on l until ctx ends, and then ends what is being waited for.

@@ -34,6 +34,9 @@ var exitTable = []struct {
 	{peer.ErrSources, 2},
 	{peer.ErrNotReceiver, 2},
 	{peer.ErrNotSource, 2},
+	{peer.ErrNoConflict, 2},
+	{peer.ErrSeveral, 2},
+	{peer.ErrUnwritten, 2},
 	{peer.ErrBrake, 6},
 	{peer.ErrRoot, 6},
 	{peer.ErrWrongID, 7},
@@ -119,6 +122,8 @@ func cure(err error) string {
 		return "Nothing was touched. If this is what you want, run it again with --max-delete 100%, or with the number you expect"
 	case errors.Is(err, peer.ErrRoot):
 		return "Nothing was touched. Is its disk mounted? If the directory is right, 'qsync forget DIR' and start again: both sides are then merged, and nothing is deleted"
+	case errors.Is(err, peer.ErrNoConflict):
+		return "'qsync conflicts' lists them"
 	case errors.Is(err, peer.ErrPath):
 		return "Give the path that the peer has as DST, or - for any"
 	case errors.Is(err, peer.ErrSources):

@@ -27,6 +27,7 @@ type grammar struct {
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 
 	Completion completionCmd `cmd:"" help:"Print the script that lets a shell complete qsync's words."`
+	Conflicts  conflictsCmd  `cmd:"" help:"List conflict copies with both sides, and resolve them."`
 }
 
 // globals are the flags of every command.
@@ -55,6 +56,7 @@ type folderFlags struct {
 	Versions  *count     `placeholder:"N" help:"Older versions kept of what sync replaces or deletes (default 5, 0 none)."`
 	MaxAge    *ageValue  `name:"versions-age" placeholder:"30d" help:"How long they are kept (12h, 30d, 8w; default 30d, 0 whatever their age)."`
 	MaxSpace  *spaceVal  `name:"versions-space" placeholder:"P%|SIZE" help:"What all of them may take up (10%, 20GB; default 10% of the file system, 0 no bound)."`
+	Conflict  string     `enum:"keep-both,newest," default:"" placeholder:"POLICY" help:"keep-both (the older of two changes becomes a conflict copy) or newest (it is kept among the versions alone)."`
 	MaxDelete brakeValue `placeholder:"N|P%" help:"Stop before more than this would go (default 100 entries and 50%; 100% lifts it)."`
 }
 
@@ -108,6 +110,21 @@ type pauseCmd struct {
 type resumeCmd struct {
 	Dir       string     `arg:"" optional:"" name:"DIR" help:"Only this folder."`
 	MaxDelete brakeValue `placeholder:"N|P%" help:"For this run: a folder that the brake stopped may remove or replace so much."`
+}
+
+type conflictsCmd struct {
+	List    conflictsListCmd    `cmd:"" default:"withargs" help:"List the conflict copies of DIR, or of all folders."`
+	Resolve conflictsResolveCmd `cmd:"" help:"End a conflict; PATH is the copy or what it is a copy of."`
+}
+
+type conflictsListCmd struct {
+	Dir string `arg:"" optional:"" name:"DIR" help:"Only this folder."`
+}
+
+type conflictsResolveCmd struct {
+	Path  string `arg:"" name:"PATH" help:"The conflict copy, or the file of the plain name."`
+	Keep  string `enum:"this,other,both," default:"" placeholder:"WHAT" help:"this (of the plain name), other (the copy) or both."`
+	Merge string `placeholder:"CMD" help:"Run CMD BASE THIS OTHER RESULT and keep RESULT; or CMD with $BASE, $LOCAL, $REMOTE and $MERGED in it."`
 }
 
 // takeBackCmd is what revert and override have in common.

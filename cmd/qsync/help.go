@@ -46,12 +46,16 @@ var examples = map[string]string{
   qsync join - docs --remote laptop <id.txt
   QSYNC_ID=… qsync join docs --remote laptop
   An ID in an argument is visible to every user of this machine.`,
-	"status":   "  qsync status\n  qsync status --watch\n  qsync status docs --json",
-	"wait":     "  qsync wait docs --peers 1 --timeout 10m",
-	"id":       "  qsync id new\n  qsync id show docs      64 digits\n  qsync id words docs     24 words\n  qsync id qr docs\n  qsync id check -        the ID is read from standard input",
-	"serve":    "  qsync serve\n  qsync serve --home /var/lib/qsync --log-level info",
-	"pause":    "  qsync pause docs\n  qsync pause             everything",
-	"resume":   "  qsync resume docs\n  qsync resume docs --max-delete 100%   lets through what the brake stopped",
+	"status": "  qsync status\n  qsync status --watch\n  qsync status docs --json",
+	"wait":   "  qsync wait docs --peers 1 --timeout 10m",
+	"id":     "  qsync id new\n  qsync id show docs      64 digits\n  qsync id words docs     24 words\n  qsync id qr docs\n  qsync id check -        the ID is read from standard input",
+	"serve":  "  qsync serve\n  qsync serve --home /var/lib/qsync --log-level info",
+	"pause":  "  qsync pause docs\n  qsync pause             everything",
+	"resume": "  qsync resume docs\n  qsync resume docs --max-delete 100%   lets through what the brake stopped",
+	"conflicts": `  qsync conflicts docs
+  qsync conflicts resolve docs/plan.odt --keep this
+  qsync conflicts resolve f.txt --merge 'diff3 -m $LOCAL $BASE $REMOTE >$MERGED'
+  qsync conflicts resolve f.txt --merge 'meld $LOCAL $BASE $REMOTE -o $MERGED'`,
 	"revert":   "  qsync revert -n docs    what was changed here alone?\n  qsync revert docs       take it back",
 	"override": "  qsync override -n docs  what have peers made otherwise?\n  qsync override docs     put what is here above that",
 	"versions": "  qsync versions docs             all in the folder docs\n  qsync versions docs/a.txt       of one file\n  qsync versions docs letters     below docs/letters",

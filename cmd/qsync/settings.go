@@ -93,6 +93,9 @@ func (f *folderFlags) over(c config.Folder) config.Folder {
 	if f.MaxSpace != nil {
 		c.VersionsSpace = config.Space(*f.MaxSpace)
 	}
+	if f.Conflict != "" {
+		c.Conflict = config.Policy(f.Conflict)
+	}
 	if len(f.Exclude) > 0 {
 		c.Exclude = f.patterns()
 	}
@@ -138,6 +141,12 @@ func (s *session) config(m *managed) (peer.FolderConfig, error) {
 		Remotes: m.conf.Remotes, Expect: m.entry.Expect, Exclude: exclude, Versions: m.conf.Versions,
 		MaxDelete: peer.Brake(m.conf.MaxDelete), Paused: m.conf.Paused,
 		VersionsAge: m.conf.VersionsAge, VersionsSpace: peer.Space(m.conf.VersionsSpace),
+	}
+	if fc.Conflict, err = peer.ParsePolicy(string(m.conf.Conflict)); err != nil {
+		return fc, err
+	}
+	if fc.Conflict == peer.Newest && fc.Versions == 0 {
+		return fc, usagef("%s: with --conflict newest the older change is kept among the versions, so --versions cannot be 0", quote(m.entry.Dir))
 	}
 	if fc.VersionsAge == 0 {
 		fc.VersionsAge = -1 // for ever; 0 is the node's own default

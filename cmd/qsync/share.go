@@ -176,6 +176,9 @@ func (f *syncFlags) enlist(c *config.Config, dir string, old entry) (*config.Con
 	if f.Versions != nil {
 		set["versions"] = int(*f.Versions)
 	}
+	if f.Conflict != "" {
+		set["conflict"] = f.Conflict
+	}
 	if f.MaxAge != nil {
 		set["versions_age"] = config.AgeText(time.Duration(*f.MaxAge))
 	}

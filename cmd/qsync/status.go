@@ -165,7 +165,7 @@ func folderText(t *page, f peer.FolderStatus, now time.Time) {
 		t.name(2, "conflict", c, "")
 	}
 	if len(f.Conflicts) > 0 {
-		t.row(4, "", "compare each with the file of the plain name, keep what you want, delete the rest")
+		t.row(4, "", "'qsync conflicts "+quote(f.Path)+"' shows both sides and how to end it")
 	}
 }
 

@@ -43,8 +43,7 @@ folder    /home/u/docs
               permission denied; give qsync's user the right to it, or exclude
               it
   conflict  a.conflict-20261120-101500-k3f9q2ab.txt
-              compare each with the file of the plain name, keep what you want,
-              delete the rest
+              'qsync conflicts /home/u/docs' shows both sides and how to end it
 `
 	if got := nodeText(n, now); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)

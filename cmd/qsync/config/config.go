@@ -52,6 +52,7 @@ type Folder struct {
 	MaxDelete Brake
 	Every     Schedule
 
+	Conflict      Policy        // what becomes of the older of two changes
 	VersionsAge   time.Duration // how long they are kept, 0 for ever
 	VersionsSpace Space         // what all of them may take up
 	Paused        bool
@@ -64,6 +65,13 @@ type Folder struct {
 // one-way source (send or backup), or mirror where that is one of the two-path
 // form, else two-way.
 type Mode string
+
+// Policy is what becomes of the older of two changes that were made without each
+// other, as peer.ParsePolicy reads it.
+type Policy string
+
+// DefaultPolicy makes a conflict copy of it.
+const DefaultPolicy Policy = "keep-both"
 
 // modes are the modes that a file can give.
 var modes = []Mode{"two-way", "send", "receive", "backup", "mirror"}
@@ -99,7 +107,7 @@ func Default() *Config {
 
 // DefaultFolder returns the settings of a folder of which only the path is given.
 func DefaultFolder(path string) Folder {
-	return Folder{Path: path, Versions: DefaultVersions, VersionsAge: DefaultAge, VersionsSpace: Space{Percent: DefaultSpace}}
+	return Folder{Path: path, Versions: DefaultVersions, Conflict: DefaultPolicy, VersionsAge: DefaultAge, VersionsSpace: Space{Percent: DefaultSpace}}
 }
 
 // Bytes returns the file.

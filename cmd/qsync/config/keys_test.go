@@ -70,6 +70,8 @@ var folderCases = map[string]keyCase{
 		map[string]string{"[*.tmp]": "begins with *", "*.tmp": "begins with *", "!keep": "begins with !", "\n    - #x": "an item is empty", "['']": "one line", "[&x]": "begins with &", `["a\nb"]`: "one line"}},
 	"versions": {5, map[string]any{"0": 0, "5": 5, "1000000": 1000000},
 		map[string]string{"": "versions has no value", "-1": "0 to 1000000", "1000001": "0 to 1000000", "many": "whole number", "5.0": "whole number"}},
+	"conflict": {"keep-both", map[string]any{"keep-both": "keep-both", "newest": "newest"},
+		map[string]string{"": "conflict has no value", "oldest": "give keep-both or newest", "Newest": "give keep-both or newest"}},
 	"versions_age": {"30d", map[string]any{"0": "0", "30d": "30d", "1h": "1h", "36h": "36h", "48h": "2d", "8w": "56d", "36500d": "36500d"},
 		map[string]string{"": "versions_age has no value", "30": "from 1h", "0d": "from 1h", "36501d": "from 1h", "-1d": "from 1h", "1.5d": "from 1h", "ever": "from 1h", "999999w": "from 1h"}},
 	"versions_space": {"10%", map[string]any{"0": "0", "10%": "10%", "'0.5%'": "0.5%", "20GB": "20GB", "20 GiB": "20GiB", "1T": "1TiB", "500M": "500MiB", "3MB": "3MB", "1024GiB": "1TiB", "2000MB": "2GB"},

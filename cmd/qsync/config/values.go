@@ -87,6 +87,14 @@ func parseMode(text string) (Mode, error) {
 	return "", errors.New("give two-way, send, receive, backup or mirror")
 }
 
+func parsePolicy(text string) (Policy, error) {
+	switch p := Policy(text); p {
+	case "keep-both", "newest":
+		return p, nil
+	}
+	return "", errors.New("give keep-both or newest")
+}
+
 func parseLevel(text string) (string, error) {
 	switch text {
 	case "debug", "info", "warn", "error":
