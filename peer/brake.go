@@ -1,8 +1,6 @@
 package peer
 
 import (
-	"fmt"
-
 	"qsync/folder"
 	"qsync/store"
 )
@@ -93,12 +91,15 @@ func (f *Folder) packIn(dir folder.Path, test func(*store.Record) (bool, error))
 	return false, nil
 }
 
-// stops reports whether that much is too much, and of how many entries. Of what
-// git has packed neither side of the comparison knows: most of a small
-// repository is such, and counted in the total alone it would let as much of
-// somebody's own files go along with it unnoticed.
+// total is of how many entries so much is at risk. Of what git has packed neither
+// side of the comparison knows: most of a small repository is such, and counted
+// in the total alone it would let as much of somebody's own files go along with
+// it unnoticed.
+func (f *Folder) total(r risk) int64 { return f.store.Totals().Entries() - r.packed }
+
+// stops reports whether that much is too much, and of how many entries.
 func (f *Folder) stops(r risk) (total int64, stop bool) {
-	total = f.store.Totals().Entries() - r.packed
+	total = f.total(r)
 	return total, f.cfg.MaxDelete.Stops(r.lost, total)
 }
 
@@ -110,24 +111,42 @@ func (f *Folder) atRisk() (risk, error) {
 	}
 	var t tally
 	r := &round{f: f, ignore: f.ignore()}
-	for after := folder.Path(""); ; {
-		page, err := f.store.Wanted(after, wantPage)
-		if err != nil {
-			return risk{}, err
-		}
-		for i := range page {
-			r.weigh(&t, &page[i])
-		}
-		if len(page) < wantPage {
-			break
-		}
-		after = page[len(page)-1].Path
+	err := f.eachWanted(func(rec *store.Record) { r.weigh(&t, rec) })
+	if err != nil {
+		return risk{}, err
 	}
 	return t.sum(func(dir folder.Path) (bool, error) {
 		return f.packIn(dir, func(rec *store.Record) (bool, error) {
 			res := rec.Register.Resolve()
 			return res.Value.Kind == folder.File && !r.spared(rec, res), nil
 		})
+	})
+}
+
+func (f *Folder) eachWanted(do func(*store.Record)) error {
+	for after := folder.Path(""); ; {
+		page, err := f.store.Wanted(after, wantPage)
+		if err != nil {
+			return err
+		}
+		for i := range page {
+			do(&page[i])
+		}
+		if len(page) < wantPage {
+			return nil
+		}
+		after = page[len(page)-1].Path
+	}
+}
+
+// eachAtRisk calls do with what [Folder.atRisk] counts, and what git has moved.
+func (f *Folder) eachAtRisk(do func(*store.Record)) error {
+	r := &round{f: f, ignore: f.ignore()}
+	return f.eachWanted(func(rec *store.Record) {
+		var t tally
+		if r.weigh(&t, rec); t.lost > 0 || t.moved != nil {
+			do(rec)
+		}
 	})
 }
 
@@ -173,13 +192,4 @@ func (f *Folder) ready(risk int64) (ready, extras bool) {
 		return all && (complete || !receives), receives && complete
 	}
 	return true, receives && complete
-}
-
-// checkBrake stops the folder if that much at risk is too much.
-func (f *Folder) checkBrake(r risk) error {
-	total, stop := f.stops(r)
-	if !stop {
-		return nil
-	}
-	return fmt.Errorf("%w: this would remove or replace %d of %d entries in %s; nothing was touched. If that is meant, run again with --max-delete 100%%", ErrBrake, r.lost, total, f.Dir())
 }

@@ -87,7 +87,7 @@ func TestBrakeSentences(t *testing.T) {
 		b.f.Rescan(c.Context())
 		time.Sleep(20 * time.Second)
 		for m, want := range map[*machine]string{
-			a: "stopped by the safety brake: at least 101 of 151 entries have vanished from " + a.dir + "; nothing was passed on. If that is meant, run again with --max-delete 100%",
+			a: "stopped by the safety brake: 151 of 151 entries have vanished from " + a.dir + "; nothing was passed on. 'qsync confirm " + a.dir + "' lets exactly that through, 'qsync undo " + a.dir + "' brings them back",
 			b: "the folder is not the one that was synced: " + b.dir + ": the root is gone or is not the directory it was",
 		} {
 			if got := m.f.Status().Reason; !strings.HasPrefix(got, want) {

@@ -170,7 +170,7 @@ func (p *placer) swapIn(s *swap) (bool, error) {
 	p.placed.Add(1)
 	_, took := absorbed(rec, s.want.res)
 	p.pending = append(append(p.pending, kept...), store.Change{
-		Path: rec.Path, Before: rec.Local, After: after, Applied: true, Merged: took && after.Dot.IsZero(),
+		Path: rec.Path, Before: rec.Local, After: after, Applied: true, Merged: took && after.Dot.IsZero(), Kept: placed.Kept,
 	})
 	p.dirs[rec.Path.Dir()] = true
 	return true, nil

@@ -90,6 +90,7 @@ type Folder struct {
 	equals    map[store.NodeID]bool // peers met since the start that are two-way, as far as is known
 	change    chan struct{}         // closed and renewed whenever something of the above, or the store, changed
 	synced    bool                  // as last told
+	granted   *store.HeldPaths      // what a person let through on the other side of a pair
 	ignored   store.Want            // wanted paths that are ignored here, or lost everywhere
 	queues    queueFigures
 
@@ -376,6 +377,9 @@ func (f *Folder) keepLoop(ctx context.Context) error {
 		case <-collect.C:
 			f.stillReached()
 			if _, err := f.store.Collect(); err != nil {
+				return err
+			}
+			if _, err := f.store.PurgeLog(time.Now()); err != nil {
 				return err
 			}
 		}

@@ -159,7 +159,7 @@ func (f *Folder) conflictCopy(rec *store.Record, v folder.Value) ([]store.Change
 		if err != nil {
 			return nil, "", err
 		}
-		return []store.Change{{Path: name, Before: there.Local, After: after}}, name, nil
+		return []store.Change{{Path: name, Before: there.Local, After: after, Why: store.WhyConflict}}, name, nil
 	}
 }
 

@@ -60,7 +60,7 @@ func (r *round) special(rec *store.Record, res folder.Resolution) error {
 	}
 	r.did++
 	f.tally(rec.Local, after)
-	return r.place.add(append(kept, store.Change{Path: rec.Path, Before: rec.Local, After: after, Applied: true}), p.Displaced)
+	return r.place.add(append(kept, store.Change{Path: rec.Path, Before: rec.Local, After: after, Applied: true, Kept: p.Kept}), p.Displaced)
 }
 
 // metadata sets mode and time of something whose content is right.
@@ -122,7 +122,7 @@ func (r *round) parents(p folder.Path) (bool, error) {
 	after.Dot, after.Implicit = folder.Dot{}, true
 	r.made[dir] = true
 	r.did++
-	return true, r.place.add(append(kept, store.Change{Path: dir, Before: rec.Local, After: after, Applied: true}), placed.Displaced)
+	return true, r.place.add(append(kept, store.Change{Path: dir, Before: rec.Local, After: after, Applied: true, Kept: placed.Kept}), placed.Displaced)
 }
 
 // failed sorts what went wrong with one path: a disk that changed is looked at

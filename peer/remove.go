@@ -136,7 +136,7 @@ func (r *round) removeOne(rec *store.Record) error {
 	// Seen missing before the map says so, it would pass for a user's removal,
 	// and take with it what a peer has written there again meanwhile.
 	f.placing.add(rec.Path)
-	_, err := f.root.Remove(rec.Path, rec.Local)
+	kept, err := f.root.Remove(rec.Path, rec.Local)
 	if err != nil {
 		f.placing.drop(rec.Path)
 	}
@@ -154,7 +154,7 @@ func (r *round) removeOne(rec *store.Record) error {
 		r.did++
 		f.counts.deleted.Add(1)
 	}
-	return r.place.add([]store.Change{{Path: rec.Path, Before: rec.Local, Applied: true}}, "")
+	return r.place.add([]store.Change{{Path: rec.Path, Before: rec.Local, Applied: true, Kept: kept}}, "")
 }
 
 var errDirHolds = errors.New("the directory holds entries that are not synced; move them away")

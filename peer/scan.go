@@ -102,6 +102,21 @@ func (f *Folder) scanHints(ctx context.Context, hints <-chan disk.Hint) error {
 		return f.scanAll(ctx)
 	}
 	s := f.newScan(ctx, false)
+	if err := s.glances(looks); err != nil {
+		return err
+	}
+	if whole, err := s.gather(hints); err != nil || whole {
+		return err
+	}
+	if err := s.finish(); !errors.Is(err, errRecount) {
+		return err
+	}
+	return s.recount()
+}
+
+// glances looks at what hints point to, and at the directories of that.
+func (s *scan) glances(looks []look) error {
+	f := s.f
 	dirs := make(map[folder.Path]bool)
 	for _, l := range looks {
 		if f.placing.has(l.path) {
@@ -125,7 +140,7 @@ func (f *Folder) scanHints(ctx context.Context, hints <-chan disk.Hint) error {
 			return err
 		}
 	}
-	return s.finish()
+	return nil
 }
 
 // glance looks at one path, and closer only if it is not what the map says.
@@ -153,7 +168,10 @@ func (f *Folder) syncing() bool {
 }
 
 // scanAll looks at every entry.
-func (f *Folder) scanAll(ctx context.Context) error {
+func (f *Folder) scanAll(ctx context.Context) error { return f.newScan(ctx, true).all() }
+
+func (s *scan) all() error {
+	f := s.f
 	if err := f.checkRoot(false); err != nil {
 		return err
 	}
@@ -164,7 +182,6 @@ func (f *Folder) scanAll(ctx context.Context) error {
 		f.setState("idle")
 		f.wakeSyncer()
 	}()
-	s := f.newScan(ctx, true)
 	if err := s.one("", false); err != nil {
 		return err
 	}
@@ -196,6 +213,9 @@ type scan struct {
 	gone     []store.Change       // vanished entries, held back until they are counted
 	seen     map[folder.Path]bool // that they are gone; hints overlap
 	toll     tally                // those of them that were to stay
+	named    renames              // new entries
+	added    int64                // entries that were not there
+	top      int                  // of those gone, how many lay in the root itself
 	failed   error                // what found has ended the walk with
 	bad      map[folder.Path]bool // what this look has found wrong
 	began    time.Time            // the look at one path
@@ -309,6 +329,9 @@ func (s *scan) found(x disk.Found) error {
 		return nil
 	}
 	c := store.Change{Path: x.Path, Before: x.Before, After: x.After}
+	if s.initial {
+		c.Why = store.WhyFound
+	}
 	if x.After.Value.Kind == folder.Absent && s.database == "" {
 		return s.vanished(c)
 	}
@@ -320,8 +343,12 @@ func (s *scan) found(x disk.Found) error {
 		// Made by a run that was killed before it could say so.
 		c.Applied, c.After.Implicit = true, true
 	}
+	if x.Before.Value.Kind == folder.Absent {
+		s.added++
+	}
 	if !s.initial && x.Before.Value.Kind == folder.Absent {
 		c.After.Value.Origin = s.f.origin(x)
+		s.named.add(c.After.Value)
 	}
 	s.moved(&c)
 	s.batch = append(s.batch, c)

@@ -82,9 +82,12 @@ func (f *Folder) syncRound(ctx context.Context) (more bool, err error) {
 		return false, nil
 	}
 	began := time.Now()
+	if err := f.keepHeld(); err != nil {
+		return false, err
+	}
 	if f.store.Want().Entries == 0 && !f.hollow.any() && !f.touched.any() {
 		f.parked.sweep(began)
-		return false, nil
+		return false, f.settleHeld()
 	}
 	risk, err := f.atRisk()
 	if err != nil {
@@ -113,18 +116,25 @@ func (f *Folder) syncRound(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	if len(r.removals) > 0 {
-		// What has been wanted away since the round began was not counted.
-		if risk, err = f.atRisk(); err != nil {
+		// What has been wanted away since the round began was not counted. Of the
+		// rest some may have its new name by now.
+		now, err := f.atRisk()
+		if err != nil {
 			return false, err
 		}
-		if err := f.checkBrake(risk); err != nil {
-			return false, err
+		if now.all() > risk.all() {
+			if err := f.checkBrake(now); err != nil {
+				return false, err
+			}
 		}
 	}
 	if err := r.remove(); err != nil {
 		return false, err
 	}
 	if err := r.settleDirs(); err != nil {
+		return false, err
+	}
+	if err := f.settleHeld(); err != nil {
 		return false, err
 	}
 	f.mu.Lock()

@@ -1,11 +1,13 @@
 package peer
 
 import (
-	"fmt"
+	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"qsync/folder"
+	"qsync/folder/disk"
 	"qsync/store"
 )
 
@@ -20,19 +22,102 @@ func (s *scan) vanished(c store.Change) error {
 	// for nothing.
 	if r, err := s.f.store.Record(c.Path); err != nil || r.Register.Live() {
 		s.toll.remove(c.Path, c.Before.Value.Kind)
+		if c.Path.Dir() == "" {
+			s.top++
+		}
 	}
-	return s.brake(s.toll.atLeast())
+	return nil
 }
 
-// brake stops the folder when a pass finds too much of it gone: more likely a
-// disk that is not there than a person who meant it.
-func (s *scan) brake(r risk) error {
-	total, stop := s.f.stops(r)
-	if !stop || !s.f.Mode().announces() || s.f.store.Drops() {
-		return nil
+// Removals that come in a storm are counted as one: above so many the scanner
+// waits until no more have come for a while, or for long enough.
+const (
+	stormGone = 20
+	stormWait = 100 * time.Millisecond
+	stormMost = 30 * time.Second
+)
+
+// gather waits for the end of a storm of removals. Where so much is hinted at
+// that everything must be looked at, it does that instead and reports true.
+func (s *scan) gather(hints <-chan disk.Hint) (whole bool, err error) {
+	f := s.f
+	end := time.Now().Add(stormMost)
+	quiet := time.NewTimer(stormWait)
+	defer quiet.Stop()
+	for len(s.gone) > stormGone && time.Now().Before(end) {
+		select {
+		case <-s.ctx.Done():
+			return false, s.ctx.Err()
+		case h := <-hints:
+			f.hint(h)
+			continue
+		case <-quiet.C:
+		}
+		looks, all := f.look.take()
+		if all {
+			return true, s.recount()
+		}
+		before := len(s.gone)
+		if err := s.glances(looks); err != nil {
+			return false, err
+		}
+		if len(s.gone) == before {
+			break
+		}
+		quiet.Reset(stormWait)
 	}
-	return fmt.Errorf("%w: at least %d of %d entries have vanished from %s; nothing was passed on. If that is meant, run again with --max-delete 100%%",
-		ErrBrake, r.lost, total, s.f.cfg.Dir)
+	return false, nil
+}
+
+// errRecount ends a look at some paths that the brake would stop: the whole is
+// to be counted before anybody is asked about it.
+var errRecount = errors.New("too much of what was looked at is gone")
+
+// recount looks at everything, and knows what this look has found new.
+func (s *scan) recount() error {
+	all := s.f.newScan(s.ctx, true)
+	all.named, all.added = s.named, s.added
+	return all.all()
+}
+
+// brake is why the folder must stop, because a pass has found too much of it
+// gone: more likely a disk that is not there than a person who meant it.
+func (s *scan) brake(r risk) (store.Hold, error) {
+	if !s.f.Mode().announces() || s.f.store.Drops() {
+		return store.Hold{}, nil
+	}
+	total := s.f.total(r) - s.added
+	if s.f.cfg.MaxDelete.Stops(r.lost, total) {
+		// What has another name now is not lost.
+		named := renames{maps.Clone(s.named.m)}
+		for i := range s.gone {
+			if named.take(s.gone[i].Before.Value) {
+				r.lost--
+			}
+		}
+	}
+	if s.f.cfg.MaxDelete.Stops(r.lost, total) {
+		return store.Hold{Why: store.HoldVanished, Count: r.lost, Total: total}, nil
+	}
+	emptied, err := s.emptied()
+	if !emptied || err != nil {
+		return store.Hold{}, err
+	}
+	return store.Hold{Why: store.HoldEmptied, Count: r.all(), Total: s.f.store.Totals().Entries()}, nil
+}
+
+// emptied reports whether nothing is left of several entries that the root held
+// (F25). Who sets a brake wants it to count, not this.
+func (s *scan) emptied() (bool, error) {
+	if s.top < 2 || s.f.cfg.MaxDelete != (Brake{}) {
+		return false, nil
+	}
+	left := false
+	err := s.f.store.Top(func(r store.Record) bool {
+		left = r.Local.Value.Kind != folder.Absent && !s.seen[r.Path]
+		return !left
+	})
+	return !left, err
 }
 
 // weigh decides about the vanished entries when the pass has seen everything
@@ -49,6 +134,11 @@ func (s *scan) weigh() error {
 			return err
 		}
 	}
+	if s.whole {
+		if err := s.bringBack(); err != nil {
+			return err
+		}
+	}
 	r, err := s.toll.sum(func(dir folder.Path) (bool, error) {
 		return s.f.packIn(dir, func(rec *store.Record) (bool, error) {
 			return rec.Local.Value.Kind == folder.File && rec.Register.Live() && !s.seen[rec.Path], nil
@@ -57,12 +147,76 @@ func (s *scan) weigh() error {
 	if err != nil {
 		return err
 	}
-	if err := s.brake(r); err != nil {
+	if err := s.check(r); err != nil {
 		return err
 	}
 	// Whoever hears half of it must not take the objects for packed: that a pack
 	// is gone is told before anything that it might have held.
 	slices.SortStableFunc(s.gone, func(a, b store.Change) int { return packsFirst(a.Path) - packsFirst(b.Path) })
+	return nil
+}
+
+// check stops the folder by its brake, unless a person has let this through.
+func (s *scan) check(r risk) error {
+	h, err := s.brake(r)
+	switch {
+	case err != nil:
+		return err
+	case h.Why == store.NoHold:
+		return nil
+	case !s.whole:
+		return errRecount
+	}
+	paths := make([]folder.Path, 0, len(s.gone))
+	for i := range s.gone {
+		paths = append(paths, s.gone[i].Path)
+	}
+	ok, err := s.f.confirmed(true, paths)
+	if err != nil {
+		return err
+	}
+	if ok {
+		return s.f.grant()
+	}
+	return s.f.hold(h, paths)
+}
+
+// bringBack makes wanted again what vanished, if a person has asked for that: as
+// far as others know it is here. What vanished since then is another matter.
+func (s *scan) bringBack() error {
+	h := s.f.store.Hold()
+	if !heldHere(h) || h.Answer != store.Undone || s.f.Mode() != TwoWay {
+		return nil
+	}
+	held, err := s.f.store.Held()
+	if err != nil {
+		return err
+	}
+	var back, gone []store.Change
+	for _, c := range s.gone {
+		if held.Has(c.Path) {
+			c.Applied, c.Why = true, store.WhyLocal
+			back = append(back, c)
+		} else {
+			gone = append(gone, c)
+		}
+	}
+	n := len(back)
+	for len(back) > 0 {
+		part := back[:min(len(back), scanBatch)]
+		back = back[len(part):]
+		if err := s.flush(&part); err != nil {
+			return err
+		}
+	}
+	s.gone, s.toll, s.top = nil, tally{}, 0
+	clear(s.seen)
+	for _, c := range gone {
+		if err := s.vanished(c); err != nil {
+			return err
+		}
+	}
+	s.f.node.cfg.Log.Info("what vanished is wanted again", "folder", s.f.Dir(), "entries", n)
 	return nil
 }
 
@@ -95,6 +249,9 @@ func (s *scan) finish() error {
 			s.f.lostEntry(told[i].Path.Dir())
 		}
 		s.f.wakeSyncer()
+	}
+	if s.whole && heldHere(s.f.store.Hold()) {
+		return s.f.store.Release() // it has passed, or is no more
 	}
 	return nil
 }

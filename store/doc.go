@@ -10,6 +10,7 @@
 //	peers     node ID -> peer        cursors both ways, what the peer still wants, name, addresses
 //	log       number -> commit       what changed on this machine's disk: when, by whom, why
 //	days      2006-01-02 -> figures  how much of it on each day
+//	held      "paths" -> hashes      what the brake stopped the folder for, see [Hold]
 //
 // A path key is the path with '/' stored as 0x00, so key order is the order of
 // a walk. Positions are 8 bytes big-endian.

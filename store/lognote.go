@@ -35,7 +35,7 @@ func (t *txn) note(c *Change, old, r Record, announce bool) {
 		e.From = after.Value.Origin
 	}
 	switch {
-	case c.Applied:
+	case c.Applied && e.Why != WhyLocal:
 		t.noteAuthor(&e, c, r)
 		if e.Why == WhyHere {
 			e.Why = WhyPeer
@@ -180,9 +180,9 @@ func seqOf(k []byte) uint64 {
 	return binary.BigEndian.Uint64(k)
 }
 
-// makeLog adds the buckets of the log to a map that an earlier version made.
-func makeLog(tx *bolt.Tx) error {
-	for _, b := range [][]byte{bucketLog, bucketDays} {
+// makeNewer adds the buckets that maps of earlier versions lack.
+func makeNewer(tx *bolt.Tx) error {
+	for _, b := range [][]byte{bucketLog, bucketDays, bucketHeld} {
 		if _, err := tx.CreateBucketIfNotExists(b); err != nil {
 			return err
 		}

@@ -229,7 +229,7 @@ func (s *Store) adopt(path string) error {
 	}
 	s.fresh = s.meta.Replica == 0
 	return s.update(func(t *txn) error {
-		if err := makeLog(t.Tx); err != nil {
+		if err := makeNewer(t.Tx); err != nil {
 			return err
 		}
 		if t.meta.Replica == 0 || (t.meta.File != file && !s.opts.Copy) {

@@ -51,6 +51,7 @@ var (
 	bucketPeers   = []byte("peers")
 	bucketLog     = []byte("log")
 	bucketDays    = []byte("days")
+	bucketHeld    = []byte("held")
 
 	keyMeta = []byte("meta")
 )
@@ -133,6 +134,7 @@ type meta struct {
 	Dropping bool // a law that drops is, or was, in force since the last whole look
 	Clean    bool // closed in order
 	LastRun  string
+	Hold     *Hold  `json:",omitempty"` // never changed in place
 	LogSize  int64  // bytes of the rows of the log
 	Witness  string // what Witness gave out last
 }

@@ -70,6 +70,33 @@ func (s *Store) Records(under folder.Path) iter.Seq2[Record, error] {
 	}
 }
 
+// Top calls f with the records of what lies directly in the root, in key order,
+// until f returns false.
+func (s *Store) Top(f func(Record) bool) error {
+	return s.view(func(tx *bolt.Tx) error {
+		c := tx.Bucket(bucketRecords).Cursor()
+		for k, v := c.First(); k != nil; {
+			top, _, below := bytes.Cut(k, []byte{0})
+			if !below {
+				r, err := decodeRecord(folder.PathOfKey(k), v)
+				if err != nil || !f(r) {
+					return err
+				}
+				top = k
+			}
+			// Past all that lies below it: no key has a 0x01 right there unless
+			// it is another entry of the root.
+			next := append(bytes.Clone(top), 1)
+			if below {
+				k, v = c.Seek(next)
+			} else if k, v = c.Next(); k != nil && bytes.HasPrefix(k, append(bytes.Clone(top), 0)) {
+				k, v = c.Seek(next)
+			}
+		}
+		return nil
+	})
+}
+
 // Wanted returns up to limit records, in key order behind path after, whose
 // disk differs from what their register shows.
 func (s *Store) Wanted(after folder.Path, limit int) (out []Record, err error) {

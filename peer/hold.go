@@ -1,0 +1,241 @@
+package peer
+
+import (
+	"errors"
+	"fmt"
+
+	"qsync/folder"
+	"qsync/store"
+)
+
+// hold stops the folder by its brake: it notes for what, so that a person can
+// confirm exactly that or undo it, and returns the reason.
+func (f *Folder) hold(h store.Hold, paths []folder.Path) error {
+	if err := f.store.SetHold(h, paths); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %s", ErrBrake, f.holdText(h))
+}
+
+func (f *Folder) holdText(h store.Hold) string {
+	dir, name := f.Dir(), typed(f.Dir())
+	var what, undo string
+	switch h.Why {
+	case store.HoldIncoming:
+		what = fmt.Sprintf("this would remove or replace %d of %d entries in %s; nothing was touched", h.Count, h.Total, dir)
+		undo = "keeps what is here and gives it back to the peers"
+	case store.HoldEmptied:
+		what = fmt.Sprintf("all %d entries have vanished from %s; nothing was passed on", h.Count, dir)
+		undo = "brings them back"
+	default:
+		what = fmt.Sprintf("%d of %d entries have vanished from %s; nothing was passed on", h.Count, h.Total, dir)
+		undo = "brings them back"
+	}
+	what += fmt.Sprintf(". 'qsync confirm %s' lets exactly that through", name)
+	if f.Mode() == TwoWay {
+		what += fmt.Sprintf(", 'qsync undo %s' %s", name, undo)
+	}
+	return what + "; --max-delete 100% lifts the brake"
+}
+
+// ErrNothingHeld: there is no stop by the brake to confirm or to undo.
+var ErrNothingHeld = errors.New("the brake has not stopped this folder")
+
+// Held returns what the brake stopped this folder for, if a person has yet to
+// decide about it, or has and it is not done yet.
+func (f *Folder) Held() store.Hold { return f.store.Hold() }
+
+// Confirm lets through what the brake stopped the folder for: exactly that, and
+// once. What has come to it by the time the folder works again stops it anew.
+// It takes effect when the folder starts the next time. The error is
+// [ErrNothingHeld] where there is no such stop.
+func (f *Folder) Confirm() (store.Hold, error) { return f.answer(store.Confirmed) }
+
+func (f *Folder) answer(a store.HoldAnswer) (store.Hold, error) {
+	h := f.store.Hold()
+	if h.Why == store.NoHold {
+		return h, fmt.Errorf("%s: %w", f.Dir(), ErrNothingHeld)
+	}
+	err := f.store.AnswerHold(a)
+	return f.store.Hold(), err
+}
+
+// UndoHeld has what is held come back: when the folder starts the next time, what
+// vanished here is wanted again and comes from the peers, and what the peers
+// would take is put above their state, so that they get it back. The error is
+// [ErrNothingHeld] or, of a folder that may not do that, ErrOneWay.
+func (f *Folder) UndoHeld() (store.Hold, error) {
+	h := f.store.Hold()
+	switch {
+	case h.Why == store.NoHold || f.Mode() == TwoWay:
+	case h.Why == store.HoldIncoming:
+		return h, fmt.Errorf("%w: %s only receives, so it cannot give its peers back what they removed or replaced. It is all here still: put it back on the source, or keep a copy elsewhere before 'qsync confirm %s'", ErrOneWay, f.Dir(), typed(f.Dir()))
+	default:
+		return h, fmt.Errorf("%w: %s only sends, so nothing is written into it. Its peers have all of it still: copy back from them what you want, and 'qsync resume %s' goes on", ErrOneWay, f.Dir(), typed(f.Dir()))
+	}
+	return f.answer(store.Undone)
+}
+
+// ErrOneWay: what was asked for is nothing for a folder that only sends or only
+// receives.
+var ErrOneWay = errors.New("this folder is synced one way")
+
+// heldHere reports whether a hold is about what vanished from this disk.
+func heldHere(h store.Hold) bool { return h.Why == store.HoldVanished || h.Why == store.HoldEmptied }
+
+// confirmed reports whether a person has let through the loss of these paths.
+func (f *Folder) confirmed(here bool, paths []folder.Path) (bool, error) {
+	h := f.store.Hold()
+	if h.Answer == store.Confirmed && heldHere(h) == here {
+		held, err := f.store.Held()
+		if err != nil || hasAll(held, paths) {
+			return err == nil, err
+		}
+	}
+	// What was let through on the other side of a pair is here the same.
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.granted != nil && !here && hasAll(*f.granted, paths), nil
+}
+
+func hasAll(h store.HeldPaths, paths []folder.Path) bool {
+	for _, p := range paths {
+		if !h.Has(p) {
+			return false
+		}
+	}
+	return true
+}
+
+// grant tells the other side of a pair what a person has confirmed on this one.
+func (f *Folder) grant() error {
+	held, err := f.store.Held()
+	if err != nil || f.twin == nil {
+		return err
+	}
+	f.twin.mu.Lock()
+	defer f.twin.mu.Unlock()
+	f.twin.granted = &held
+	return nil
+}
+
+// checkBrake stops the folder if that much at risk is too much, and nobody has
+// let it through.
+func (f *Folder) checkBrake(r risk) error {
+	total, stop := f.stops(r)
+	if !stop {
+		return nil
+	}
+	renamed, err := f.renamedAway()
+	if err != nil {
+		return err
+	}
+	if r.lost -= renamed; !f.cfg.MaxDelete.Stops(r.lost, total) {
+		return nil
+	}
+	var paths []folder.Path
+	err = f.eachAtRisk(func(rec *store.Record) { paths = append(paths, rec.Path) })
+	if err != nil {
+		return err
+	}
+	if ok, err := f.confirmed(false, paths); ok || err != nil {
+		return err
+	}
+	return f.hold(store.Hold{Why: store.HoldIncoming, Count: r.lost, Total: total}, paths)
+}
+
+// renamedAway counts the entries that are to be removed here because they are to
+// have another name.
+func (f *Folder) renamedAway() (n int64, err error) {
+	var named renames
+	err = f.eachWanted(func(rec *store.Record) {
+		if rec.Register.Live() {
+			named.add(rec.Register.Resolve().Value)
+		}
+	})
+	if err != nil {
+		return 0, err
+	}
+	err = f.eachAtRisk(func(rec *store.Record) {
+		if !rec.Register.Live() && named.take(rec.Local.Value) {
+			n++
+		}
+	})
+	return n, err
+}
+
+// maxRenames bounds how many new names are told from lost ones: of more the
+// rest counts as lost.
+const maxRenames = 1 << 18
+
+// renames counts the contents of new names, to tell by them what was renamed.
+type renames struct {
+	m map[uint64]int32 // by [folder.Value.ContentID]
+}
+
+func (r *renames) add(v folder.Value) {
+	if v.Kind != folder.File && v.Kind != folder.Symlink || len(r.m) >= maxRenames {
+		return
+	}
+	if r.m == nil {
+		r.m = make(map[uint64]int32)
+	}
+	r.m[v.ContentID()]++
+}
+
+// take reports whether one of the names, which no other entry takes then, may be
+// the new one of what had content v.
+func (r *renames) take(v folder.Value) bool {
+	if v.Kind != folder.File && v.Kind != folder.Symlink || r.m[v.ContentID()] == 0 {
+		return false
+	}
+	r.m[v.ContentID()]--
+	return true
+}
+
+// keepHeld puts this side's state of what was to be removed or replaced above
+// all others, if a person has asked for that.
+func (f *Folder) keepHeld() error {
+	if h := f.store.Hold(); h.Why != store.HoldIncoming || h.Answer != store.Undone {
+		return nil
+	}
+	held, err := f.store.Held()
+	if err != nil {
+		return err
+	}
+	var paths []folder.Path
+	err = f.eachAtRisk(func(rec *store.Record) {
+		if held.Has(rec.Path) {
+			paths = append(paths, rec.Path)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for len(paths) > 0 {
+		n := min(len(paths), wantPage)
+		issued, err := f.store.Override(paths[:n])
+		if err != nil {
+			return err
+		}
+		f.counts.announced.Add(int64(issued))
+		paths = paths[n:]
+	}
+	f.node.cfg.Log.Info("kept what the peers would have taken; they get it back", "folder", f.Dir())
+	return f.store.Release()
+}
+
+// settleHeld forgets a stop for what the peers told, when nothing of it is left.
+func (f *Folder) settleHeld() error {
+	if f.store.Hold().Why != store.HoldIncoming {
+		return nil
+	}
+	r, err := f.atRisk()
+	if err != nil {
+		return err
+	}
+	if _, stop := f.stops(r); stop {
+		return nil
+	}
+	return f.store.Release()
+}
