@@ -42,6 +42,7 @@ func runBackup(t *testing.T, seed uint64, cut cut) {
 		c.backup()
 		for _, m := range c.nodes {
 			m.cfg.Rescan = 20 * time.Second
+			m.cfg.MaxDelete.Percent = 100
 			m.cfg.TombstoneAge = []time.Duration{0, -1}[rng.IntN(2)]
 		}
 		c.start()

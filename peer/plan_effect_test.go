@@ -78,7 +78,7 @@ func (h *history) pair(src, dst *machine, mode Mode, plan func(PlanItem)) {
 	n, err := New(Config{Name: "n", Device: h.nodes[0].device, Log: slog.New(slog.NewTextHandler(logWriter{src}, logOptions()))})
 	src.must(err)
 	config := func(m *machine, mode Mode) FolderConfig {
-		return FolderConfig{ID: h.id, Dir: m.dir, State: m.state, Mode: mode, Mirror: mode == Send && !h.meek, Versions: 2, Once: true, Plan: plan}
+		return FolderConfig{ID: h.id, Dir: m.dir, State: m.state, Mode: mode, Mirror: mode == Send && !h.meek, Versions: 2, MaxDelete: Brake{Percent: 100}, Once: true, Plan: plan}
 	}
 	other := Mirror
 	if mode == TwoWay {

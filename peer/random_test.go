@@ -112,6 +112,7 @@ func (h *history) setUp() {
 	}
 	for _, m := range h.nodes {
 		m.cfg.Rescan = 20 * time.Second
+		m.cfg.MaxDelete.Percent = 100 // users here remove all there is
 		m.cfg.TombstoneAge = age
 		m.cfg.Versions = h.rng.IntN(2) * allVersions
 		for range h.rng.IntN(4) {
