@@ -227,3 +227,18 @@ func checkLog(tx *bolt.Tx) error {
 		return err
 	})
 }
+
+// String returns what happened, as people say it.
+func (a Action) String() string {
+	switch a {
+	case Added:
+		return "added"
+	case Modified:
+		return "modified"
+	case Metadata:
+		return "metadata"
+	case Deleted:
+		return "deleted"
+	}
+	return fmt.Sprintf("action %d", uint8(a))
+}
