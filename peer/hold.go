@@ -3,6 +3,7 @@ package peer
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"qsync/folder"
 	"qsync/store"
@@ -41,37 +42,67 @@ func (f *Folder) holdText(h store.Hold) string {
 // ErrNothingHeld: there is no stop by the brake to confirm or to undo.
 var ErrNothingHeld = errors.New("the brake has not stopped this folder")
 
+// Held is what the brake stopped a folder for, the zero Held if nothing.
+type Held struct {
+	Why     string    `json:"why"`  // vanished, emptied or incoming
+	What    string    `json:"what"` // in words
+	Entries int64     `json:"entries"`
+	Of      int64     `json:"of"`
+	Since   time.Time `json:"since"`
+	Answer  string    `json:"answer,omitempty"` // confirmed or undone, until it is done
+	Peers   []string  `json:"peers,omitempty"`  // who has what vanished, by name
+}
+
 // Held returns what the brake stopped this folder for, if a person has yet to
 // decide about it, or has and it is not done yet.
-func (f *Folder) Held() store.Hold { return f.store.Hold() }
+func (f *Folder) Held() Held {
+	h := f.store.Hold()
+	if h.Why == store.NoHold {
+		return Held{}
+	}
+	out := Held{Why: "vanished", Entries: h.Count, Of: h.Total, Since: h.At}
+	out.What = fmt.Sprintf("%d of %d entries that vanished", h.Count, h.Total)
+	switch h.Why {
+	case store.HoldEmptied:
+		out.Why, out.What = "emptied", fmt.Sprintf("all %d entries", h.Count)
+	case store.HoldIncoming:
+		out.Why, out.What = "incoming", fmt.Sprintf("%d of %d entries that peers removed or replaced", h.Count, h.Total)
+	}
+	out.Answer = [...]string{"", "confirmed", "undone"}[h.Answer]
+	if heldHere(h) {
+		for _, p := range f.store.Peers() {
+			out.Peers = append(out.Peers, p.Name)
+		}
+	}
+	return out
+}
 
 // Confirm lets through what the brake stopped the folder for: exactly that, and
 // once. What has come to it by the time the folder works again stops it anew.
 // It takes effect when the folder starts the next time. The error is
 // [ErrNothingHeld] where there is no such stop.
-func (f *Folder) Confirm() (store.Hold, error) { return f.answer(store.Confirmed) }
+func (f *Folder) Confirm() (Held, error) { return f.answer(store.Confirmed) }
 
-func (f *Folder) answer(a store.HoldAnswer) (store.Hold, error) {
-	h := f.store.Hold()
-	if h.Why == store.NoHold {
-		return h, fmt.Errorf("%s: %w", f.Dir(), ErrNothingHeld)
+func (f *Folder) answer(a store.HoldAnswer) (Held, error) {
+	if f.store.Hold().Why == store.NoHold {
+		return Held{}, fmt.Errorf("%w: 'qsync status %s' says how it is", ErrNothingHeld, typed(f.Dir()))
 	}
 	err := f.store.AnswerHold(a)
-	return f.store.Hold(), err
+	return f.Held(), err
 }
 
 // UndoHeld has what is held come back: when the folder starts the next time, what
 // vanished here is wanted again and comes from the peers, and what the peers
 // would take is put above their state, so that they get it back. The error is
 // [ErrNothingHeld] or, of a folder that may not do that, ErrOneWay.
-func (f *Folder) UndoHeld() (store.Hold, error) {
+func (f *Folder) UndoHeld() (Held, error) {
 	h := f.store.Hold()
 	switch {
 	case h.Why == store.NoHold || f.Mode() == TwoWay:
 	case h.Why == store.HoldIncoming:
-		return h, fmt.Errorf("%w: %s only receives, so it cannot give its peers back what they removed or replaced. It is all here still: put it back on the source, or keep a copy elsewhere before 'qsync confirm %s'", ErrOneWay, f.Dir(), typed(f.Dir()))
+		return f.Held(), fmt.Errorf("%w: %s only receives, so it cannot give its peers back what they removed or replaced. It is all here still: put it back on the source, or keep a copy elsewhere before 'qsync confirm %s'", ErrOneWay, f.Dir(), typed(f.Dir()))
 	default:
-		return h, fmt.Errorf("%w: %s only sends, so nothing is written into it. Its peers have all of it still: copy back from them what you want, and 'qsync resume %s' goes on", ErrOneWay, f.Dir(), typed(f.Dir()))
+		return f.Held(), fmt.Errorf("%w: %s only sends, so nothing is written into it. Its peers have all of it still: copy back from them what you want, and 'qsync resume %s' goes on", ErrOneWay, f.Dir(), typed(f.Dir()))
 	}
 	return f.answer(store.Undone)
 }

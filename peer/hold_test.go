@@ -81,7 +81,7 @@ func TestConfirmHere(t *testing.T) {
 		if got := c.converged(30 * time.Second); len(got) != 5 {
 			c.Error(got)
 		}
-		if h := a.f.Held(); h.Why != store.NoHold {
+		if h := a.f.Held(); h.Why != "" {
 			c.Errorf("%+v", h)
 		}
 		a.fill("d", 210)
@@ -123,7 +123,7 @@ func TestUndoHere(t *testing.T) {
 					c.Error(d)
 				}
 				c.sameStamps(b, before)
-				if h := a.f.Held(); h.Why != store.NoHold {
+				if h := a.f.Held(); h.Why != "" {
 					c.Errorf("%+v", h)
 				}
 			})
@@ -168,7 +168,7 @@ func TestHeldThere(t *testing.T) {
 				if d := want.diff(got); !meant && (!strings.Contains(d, "new") || strings.Count(d, "\n") > 1) {
 					c.Error(d)
 				}
-				if h := b.f.Held(); h.Why != store.NoHold {
+				if h := b.f.Held(); h.Why != "" {
 					c.Errorf("%+v", h)
 				}
 			})

@@ -85,7 +85,7 @@ func (f *Folder) UndoBatch(ctx context.Context, q UndoQuery) ([]UndoItem, error)
 func (f *Folder) taken(q UndoQuery) ([]store.Logged, map[folder.Path]bool, error) {
 	first, since := make(map[folder.Path]store.Logged), make(map[folder.Path]bool)
 	batch, apart, last := 0, true, time.Time{}
-	for e, err := range f.store.Log(q.Since, time.Time{}) {
+	for e, err := range f.store.Log(store.LogSpan{Since: q.Since}) {
 		if err != nil {
 			return nil, nil, err
 		}
@@ -105,7 +105,7 @@ func (f *Folder) taken(q UndoQuery) ([]store.Logged, map[folder.Path]bool, error
 		case in && takes:
 			first[e.Path] = e // the first of several is what it was before
 		case in && e.Why.BySync() && e.Action == store.Added:
-			delete(first, e.Path) // it was not there before
+			// What came and went again is brought back too.
 		case e.Action != store.Metadata:
 			if _, later := first[e.Path]; !later {
 				since[e.Path] = true

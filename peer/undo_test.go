@@ -70,7 +70,7 @@ func TestUndoBatch(t *testing.T) {
 		undo(UndoQuery{Batch: 1}, "modified again 1 a changed since", "deleted d 0 a changed since", "deleted d/e 0 a changed since",
 			"deleted d/e/gone 4 a changed since", "modified edited 1 a changed since", "deleted link 0 a changed since")
 		n := 0
-		for e, err := range b.f.store.Log(time.Time{}, time.Time{}) {
+		for e, err := range b.f.store.Log(store.LogSpan{}) {
 			if err == nil && e.Why == store.WhyUndo {
 				n++
 			}

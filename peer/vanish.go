@@ -33,7 +33,7 @@ func (s *scan) vanished(c store.Change) error {
 // waits until no more have come for a while, or for long enough.
 const (
 	stormGone = 20
-	stormWait = 100 * time.Millisecond
+	stormWait = 300 * time.Millisecond
 	stormMost = 30 * time.Second
 )
 

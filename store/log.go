@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"iter"
+	"math"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -73,14 +74,23 @@ const (
 // logPage is how many rows one read transaction visits.
 const logPage = 64
 
-// Log yields the changes at and after since and before until (zero: no bound),
-// the latest first. A row that cannot be read is left out: no more than the log
-// depends on it.
-func (s *Store) Log(since, until time.Time) iter.Seq2[Logged, error] {
+// LogSpan is a part of the log; the zero LogSpan is all of it.
+type LogSpan struct {
+	Since, Until time.Time // from then on, and before then
+	Before       uint64    // rows with a smaller number alone, 0: all
+}
+
+// Log yields the changes of a part of the log, the latest first. A row that
+// cannot be read is left out: no more than the log depends on it.
+func (s *Store) Log(q LogSpan) iter.Seq2[Logged, error] {
 	return func(yield func(Logged, error) bool) {
 		r := rowReader{}
 		defer r.close()
-		for at := ^uint64(0); at > 0; {
+		at := q.Before
+		if at == 0 {
+			at = math.MaxUint64
+		}
+		for at > 0 {
 			var rows [][]Logged
 			err := s.view(func(tx *bolt.Tx) error {
 				c := tx.Bucket(bucketLog).Cursor()
@@ -92,7 +102,7 @@ func (s *Store) Log(since, until time.Time) iter.Seq2[Logged, error] {
 				}
 				for ; k != nil && len(rows) < logPage; k, v = c.Prev() {
 					at = seqOf(k)
-					if row, err := r.read(at, v, since, until); err == nil {
+					if row, err := r.read(at, v, q.Since, q.Until); err == nil {
 						rows = append(rows, row)
 					}
 				}

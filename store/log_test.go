@@ -17,7 +17,7 @@ import (
 // logOf is the whole log, the latest first, without what tests cannot know.
 func logOf(t *testing.T, s *Store) (all []Logged) {
 	t.Helper()
-	for e, err := range s.Log(time.Time{}, time.Time{}) {
+	for e, err := range s.Log(LogSpan{}) {
 		try(t, err)
 		if time.Since(e.Time) > time.Hour || e.Row == 0 {
 			t.Errorf("%+v", e)
@@ -128,7 +128,7 @@ func TestLogPages(t *testing.T) {
 		}
 	}
 	count := func(since, until time.Time) (n int) {
-		for _, err := range s.Log(since, until) {
+		for _, err := range s.Log(LogSpan{Since: since, Until: until}) {
 			try(t, err)
 			n++
 		}
@@ -191,7 +191,7 @@ func TestLogDamaged(t *testing.T) {
 		}
 		return tx.Bucket(bucketDays).Put([]byte("today"), []byte("\xff"))
 	}))
-	for _, err := range s.Log(time.Time{}, time.Time{}) {
+	for _, err := range s.Log(LogSpan{}) {
 		try(t, err)
 	}
 	try(t, s.Close())

@@ -32,7 +32,7 @@ type control struct {
 // managing is a node whose folders are those of config.yaml.
 type managing interface {
 	reload() error
-	resume(dir string, brake *peer.Brake)
+	resume(q applyRequest)
 	offer(dir string, at []string)
 	trouble(dir string) error
 }
@@ -40,10 +40,11 @@ type managing interface {
 // applyRequest asks to take config.yaml anew. The answer tells why the folder
 // does not run then, if it is one of this node's and does not.
 type applyRequest struct {
-	Folder string      `json:"folder"`          // "" is all
-	Resume bool        `json:"resume"`          // start what has stopped
-	Brake  *peer.Brake `json:"brake,omitempty"` // with Resume: in the place of the folder's, also where that stopped it
-	At     []string    `json:"at,omitempty"`    // addresses at which peers of the folder may be
+	Folder   string      `json:"folder"`             // "" is all
+	Resume   bool        `json:"resume"`             // start what has stopped
+	Brake    *peer.Brake `json:"brake,omitempty"`    // with Resume: in the place of the folder's, also where that stopped it
+	Answered bool        `json:"answered,omitempty"` // with Resume: also what the brake stopped, a person has decided about it
+	At       []string    `json:"at,omitempty"`       // addresses at which peers of the folder may be
 }
 
 // waitRequest asks to wait for a folder, or with an empty path for all.
@@ -70,6 +71,7 @@ const maxWait = 24 * time.Hour
 var verbs = []route{
 	verbRevert, verbOverride, verbVersions, verbRestore,
 	verbConflicts, verbConflict, verbAncestor, verbResolve,
+	verbLog, verbDays, verbConfirm, verbUndo,
 }
 
 // serve answers on l until ctx ends, and then ends what is being waited for.
@@ -147,7 +149,7 @@ func (c *control) apply(w http.ResponseWriter, r *http.Request) {
 	}
 	err := c.manage.reload()
 	if err == nil && q.Resume {
-		c.manage.resume(q.Folder, q.Brake)
+		c.manage.resume(q)
 	}
 	if err == nil && q.Folder != "" {
 		c.manage.offer(q.Folder, q.At)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"qsync/cmd/qsync/config"
 	"qsync/peer"
@@ -65,9 +64,7 @@ func (g *manager) stopped(u *unit) (all []controlled) {
 func reasonOf(err error, conf config.Folder) string {
 	switch {
 	case errors.Is(err, peer.ErrBrake):
-		// What a run in the foreground would do about it is no help here.
-		text, _, _ := strings.Cut(err.Error(), ". If that is meant")
-		return fmt.Sprintf("%s. If it is meant, 'qsync resume %s --max-delete 100%%' lets it through", text, quote(conf.Path))
+		return explain(err) // it names the commands
 	case errors.Is(err, errOpening):
 		return "it is being opened; where that takes long, its disk does not answer"
 	case conf.Paused:

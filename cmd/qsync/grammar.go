@@ -20,6 +20,9 @@ type grammar struct {
 	Override overrideCmd `cmd:"" help:"Put what a one-way source has above what its peers made of it."`
 	Versions versionsCmd `cmd:"" help:"List the older versions that are kept of a file, or of all in a folder."`
 	Restore  restoreCmd  `cmd:"" help:"Bring back a file, a directory or a deleted tree as it was."`
+	Confirm  confirmCmd  `cmd:"" help:"Let through what the brake has stopped: exactly that, once."`
+	Undo     undoCmd     `cmd:"" help:"Bring back what the brake has stopped from going, or what sync took last."`
+	Log      logCmd      `cmd:"" help:"Show what changed on this disk: when, what, by whom and why."`
 	Profile  profileCmd  `cmd:"" help:"Groups of folders: create, save, load, delete, list, start, stop."`
 	Config   configCmd   `cmd:"" help:"The settings file: example, check, path."`
 	Doctor   doctorCmd   `cmd:"" help:"Say why a peer is not seen or a folder does not sync, and what to type."`
@@ -148,6 +151,26 @@ type restoreCmd struct {
 	Version *count `name:"version" placeholder:"N" help:"The N-th version that 'qsync versions' lists; 1 is the latest (default for a file)."`
 	To      string `placeholder:"FILE" help:"Write it to FILE, which must not be there, and leave the folder alone."`
 	DryRun  bool   `short:"n" help:"Only say what would be done."`
+}
+
+type confirmCmd struct {
+	Dir string `arg:"" name:"DIR" help:"A folder that the brake has stopped."`
+}
+
+type undoCmd struct {
+	Dir    string `arg:"" name:"DIR" help:"A folder of this home."`
+	Batch  *count `placeholder:"N" help:"What sync removed and replaced at the last time (1), the time before (2), and so on."`
+	Since  moment `placeholder:"TIME" help:"All that it removed and replaced since then (2h, 3d, '2026-11-29 14:00')."`
+	DryRun bool   `short:"n" help:"Only list it."`
+}
+
+type logCmd struct {
+	Dir   string `arg:"" optional:"" name:"DIR" help:"Only this folder."`
+	Since moment `placeholder:"TIME" help:"From then on (2h, 3d, '2026-11-29 14:00')."`
+	Until moment `placeholder:"TIME" help:"Before then."`
+	Path  string `placeholder:"GLOB" help:"Only what matches (gitignore syntax)."`
+	Limit *count `placeholder:"N" help:"So many changes at most (default 100, 0 all)."`
+	Days  bool   `help:"How much changed on each day instead."`
 }
 
 type profileCmd struct {

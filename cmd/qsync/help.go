@@ -20,13 +20,13 @@ Commands
   SRC DST           keep DST like SRC; on another machine with --remote HOST
   share DIR         give DIR a sync ID, print it, and serve DIR until Ctrl-C
   join ID DIR       become a peer; ID is - to read it from standard input
-  status [DIR]      what the running nodes do; --watch keeps it on the screen
-  wait [DIR]        until all is in sync; exit code 5 after --timeout
+  status [DIR]      what the running nodes do; wait [DIR] until all is in sync
   id                new, show DIR, words DIR, qr DIR, check ID
   serve             headless: every folder of config.yaml; pause, resume [DIR]
   folders           what this home knows; forget, revert, override DIR
   profile, config   groups of folders; the settings file; completion SHELL
   versions, restore older versions of what sync replaced; restore PATH
+  log, undo [DIR]   what changed; take it back; confirm DIR: it was meant
   doctor, service   why it does not sync; have systemd run 'qsync serve'
 
 Flags: -b both ways, --once one pass, -n dry run, --remote HOST[:PORT], --json,
@@ -60,6 +60,9 @@ var examples = map[string]string{
 	"override": "  qsync override -n docs  what have peers made otherwise?\n  qsync override docs     put what is here above that",
 	"versions": "  qsync versions docs             all in the folder docs\n  qsync versions docs/a.txt       of one file\n  qsync versions docs letters     below docs/letters",
 	"restore":  "  qsync restore docs/a.txt                    its latest older version\n  qsync restore docs/a.txt --version 2        the one before\n  qsync restore docs/letters                  as before the last removal in it\n  qsync restore docs/letters --at 3d -n       what would change?\n  qsync restore docs/a.txt --to /tmp/a.txt    a copy elsewhere\n  What is there now is kept as a version first.",
+	"confirm":  "  qsync confirm docs      go on: what the brake stopped is meant",
+	"undo":     "  qsync undo -n docs      what would come back?\n  qsync undo docs         what the brake stopped, or else what sync took last\n  qsync undo docs --since 2h",
+	"log":      "  qsync log docs --since 2d\n  qsync log docs --path '*.txt' --limit 0 --json\n  qsync log --days",
 	"profile":  "  qsync profile create work docs papers\n  qsync profile stop work\n  qsync profile start work\n  qsync profile save work\n  qsync profile load work\n  qsync profile list",
 	"config":   "  qsync config example\n  qsync config check\n  $EDITOR \"$(qsync config path)\"    a running node takes it at once",
 	"folders":  "  qsync folders --json",

@@ -32,3 +32,12 @@ func parseMoment(text string, now time.Time) (time.Time, error) {
 	}
 	return time.Time{}, errors.New("give a time such as '2026-11-29 14:00' or 2026-11-29T14:00:00Z, or how long ago: 90m, 2h, 3d, 1w")
 }
+
+// moment is a time in the past as a flag takes it, see [parseMoment].
+type moment struct{ at time.Time }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (m *moment) UnmarshalText(b []byte) (err error) {
+	m.at, err = parseMoment(string(b), time.Now())
+	return err
+}

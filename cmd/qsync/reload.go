@@ -15,7 +15,6 @@ import (
 
 	"qsync/cmd/qsync/config"
 	"qsync/cmd/qsync/service"
-	"qsync/peer"
 )
 
 // How a changed config.yaml is noticed.
@@ -267,16 +266,18 @@ func (g *manager) unitOf(path string) *unit {
 }
 
 // resume starts what has stopped, of one directory or with "" of all; what the
-// brake stopped only with another brake, which then holds for this run.
-func (g *manager) resume(dir string, brake *peer.Brake) {
+// brake stopped only with another brake, which then holds for this run, or when
+// a person has decided about it.
+func (g *manager) resume(q applyRequest) {
 	g.each(g.all(), func(u *unit) {
-		if dir != "" && !sameDir(u.conf.Path, dir) {
+		other := u.conf.To != "" && sameDir(u.conf.To, q.Folder)
+		if q.Folder != "" && !sameDir(u.conf.Path, q.Folder) && !other {
 			return
 		}
-		if brake != nil {
-			u.brake = brake
+		if q.Brake != nil {
+			u.brake = q.Brake
 		}
-		if err := g.errOf(u); mayHelp(err) || err != nil && brake != nil {
+		if err := g.errOf(u); mayHelp(err) || err != nil && (q.Brake != nil || q.Answered) {
 			_ = g.start(u) // why it failed is in its status
 		}
 	})

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"qsync/peer"
+)
+
+// undoing asks to undo what the brake holds, or else what sync did last.
+type undoing struct {
+	peer.UndoQuery
+	Held bool `json:"held"`
+}
+
+// undone is what came of it.
+type undone struct {
+	Held  *peer.Held      `json:"held,omitempty"`
+	Items []peer.UndoItem `json:"items"`
+}
+
+var (
+	verbConfirm = verb[struct{}, peer.Held]{"confirm", func(_ context.Context, f *peer.Folder, _ struct{}) (peer.Held, error) {
+		return f.Confirm()
+	}}
+	verbUndo = verb[undoing, undone]{"undo", func(ctx context.Context, f *peer.Folder, q undoing) (undone, error) {
+		if q.Held {
+			if h := f.Held(); h.Entries > 0 && q.Dry {
+				return undone{Held: &h}, nil
+			}
+			h, err := f.UndoHeld()
+			if !errors.Is(err, peer.ErrNothingHeld) {
+				return undone{Held: &h}, err
+			}
+		}
+		items, err := f.UndoBatch(ctx, q.UndoQuery)
+		return undone{Items: items}, err
+	}}
+)
+
+// Run lets through what the brake has stopped.
+func (c *confirmCmd) Run(p *program) error {
+	at, err := p.place(c.Dir)
+	if err != nil {
+		return err
+	}
+	h, err := verbConfirm.ask(p, at, struct{}{})
+	if err != nil {
+		return err
+	}
+	if p.flags.JSON {
+		err = p.printJSON(h)
+	} else {
+		p.ui.say("confirmed: %s of %s; exactly that passes, once%s", h.What, quote(at.entry.Dir), p.goesOn(at))
+	}
+	return errors.Join(err, p.restart(at))
+}
+
+// Run brings back what the brake has stopped from going, or what sync took.
+func (c *undoCmd) Run(p *program) error {
+	at, err := p.place(c.Dir)
+	if err != nil {
+		return err
+	}
+	q := undoing{Held: c.Batch == nil && c.Since.at.IsZero(), UndoQuery: peer.UndoQuery{Since: c.Since.at, Dry: c.DryRun}}
+	switch {
+	case c.Batch != nil && !c.Since.at.IsZero():
+		return usagef("give --batch or --since, not both")
+	case c.Batch != nil:
+		q.Batch = int(*c.Batch)
+	case c.Since.at.IsZero():
+		q.Batch = 1
+	}
+	if c.Batch != nil && *c.Batch == 0 {
+		return usagef("--batch is 1 for the last one, 2 for the one before, and so on")
+	}
+	u, err := verbUndo.ask(p, at, q)
+	if err != nil {
+		return err
+	}
+	if u.Held != nil {
+		return c.held(p, at, u.Held)
+	}
+	return c.items(p, at, u.Items)
+}
+
+// held tells what becomes of what the brake has stopped.
+func (c *undoCmd) held(p *program, at place, h *peer.Held) error {
+	if p.flags.JSON {
+		if err := p.printJSON(h); err != nil {
+			return err
+		}
+	} else {
+		will := "come back: they are wanted again, and nobody hears that they were gone"
+		if h.Why == "incoming" {
+			will = "stay: what is here is put above what the peers told, and they get it back"
+		} else if len(h.Peers) > 0 {
+			will += fmt.Sprintf(". They come from %s, as soon as one of these is here", strings.Join(quoted(h.Peers), ", "))
+		}
+		if c.DryRun {
+			will = "would " + will
+		}
+		p.ui.say("%s of %s: these %s%s", h.What, quote(at.entry.Dir), will, p.goesOn(at))
+	}
+	if c.DryRun {
+		return nil
+	}
+	return p.restart(at)
+}
+
+func quoted(names []string) []string {
+	all := slices.Clone(names)
+	for i := range all {
+		all[i] = quote(all[i])
+	}
+	return all
+}
+
+// items tells what was taken back.
+func (c *undoCmd) items(p *program, at place, items []peer.UndoItem) error {
+	failed := int64(0)
+	var b strings.Builder
+	for i := range items {
+		it := &items[i]
+		if it.Stays != "" {
+			failed++
+		}
+		if p.flags.JSON {
+			if err := p.printJSON(it); err != nil {
+				return err
+			}
+			continue
+		}
+		line := fmt.Sprintf("%s  %-8s %9s  ", it.Time.Local().Format("2006-01-02 15:04"), it.Change, sizeOf(it.Kind, it.Size))
+		b.WriteString(line + shorten(quote(it.Path), statusWidth-columns(line)) + "\n")
+		if it.Stays != "" {
+			fmt.Fprintf(&b, "%-38sstays: %s\n", "", clean(it.Stays))
+		}
+	}
+	if err := p.print(b.String()); err != nil {
+		return err
+	}
+	n := int64(len(items)) - failed
+	switch {
+	case len(items) == 0:
+		p.ui.say("sync has removed or replaced nothing in %s that could be taken back; 'qsync log %[1]s' shows what it did", quote(at.entry.Dir))
+	case c.DryRun:
+		p.ui.say("%s would come back; without -n they do", plural(n, "entry", "entries"))
+	default:
+		p.ui.say("%s came back, as edits that go to the peers", plural(n, "entry", "entries"))
+	}
+	if failed > 0 {
+		return outcome(errPartial)
+	}
+	return nil
+}
+
+// restart has the nodes that run the folder start it where the brake has stopped it.
+func (p *program) restart(at place) error {
+	return at.home.applyAll(applyRequest{Folder: at.entry.Dir, Resume: true, Answered: true})
+}
+
+// goesOn says when an answer takes effect.
+func (p *program) goesOn(at place) string {
+	for _, n := range at.home.ask(askTime) {
+		if runs([]answeringNode{n}, at.entry.Dir) != 0 {
+			return ""
+		}
+	}
+	return ". It takes effect when qsync runs it again: nothing does now"
+}
