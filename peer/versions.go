@@ -66,7 +66,7 @@ func (f *Folder) blame(all []Version) error {
 			last = v.Replaced
 		}
 	}
-	for e, err := range f.store.Log(first.Add(-time.Second), last.Add(tellingTime)) {
+	for e, err := range f.store.Log(store.LogSpan{Since: first.Add(-time.Second), Until: last.Add(tellingTime)}) {
 		if err != nil {
 			return err
 		}
