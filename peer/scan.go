@@ -77,90 +77,6 @@ func (f *Folder) scanLoop(ctx context.Context) error {
 	}
 }
 
-// scanHints looks at what has been hinted at, after a moment in which the rest
-// of a burst can arrive.
-func (f *Folder) scanHints(ctx context.Context, hints <-chan disk.Hint) error {
-	timer := time.NewTimer(hintDelay)
-	defer timer.Stop()
-	for waiting := true; waiting; {
-		select {
-		case <-ctx.Done():
-			return nil
-		case h := <-hints:
-			f.hint(h)
-		case <-timer.C:
-			waiting = false
-		}
-	}
-	looks, all := f.look.take()
-	if all {
-		// What our own applying stirs up can overflow any queue: wait it out.
-		if f.syncing() {
-			time.AfterFunc(2*time.Second, f.look.addAll)
-			return nil
-		}
-		return f.scanAll(ctx)
-	}
-	s := f.newScan(ctx, false)
-	if err := s.glances(looks); err != nil {
-		return err
-	}
-	if whole, err := s.gather(hints); err != nil || whole {
-		return err
-	}
-	if err := s.finish(); !errors.Is(err, errRecount) {
-		return err
-	}
-	return s.recount()
-}
-
-// glances looks at what hints point to, and at the directories of that.
-func (s *scan) glances(looks []look) error {
-	f := s.f
-	dirs := make(map[folder.Path]bool)
-	for _, l := range looks {
-		if f.placing.has(l.path) {
-			// Our own doing, on its way into the map; look when it is there.
-			f.lookLater(l.path, l.deep, placeIdle)
-			continue
-		}
-		if _, waits := f.bases.owner(l.path); !l.deep && (waits || f.motion.holds(l.path)) {
-			continue
-		}
-		if err := s.glance(l); err != nil {
-			return err
-		}
-		// An entry that came or went has moved its directory's time.
-		if d := l.path.Dir(); d != "" && !f.touched.has(d) {
-			dirs[d] = true
-		}
-	}
-	for d := range dirs {
-		if err := s.glance(look{path: d}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// glance looks at one path, and closer only if it is not what the map says.
-// Most hints are echoes of what sync itself has done.
-func (s *scan) glance(l look) error {
-	if !l.deep {
-		if own, ok := s.f.echoes.of(l.path); ok && s.f.root.Unchanged(l.path, own) {
-			return nil
-		}
-		rec, err := s.f.store.Record(l.path)
-		if err != nil {
-			return err
-		}
-		if s.f.root.Unchanged(l.path, rec.Local) {
-			return nil
-		}
-	}
-	return s.one(l.path, !l.deep)
-}
-
 func (f *Folder) syncing() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -189,7 +105,7 @@ func (s *scan) all() error {
 		return err
 	}
 	if f.cfg.Once || f.cfg.Plan != nil {
-		if err := f.newScan(ctx, false).awaitDatabases(ctx); err != nil {
+		if err := f.newScan(s.ctx, false).awaitDatabases(s.ctx); err != nil {
 			return err
 		}
 	}
