@@ -2,6 +2,9 @@ package peer
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
 
 	"qsync/folder"
 	"qsync/folder/disk"
@@ -19,10 +22,15 @@ func (p *placer) work() {
 		if !ok {
 			break
 		}
+		if p.broken { // nothing is put on a disk that does not keep it
+			p.discard(b.staged)
+			b.staged = nil
+		}
 		err := p.flush(b)
 		if b.flush != nil || len(p.pending) >= 2*placeFiles {
 			err = errors.Join(err, p.swapDurable(), p.secureAndCommit())
 		}
+		p.broken = p.broken || errors.Is(err, errFlush)
 		p.err = errors.Join(p.err, err)
 		if b.flush != nil {
 			b.flush <- p.err
@@ -72,10 +80,13 @@ func (p *placer) flush(b *placeBatch) error {
 	before, durable := p.takePending(), make(chan error, 1)
 	go func() { durable <- p.f.root.SyncAll() }()
 	swapped := p.swapDurable()
-	if err := <-durable; err != nil {
-		// This platform or file system has no such flush.
+	switch err := <-durable; {
+	case errors.Is(err, errors.ErrUnsupported):
 		p.restore(before)
 		return errors.Join(swapped, p.flushEach(b.staged))
+	case err != nil:
+		p.discard(b.staged) // they are fetched again
+		return errors.Join(swapped, p.doubt(before, fmt.Errorf("%w: %w", errFlush, err)))
 	}
 	p.durable = b.staged
 	return errors.Join(swapped, p.commit(before.pending))
@@ -183,12 +194,7 @@ func (p *placer) secureAndCommit() error {
 	}
 	on := p.takePending()
 	if err := p.secure(on.dirs, on.all); err != nil {
-		p.leave(on.pending)
-		for _, c := range on.pending {
-			p.f.parked.park(c.Path, plain(err))
-			p.f.look.add(c.Path, false)
-		}
-		return nil
+		return p.doubt(on, err)
 	}
 	fault.Point("secured")
 	return p.commit(on.pending)
@@ -231,8 +237,11 @@ func (p *placer) commit(changes []store.Change) error {
 // secure makes directory entries durable.
 func (p *placer) secure(dirs map[folder.Path]bool, all bool) error {
 	if all || len(dirs) > fewFiles {
-		if err := p.f.root.SyncAll(); err == nil {
+		switch err := p.f.root.SyncAll(); {
+		case err == nil:
 			return nil
+		case !errors.Is(err, errors.ErrUnsupported):
+			return fmt.Errorf("%w: %w", errFlush, err)
 		}
 	}
 	for d := range dirs {
@@ -241,8 +250,13 @@ func (p *placer) secure(dirs map[folder.Path]bool, all bool) error {
 			d = d.Dir() // it is gone itself: that is what must last
 			err = p.f.root.SyncDir(d)
 		}
+		if errors.Is(err, syscall.EINVAL) || errors.Is(err, fs.ErrPermission) { // nor can it be flushed by itself
+			if err = p.f.root.SyncAll(); errors.Is(err, errors.ErrUnsupported) {
+				err = nil // there is no better way here
+			}
+		}
 		if err != nil {
-			return err
+			return fmt.Errorf("%w: %w", errFlush, err)
 		}
 	}
 	return nil

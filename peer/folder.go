@@ -59,6 +59,7 @@ type Folder struct {
 	undone  pathSet     // a person wants it as the source has it: nothing for the brake
 	rivals  pathSet     // of a mirrored source: what it has yet to put its own above
 	parked  parking
+	trouble trouble
 	files   *account // of descriptors, for files that are staged
 	counts  counters
 	space   spaceMeter
@@ -205,7 +206,7 @@ func (f *Folder) openStore() error {
 	if err != nil {
 		return err
 	}
-	f.store = st
+	f.store, f.trouble.adrift = st, st.Unclean()
 	if f.cfg.Plan == nil { // a dry run talks to whom it is told to
 		f.candidates.remember(st.Addrs())
 	}
@@ -255,7 +256,7 @@ func (f *Folder) shift(ctx context.Context) {
 	spawn := func(fn func(context.Context) error) {
 		group.Go(func() error {
 			if err := fn(gctx); err != nil && gctx.Err() == nil {
-				f.stop(err) // for people, who do not care which of these it was
+				f.fail(err) // for people, who do not care which of these it was
 			}
 			return nil
 		})
@@ -263,6 +264,14 @@ func (f *Folder) shift(ctx context.Context) {
 	spawn(f.scanLoop)
 	spawn(f.syncLoop)
 	spawn(f.keepLoop)
+	spawn(func(ctx context.Context) error {
+		select {
+		case <-f.store.Broken(): // whoever met it may not have the folder in mind
+			return store.ErrUnwritten
+		case <-ctx.Done():
+			return nil
+		}
+	})
 	spawn(f.pruneLoop)
 	for _, r := range f.cfg.Remotes {
 		spawn(func(ctx context.Context) error { return f.dialLoop(ctx, r) })

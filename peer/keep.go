@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -193,5 +194,10 @@ func (f *Folder) copyTo(rec *store.Record, name folder.Path, v folder.Value) (fo
 		return folder.Local{}, err
 	}
 	fault.Point("conflict-copied")
-	return p.Local, f.root.SyncDir(name.Dir())
+	if err := f.root.SyncDir(name.Dir()); err != nil {
+		// It is made again when the disk takes it; this one would pass for a user's.
+		_, gone := f.root.Remove(name, p.Local)
+		return folder.Local{}, errors.Join(fmt.Errorf("%w: %w", errFlush, err), gone)
+	}
+	return p.Local, nil
 }

@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"syscall"
 	"time"
 
 	"qsync/folder"
@@ -142,6 +143,12 @@ func (f *Folder) pathFailed(p folder.Path, err error) error {
 		return f.rootGone()
 	case errors.Is(err, context.Canceled):
 		return nil
+	case errors.Is(err, errFlush):
+		return err
+	case errors.Is(err, syscall.EROFS):
+		if err := f.writable(); err != nil {
+			return err
+		}
 	}
 	f.parked.park(p, plain(err))
 	f.event(Event{Event: "problem", Path: string(p), Text: plain(err)})

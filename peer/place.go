@@ -39,7 +39,8 @@ type placer struct {
 	// Of the flushing side alone:
 	durable []stagedFile // flushed, not swapped in yet
 	pendingChanges
-	err error
+	broken bool // a flush failed
+	err    error
 }
 
 // pendingChanges are on disk, but not yet durable there.

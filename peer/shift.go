@@ -29,7 +29,7 @@ func (f *Folder) run(ctx context.Context) {
 // nextShift waits until the folder is not paused and returns the context to
 // work under; false when the folder's own has ended.
 func (f *Folder) nextShift() (context.Context, bool) {
-	for f.ctx.Err() == nil {
+	for f.minded() {
 		change := f.changes()
 		if ctx, ok := f.begin(); ok {
 			return ctx, true

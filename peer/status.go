@@ -137,6 +137,8 @@ func (f *Folder) Status() FolderStatus {
 		s.State, s.Reason = "stopped", f.err.Error()
 	case f.paused:
 		s.State, s.Reason = "paused", f.pausedErr().Error()
+	case f.trouble.why != nil:
+		s.State, s.Reason = "stopped", f.troubled(f.trouble.why)
 	case f.Mode() == ModeAuto:
 		s.Reason = "waiting for the first peer, which decides between two-way and receive"
 	case f.refusal != nil:

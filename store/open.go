@@ -227,7 +227,7 @@ func (s *Store) adopt(path string) error {
 	if file != "" {
 		file += "@" + s.opts.Machine
 	}
-	s.fresh = s.meta.Replica == 0
+	s.fresh, s.unclean = s.meta.Replica == 0, !s.meta.Clean
 	return s.update(func(t *txn) error {
 		if err := makeNewer(t.Tx); err != nil {
 			return err

@@ -88,8 +88,9 @@ type Store struct {
 	path string
 	opts Options
 
-	fresh bool   // nothing was known before
-	note  string // what Open found and mended, for people
+	fresh   bool   // nothing was known before
+	unclean bool   // it was not closed in order
+	note    string // what Open found and mended, for people
 
 	writing sync.Mutex // held through a whole update, so that meta is that of the transaction before
 	mu      sync.Mutex // guards meta and changed
@@ -153,6 +154,10 @@ func random64() uint64 {
 
 // Fresh reports whether the map was empty when it was opened: new, lost or damaged.
 func (s *Store) Fresh() bool { return s.fresh }
+
+// Unclean reports whether the process that had the map before ended without
+// closing it.
+func (s *Store) Unclean() bool { return s.unclean }
 
 // Note says in a sentence what [Open] had to mend, "" if nothing.
 func (s *Store) Note() string { return s.note }

@@ -232,8 +232,11 @@ func (d *dir) open(name string) (*os.File, info, error) {
 
 // openFile opens name with flags if it is, or becomes, a regular file.
 func (d *dir) openFile(name string, flags int, perm uint32) (*os.File, info, error) {
-	fd := -1
-	err := eintr("open", func() (err error) {
+	fd, op := -1, "open"
+	if flags&(unix.O_CREAT|unix.O_TMPFILE&^unix.O_DIRECTORY) != 0 {
+		op = "create"
+	}
+	err := eintr(op, func() (err error) {
 		fd, err = unix.Openat(d.file, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, perm)
 		return err
 	})

@@ -5,8 +5,9 @@
 // A build with the tag reads, once:
 //
 //	QSYNC_CRASH_AT=name:n        SIGKILL of itself at the n-th pass of that [Point]
-//	QSYNC_FAIL_AT=[op@]n:errno   the n-th [Call] (of that op) fails: EIO, ENOSPC, EACCES, EINTR;
-//	                             errno SHORT: it is a read, and brings half of what it could
+//	QSYNC_FAIL_AT=[op@]n:errno   the n-th [Call] (of that op) fails: EIO, ENOSPC, EACCES, EROFS,
+//	                             EINTR; SHORT: it is a read, and brings half of what it could;
+//	                             SLOW: it takes half a second. Op "change" is all that write
 //	QSYNC_FAIL_AT=[op@]n+:errno  and so does every later one
 //	QSYNC_FAULT_LOG=file         a line for every pass and call, to know what there is to break
 //

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // plan is what the environment asks for, and how far it is.
@@ -20,6 +21,7 @@ type plan struct {
 	on      bool   // every later one too
 	errno   syscall.Errno
 	short   bool
+	slow    bool
 	while   string
 	log     string
 
@@ -41,9 +43,9 @@ var asked = sync.OnceValue(func() *plan {
 		p.op, where = op, n
 	}
 	n, on := strings.CutSuffix(where, "+")
-	p.at, p.on, p.short = number(n), on, what == "SHORT"
-	p.errno = map[string]syscall.Errno{"EIO": syscall.EIO, "ENOSPC": syscall.ENOSPC, "EACCES": syscall.EACCES, "EINTR": syscall.EINTR}[what]
-	if p.errno == 0 && !p.short {
+	p.at, p.on, p.short, p.slow = number(n), on, what == "SHORT", what == "SLOW"
+	p.errno = map[string]syscall.Errno{"EIO": syscall.EIO, "ENOSPC": syscall.ENOSPC, "EACCES": syscall.EACCES, "EROFS": syscall.EROFS, "EINTR": syscall.EINTR}[what]
+	if p.errno == 0 && !p.short && !p.slow {
 		panic("QSYNC_FAIL_AT: " + what)
 	}
 	return p
@@ -90,10 +92,16 @@ func Point(name string) {
 	select {} // it may take a moment
 }
 
+// changes are the calls that write to the disk.
+var changes = map[string]bool{
+	"create": true, "write": true, "truncate": true, "link": true, "symlink": true, "mkdir": true, "unlink": true,
+	"rename": true, "chmod": true, "utimes": true, "sync": true, "syncdir": true, "syncfs": true, "clone": true,
+}
+
 // fails counts a call and reports whether it is to fail.
 func (p *plan) fails(op string) bool {
 	p.note("call " + op)
-	if p.at == 0 || p.op != "" && p.op != op {
+	if p.at == 0 || p.op != "" && p.op != op && (p.op != "change" || !changes[op]) {
 		return false
 	}
 	if p.while != "" {
@@ -111,11 +119,15 @@ func (p *plan) fails(op string) bool {
 // is an error.
 func Call(op string) error {
 	p := asked()
-	if p.fails(op) && !p.short {
-		p.note("fails " + op)
-		return p.errno
+	if !p.fails(op) || p.short {
+		return nil
 	}
-	return nil
+	p.note("fails " + op)
+	if p.slow {
+		time.Sleep(500 * time.Millisecond)
+		return nil
+	}
+	return p.errno
 }
 
 // File is [Call] for calls that package os makes, which hides EINTR.
@@ -139,6 +151,8 @@ func (r reader) Read(b []byte) (int, error) {
 		switch {
 		case p.short:
 			b = b[:(len(b)+1)/2]
+		case p.slow:
+			time.Sleep(500 * time.Millisecond)
 		case p.errno != syscall.EINTR:
 			return 0, p.errno
 		}
