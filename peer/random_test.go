@@ -20,7 +20,7 @@ import (
 // one again. One that fails is run again with less, as long as it fails.
 func TestRandom(t *testing.T) {
 	t.Parallel()
-	n := 40
+	n := 30
 	if testing.Short() {
 		n = 10
 	}
