@@ -8,11 +8,14 @@ import (
 	"qsync/folder"
 )
 
-// A file that is changed again and again, like a log, is not told of each time
-// (F37): its first changes are, as any save is, and from then on one every
-// motionMin, motionMin*2, ... motionMost, or when it has come to rest.
+// A file that is changed again and again without a pause, like a log, is not told
+// of each time (F37): its first changes are, as any save is, and from then on one
+// every motionMin, motionMin*2, ... motionMost, or when it has come to rest.
+// Whoever saves twice a second makes pauses.
 const (
-	restless   = 3 // changes in a row that are told at once
+	restless   = 10                      // changes without a pause that are told at once
+	pauseShut  = 250 * time.Millisecond  // without a hint: a pause
+	pauseOpen  = 1500 * time.Millisecond // the same where it is kept open; it is hinted at every second
 	motionMin  = 5 * time.Second
 	motionMost = time.Minute
 	motionRest = 3 * time.Second // without a hint: at rest
@@ -42,8 +45,9 @@ type motion struct {
 }
 
 type moving struct {
-	times  int           // changes in a row
+	times  int           // changes without a pause
 	last   time.Time     // when the latest was found
+	cost   time.Duration // the part of wait that is for its reading
 	wait   time.Duration // before the next is looked for
 	hinted time.Time
 	open   bool  // when it was last hinted at, somebody was writing
@@ -80,9 +84,19 @@ func (e *moving) proof() time.Time {
 func (m *motion) hint(p folder.Path, open bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if e := m.m[p]; e != nil {
-		e.hinted, e.open = time.Now(), open
+	e := m.m[p]
+	if e == nil {
+		return
 	}
+	pause := pauseShut
+	if open {
+		pause = pauseOpen
+	}
+	now := time.Now()
+	if now.Sub(e.hinted) > pause && !e.failed {
+		e.times, e.wait = 0, e.cost
+	}
+	e.hinted, e.open = now, open
 }
 
 // holds reports whether a look at p is to wait; [motion.take] returns it then.
@@ -115,13 +129,13 @@ func (m *motion) found(p folder.Path, failed bool, took time.Duration) {
 		e.times = 0
 	}
 	e.times++
-	e.wait = 0
-	if n := e.times - restless; n >= 0 {
-		e.wait = min(motionMin<<min(n, 10), motionMost)
+	e.cost = 0 // to read it, next to nothing
+	if took >= scanDelay {
+		e.cost = motionCost * took
 	}
-	e.wait = max(e.wait, motionCost*took)
-	if took < scanDelay && e.times < restless {
-		e.wait = 0 // reading it costs next to nothing
+	e.wait = e.cost
+	if n := e.times - restless; n >= 0 {
+		e.wait = max(e.cost, min(motionMin<<min(n, 10), motionMost))
 	}
 	e.last, e.failed, e.held = now, failed, false
 }
