@@ -36,7 +36,8 @@ func (c *couple) start(i int, env ...string) *process {
 	was := m.env
 	m.env = append(slices.Clone(was), env...)
 	defer func() { m.env = was }()
-	return m.start(c.dirs[i], "-", "-bd", "--remote", c.at[1-i], "--force-id", c.id, "--listen", c.at[i], "--no-discovery")
+	// Their users may replace all there is between two starts.
+	return m.start(c.dirs[i], "-", "-bd", "--max-delete", "100%", "--remote", c.at[1-i], "--force-id", c.id, "--listen", c.at[i], "--no-discovery")
 }
 
 // settle waits until both say that they are in sync.
