@@ -119,6 +119,26 @@ func (s *Store) Wanted(after folder.Path, limit int) (out []Record, err error) {
 	return out, err
 }
 
+// Page returns up to limit records in key order behind path after.
+func (s *Store) Page(after folder.Path, limit int) (out []Record, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		c := tx.Bucket(bucketRecords).Cursor()
+		start := after.Key()
+		for k, v := c.Seek(start); k != nil && len(out) < limit; k, v = c.Next() {
+			if len(start) > 0 && bytes.Equal(k, start) {
+				continue
+			}
+			r, err := decodeRecord(folder.PathOfKey(k), v)
+			if err != nil {
+				return err
+			}
+			out = append(out, r)
+		}
+		return nil
+	})
+	return out, err
+}
+
 // LiveBelow reports whether any path below p exists by its register.
 func (s *Store) LiveBelow(p folder.Path) (live bool, err error) {
 	prefix := append(p.Key(), 0)

@@ -25,6 +25,12 @@ func (d *dir) allocated(name string, i info) int64 {
 	return st.Blocks * unit
 }
 
+// Uncached has the next reading of f come from the disk, as far as the system
+// can: a good copy in memory hides what has become of the one there.
+func Uncached(f *os.File) {
+	_ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED) // a hint: pages that are in use stay
+}
+
 // create makes a new, empty file that only its owner may use unless perm, less
 // the umask, says more.
 func (d *dir) create(name string, perm fs.FileMode) (*os.File, error) {

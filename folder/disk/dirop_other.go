@@ -16,6 +16,10 @@ import (
 // allocated is how many bytes of the disk an entry takes up, of which i is known.
 func (d *dir) allocated(_ string, i info) int64 { return i.Size }
 
+// Uncached has the next reading of f come from the disk, as far as the system
+// can, which here it cannot.
+func Uncached(*os.File) {}
+
 // create makes a new, empty file that only its owner may use unless perm, less
 // the umask, says more.
 func (d *dir) create(name string, perm fs.FileMode) (*os.File, error) {
