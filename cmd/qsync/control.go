@@ -69,7 +69,7 @@ const maxWait = 24 * time.Hour
 
 // verbs are what a node does about one of its folders.
 var verbs = []route{
-	verbRevert, verbOverride, verbVersions, verbRestore,
+	verbRevert, verbOverride, verbVersions, verbRestore, verbVerify,
 	verbConflicts, verbConflict, verbAncestor, verbResolve,
 	verbLog, verbDays, verbConfirm, verbUndo,
 }

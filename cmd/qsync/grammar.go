@@ -19,6 +19,7 @@ type grammar struct {
 	Revert   revertCmd   `cmd:"" help:"Take back what was changed in a receiving folder."`
 	Override overrideCmd `cmd:"" help:"Put what a one-way source has above what its peers made of it."`
 	Versions versionsCmd `cmd:"" help:"List the older versions that are kept of a file, or of all in a folder."`
+	Verify   verifyCmd   `cmd:"" help:"Read every file again and compare it with its digest: find rot, and repair it."`
 	Restore  restoreCmd  `cmd:"" help:"Bring back a file, a directory or a deleted tree as it was."`
 	Confirm  confirmCmd  `cmd:"" help:"Let through what the brake has stopped: exactly that, once."`
 	Undo     undoCmd     `cmd:"" help:"Bring back what the brake has stopped from going, or what sync took last."`
@@ -143,6 +144,12 @@ type overrideCmd struct{ takeBackCmd }
 type versionsCmd struct {
 	Dir  string `arg:"" optional:"" name:"DIR" help:"A folder, or a path in one."`
 	Path string `arg:"" optional:"" name:"PATH" help:"A path in the folder."`
+}
+
+type verifyCmd struct {
+	Dir     string   `arg:"" optional:"" name:"DIR" help:"Only this folder."`
+	Repair  bool     `help:"Replace what is rotten by a good copy, from here or from a peer."`
+	Timeout *seconds `placeholder:"60s" help:"With --repair: how long to wait for good copies (default 60s)."`
 }
 
 type restoreCmd struct {

@@ -25,7 +25,7 @@ Commands
   serve             headless: every folder of config.yaml; pause, resume [DIR]
   folders           what this home knows; forget, revert, override DIR
   profile, config   groups of folders; the settings file; completion SHELL
-  versions, restore older versions of what sync replaced; restore PATH
+  versions, restore older versions of what sync replaced; verify finds rot
   log, undo [DIR]   what changed; take it back; confirm DIR: it was meant
   doctor, service   why it does not sync; have systemd run 'qsync serve'
 
@@ -63,6 +63,7 @@ var examples = map[string]string{
 	"confirm":  "  qsync confirm docs      go on: what the brake stopped is meant",
 	"undo":     "  qsync undo -n docs      what would come back?\n  qsync undo docs         what the brake stopped, or else what sync took last\n  qsync undo docs --since 2h",
 	"log":      "  qsync log docs --since 2d\n  qsync log docs --path '*.txt' --limit 0 --json\n  qsync log --days",
+	"verify":   "  qsync verify docs            exit code 3 if something is rotten\n  qsync verify --repair docs   and fetch good copies",
 	"profile":  "  qsync profile create work docs papers\n  qsync profile stop work\n  qsync profile start work\n  qsync profile save work\n  qsync profile load work\n  qsync profile list",
 	"config":   "  qsync config example\n  qsync config check\n  $EDITOR \"$(qsync config path)\"    a running node takes it at once",
 	"folders":  "  qsync folders --json",
