@@ -32,106 +32,7 @@ func (c *cluster) apart(left, right []*machine, work func()) tree {
 // TestConflicts: what two machines make of one path without each other (the
 // table of semantics.md 3.5, F87).
 func TestConflicts(t *testing.T) {
-	cases := []struct {
-		name  string
-		first func(m *machine)  // before they part
-		a, b  func(m *machine)  // b acts later
-		want  map[string]string // paths and contents; "/" for a directory, "" for nothing
-		loser string            // content of the one conflict copy, "" for none
-	}{
-		{
-			"edit and edit",
-			func(m *machine) { m.write("d/f.txt", "old") },
-			func(m *machine) { m.write("d/f.txt", "by a") },
-			func(m *machine) { m.write("d/f.txt", "by b") },
-			map[string]string{"d/f.txt": "by b"}, "by a",
-		}, {
-			"the same edit",
-			func(m *machine) { m.write("f", "old") },
-			func(m *machine) { m.write("f", "new") },
-			func(m *machine) { m.write("f", "new") },
-			map[string]string{"f": "new"}, "",
-		}, {
-			"edit and delete",
-			func(m *machine) { m.write("f", "old") },
-			func(m *machine) { m.write("f", "by a") },
-			func(m *machine) { m.remove("f") },
-			map[string]string{"f": "by a"}, "",
-		}, {
-			"delete and delete",
-			func(m *machine) { m.write("f", "old") },
-			func(m *machine) { m.remove("f") },
-			func(m *machine) { m.remove("f") },
-			map[string]string{"f": ""}, "",
-		}, {
-			"create and create",
-			nil,
-			func(m *machine) { m.write("new/f", "by a") },
-			func(m *machine) { m.write("new/f", "by b") },
-			map[string]string{"new/f": "by b"}, "by a",
-		}, {
-			"directory and file",
-			nil,
-			func(m *machine) { m.write("x/inside", "by a") },
-			func(m *machine) { m.write("x", "by b") },
-			map[string]string{"x": "/", "x/inside": "by a"}, "by b",
-		}, {
-			"a file becomes a directory, and is edited",
-			func(m *machine) { m.write("x", "old") },
-			func(m *machine) { m.remove("x"); m.write("x/inside", "by a") },
-			func(m *machine) { m.write("x", "by b") },
-			map[string]string{"x": "/", "x/inside": "by a"}, "by b",
-		}, {
-			"a directory becomes a file, and something is created inside",
-			func(m *machine) { m.write("x/old", "old") },
-			func(m *machine) { m.remove("x"); m.write("x", "by a") },
-			func(m *machine) { m.write("x/new", "by b") },
-			map[string]string{"x": "/", "x/new": "by b", "x/old": ""}, "by a",
-		}, {
-			"delete a directory and create inside",
-			func(m *machine) { m.write("x/y/old", "old"); m.write("x/z/other", "other") },
-			func(m *machine) { m.remove("x") },
-			func(m *machine) { m.write("x/y/new", "by b") },
-			map[string]string{"x/y/new": "by b", "x/y/old": "", "x/z": ""}, "",
-		}, {
-			"delete a directory and edit inside",
-			func(m *machine) { m.write("x/y", "old"); m.write("x/z", "old") },
-			func(m *machine) { m.remove("x") },
-			func(m *machine) { m.write("x/y", "by b") },
-			map[string]string{"x/y": "by b", "x/z": ""}, "",
-		}, {
-			"link and file",
-			nil,
-			func(m *machine) { m.symlink("x", "target") },
-			func(m *machine) { m.write("x", "by b") },
-			map[string]string{"x": "by b"}, "-> target",
-		}, {
-			"mode and content",
-			func(m *machine) { m.write("f", "old") },
-			func(m *machine) { m.chmod("f", 0o755) },
-			func(m *machine) { m.write("f", "by b") },
-			map[string]string{"f": "by b"}, "",
-		}, {
-			"rename and rename",
-			func(m *machine) { m.write("f", "text") },
-			func(m *machine) { m.rename("f", "g") },
-			func(m *machine) { m.rename("f", "h") },
-			map[string]string{"f": "", "g": "text", "h": "text"}, "",
-		}, {
-			"rename and edit",
-			func(m *machine) { m.write("f", "old") },
-			func(m *machine) { m.rename("f", "g") },
-			func(m *machine) { m.write("f", "by b") },
-			map[string]string{"f": "by b", "g": "old"}, "",
-		}, {
-			"directories moved into each other",
-			func(m *machine) { m.write("p/x", "x"); m.write("q/y", "y") },
-			func(m *machine) { m.rename("p", "q/p") },
-			func(m *machine) { m.rename("q", "p/q") },
-			map[string]string{"q/p/x": "x", "p/q/y": "y", "p/x": "", "q/y": ""}, "",
-		},
-	}
-	for _, k := range cases {
+	for _, k := range disputes {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
 			bubble(t, 3, func(c *cluster) {
@@ -147,23 +48,7 @@ func TestConflicts(t *testing.T) {
 					time.Sleep(2 * time.Second)
 					k.b(b)
 				})
-				for p, want := range k.want {
-					e, there := got[p]
-					if (want != "") != there || e.kind == 'f' && e.data != want || (want == "/") != (e.kind == 'd') {
-						c.Errorf("%s: %s", p, e)
-					}
-				}
-				var losers []string
-				for _, p := range got.conflicts() {
-					e := got[p]
-					if e.kind == 'l' {
-						e.data = "-> " + e.data
-					}
-					losers = append(losers, e.data)
-				}
-				if k.loser == "" && losers != nil || k.loser != "" && !slices.Equal(losers, []string{k.loser}) {
-					c.Errorf("conflict copies: %q", losers)
-				}
+				k.judge(c, got)
 				c.quiet()
 				if c.Failed() {
 					c.dump()

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,7 +22,10 @@ import (
 // The verbs of a user at a machine. Each hints at what it changed, unless
 // quiet: then only a rescan will find it.
 
-func (m *machine) path(p string) string { return filepath.Join(m.dir, filepath.FromSlash(p)) }
+func (m *machine) path(p string) string { return filepath.Join(m.dir, filepath.FromSlash(m.below(p))) }
+
+// below is p in the directory that the user works in.
+func (m *machine) below(p string) string { return path.Join(m.within, p) }
 
 // rest lets everything come to rest first, so that a change is not made in the
 // middle of one by the node.
@@ -31,7 +35,7 @@ func (m *machine) rest() {
 	}
 }
 
-func (m *machine) hint(p string, deep bool) { m.hints.send(p, deep) }
+func (m *machine) hint(p string, deep bool) { m.hints.send(m.below(p), deep) }
 
 // send hints at a path, unless nobody listens.
 func (h hints) send(p string, deep bool) {

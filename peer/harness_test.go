@@ -44,6 +44,7 @@ type machine struct {
 	events []Event
 	mu     sync.Mutex       // guards events
 	wall   func() time.Time // see Config
+	within string           // where the verbs of its user act, "" for the whole folder
 
 	node   *Node // nil while it is down
 	f      *Folder

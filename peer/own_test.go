@@ -300,3 +300,51 @@ func TestOverride(t *testing.T) {
 		})
 	}
 }
+
+// TestSourceUntouched: whatever peers write, remove and replace, nothing of a
+// one-way source is touched, its times and inodes included, and nothing of ours is
+// in it (F93, I7).
+func TestSourceUntouched(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []Mode{Send, Backup} {
+		bubble(t, 3, func(c *cluster) {
+			a, b, z := c.nodes[0], c.nodes[1], c.nodes[2]
+			c.full()
+			a.cfg.Mode, z.cfg.Mode = mode, Receive
+			for _, d := range disputes {
+				if d.first != nil {
+					a.within = strings.ReplaceAll(d.name, " ", "-")
+					d.first(a)
+				}
+			}
+			a.within = ""
+			c.start()
+			c.settle(30 * time.Second)
+			before := a.stamps()
+			for _, act := range []func(dispute) func(*machine){
+				func(d dispute) func(*machine) { return d.a }, func(d dispute) func(*machine) { return d.b },
+			} {
+				for _, m := range []*machine{b, z} {
+					m.c.sync = false // what the other did may have come already
+					for _, d := range disputes {
+						m.within = strings.ReplaceAll(d.name, " ", "-")
+						act(d)(m)
+					}
+					m.within, m.c.sync = "", true
+				}
+				time.Sleep(time.Minute)
+			}
+			for p := range b.tree() {
+				b.remove(p)
+			}
+			time.Sleep(time.Minute)
+			a.stop()
+			c.start(a)
+			time.Sleep(time.Minute)
+			c.sameStamps(a, before)
+			if a.exists(".qsync") {
+				c.Error("something was written into the source")
+			}
+		})
+	}
+}
