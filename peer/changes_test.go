@@ -5,9 +5,62 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 )
+
+// F44, F50: a directory of many files is renamed, and then all of them are touched:
+// that is news, and no content.
+func TestManyRenamedAndTouched(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		c.line()
+		files := 2000
+		if n, err := strconv.Atoi(os.Getenv("QSYNC_PEER_FILES")); err == nil {
+			files = n
+		}
+		a.must(os.Mkdir(a.path("old"), 0o755))
+		for i := range files {
+			p := fmt.Sprintf("old/f%05d", i)
+			text := fmt.Appendf(nil, "content of %d, ", i)
+			a.must(os.WriteFile(a.path(p), bytes.Repeat(text, 6), 0o644)) // shorter than what is copied from here
+		}
+		for _, m := range c.nodes { // the brake is not what this is about
+			m.cfg.MaxDelete.Percent = 100
+		}
+		c.start()
+		c.settle(time.Minute)
+		sent, wire := a.f.counts.sent.Load(), c.net.bytes(a)+c.net.bytes(b)
+		a.rename("old", "new")
+		c.settle(time.Minute)
+		if n := a.f.counts.sent.Load() - sent; n != 0 {
+			t.Errorf("renamed: %d bytes of content were sent", n)
+		}
+		if n := c.net.bytes(a) + c.net.bytes(b) - wire; n > int64(files)*100 {
+			t.Errorf("renamed: %d bytes on the wire", n)
+		}
+		if b.exists("old") || !b.exists("new/f00000") {
+			t.Error("the directory has its old name")
+		}
+		at := time.Now()
+		for i := range files {
+			a.must(os.Chtimes(a.path(fmt.Sprintf("new/f%05d", i)), at, at))
+		}
+		c.settle(time.Minute)
+		if n := a.f.counts.sent.Load() - sent; n != 0 {
+			t.Errorf("touched: %d bytes of content were sent", n)
+		}
+		if n := b.f.Status().Totals.Announced; n != 0 {
+			t.Errorf("%d changes came back", n)
+		}
+		if fi, err := os.Stat(b.path("new/f00999")); err != nil || !fi.ModTime().Equal(at) {
+			t.Errorf("touched: %v, %v", fi.ModTime(), err)
+		}
+		c.equal()
+	})
+}
 
 // F36: a large file is replaced, cut and overwritten while it is served over a slow
 // line. The other side shows whole contents alone, the last one in the end, and

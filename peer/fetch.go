@@ -205,8 +205,8 @@ func (x *fetchJob) here(w want) (bool, error) {
 		}
 		return true, x.finished(w, s)
 	}
-	if w.size() < copyFrom {
-		return false, nil
+	if from := w.res.Value.Origin; w.size() < copyFrom {
+		return from != "" && x.copyFrom(w, x.f, from) == nil, nil
 	}
 	held, err := x.f.store.Holding(w.digest(), 4)
 	if err != nil {

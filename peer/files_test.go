@@ -112,7 +112,10 @@ func (m *machine) rename(p, q string) {
 	m.rest()
 	m.must(os.Rename(m.path(p), m.path(q)))
 	m.hint(p, true)
-	m.hint(q, true)
+	select {
+	case m.hints.c <- disk.Hint{Path: folder.Path(q), Deep: true, From: folder.Path(p)}:
+	default:
+	}
 }
 
 func (m *machine) chmod(p string, mode fs.FileMode) {

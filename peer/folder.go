@@ -49,25 +49,26 @@ type Folder struct {
 	scanned gate            // open when the first whole scan of this run, or since a pause, is committed
 	merging chan struct{}   // one token: who may merge a peer's batch (see store.Accept)
 
-	touched touchedDirs
-	settled touchedDirs // were touched when the present look began: it may have seen them so
-	hollow  touchedDirs // may be here for nothing any more
-	placing pathSet     // put on disk and not yet in the map
-	echoes  echoes      // put on disk lately, and in the map
-	motion  motion      // changed here lately
-	bases   databases   // changed here, and to be told of as a whole
-	undone  pathSet     // a person wants it as the source has it: nothing for the brake
-	rivals  pathSet     // of a mirrored source: what it has yet to put its own above
-	parked  parking
-	trouble trouble
-	files   *account // of descriptors, for files that are staged
-	counts  counters
-	space   spaceMeter
-	rates   rateMeter
-	bad     quarantine
-	paces   paces
-	planned chan struct{} // closed when a dry run has reported everything
-	other   *otherSide    // of a dry run
+	touched   touchedDirs
+	settled   touchedDirs // were touched when the present look began: it may have seen them so
+	hollow    touchedDirs // may be here for nothing any more
+	placing   pathSet     // put on disk and not yet in the map
+	echoes    echoes      // put on disk lately, and in the map
+	motion    motion      // changed here lately
+	movedDirs movedDirs   // and not looked at since
+	bases     databases   // changed here, and to be told of as a whole
+	undone    pathSet     // a person wants it as the source has it: nothing for the brake
+	rivals    pathSet     // of a mirrored source: what it has yet to put its own above
+	parked    parking
+	trouble   trouble
+	files     *account // of descriptors, for files that are staged
+	counts    counters
+	space     spaceMeter
+	rates     rateMeter
+	bad       quarantine
+	paces     paces
+	planned   chan struct{} // closed when a dry run has reported everything
+	other     *otherSide    // of a dry run
 
 	mu        sync.Mutex
 	err       error

@@ -34,6 +34,7 @@ func (f *Folder) scanHints(ctx context.Context, hints <-chan disk.Hint) error {
 		return f.scanAll(ctx)
 	}
 	s := f.newScan(ctx, false)
+	defer f.movedDirs.clear()
 	if err := s.glances(looks); err != nil {
 		return err
 	}

@@ -274,27 +274,6 @@ func (s *scan) found(x disk.Found) error {
 	return nil
 }
 
-// origin is the path from which a new file seems to have been renamed.
-func (f *Folder) origin(x disk.Found) folder.Path {
-	v := x.After.Value
-	if v.Kind != folder.File || v.Size == 0 {
-		return ""
-	}
-	held, err := f.store.Holding(v.Digest, 4)
-	if err != nil {
-		return ""
-	}
-	for _, r := range held {
-		if r.Path == x.Path {
-			continue
-		}
-		if _, here := f.root.Restat(r.Path, r.Local); !here {
-			return r.Path
-		}
-	}
-	return ""
-}
-
 func (s *scan) flush(batch *[]store.Change) error {
 	if len(*batch) == 0 {
 		return nil

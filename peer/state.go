@@ -280,6 +280,7 @@ func (f *Folder) hint(h disk.Hint) {
 		}
 	}
 	f.motion.hint(h.Path, h.Open)
+	f.movedDirs.add(h.Path, h.From)
 	f.look.add(h.Path, h.Deep)
 }
 

@@ -8,6 +8,7 @@ import "qsync/folder"
 type Hint struct {
 	Path folder.Path // "" is the root
 	Deep bool        // everything below Path needs a look, not it alone
+	From folder.Path // where the directory at Path was until it was renamed, "" if unknown
 	Open bool        // somebody writes to the file at Path, and has not closed it
 	Lost bool        // hints were lost: everything needs a look; Path is ""
 }

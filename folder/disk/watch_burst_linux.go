@@ -31,6 +31,7 @@ type burst struct {
 
 type pending struct {
 	deep, open bool
+	from       folder.Path
 	first, due time.Time
 }
 
@@ -67,6 +68,14 @@ func (b *burst) add(p folder.Path, now time.Time, deep, open bool) {
 	}
 }
 
+// came notes that what is at p was renamed from there.
+func (b *burst) came(p, from folder.Path) {
+	if e, ok := b.paths[p]; ok {
+		e.from = from
+		b.paths[p] = e
+	}
+}
+
 // lose forgets all paths: everything needs a look.
 func (b *burst) lose() { *b = burst{lost: true} }
 
@@ -84,7 +93,7 @@ func (b *burst) take(now time.Time) []Hint {
 	b.soonest = time.Time{}
 	for p, e := range b.paths {
 		if !e.due.After(now) {
-			all = append(all, Hint{Path: p, Deep: e.deep, Open: e.open})
+			all = append(all, Hint{Path: p, Deep: e.deep, From: e.from, Open: e.open})
 			delete(b.paths, p)
 		} else if b.soonest.IsZero() || e.due.Before(b.soonest) {
 			b.soonest = e.due

@@ -87,13 +87,17 @@ func (w *Watcher) event(n *node, e event, now time.Time) {
 	}
 	isDir := e.mask&unix.IN_ISDIR != 0
 	const entries = unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_FROM | unix.IN_MOVED_TO
+	from := folder.Path("")
 	if isDir {
-		w.relink(n, e, now)
+		from = w.relink(n, e, child, now)
 	}
 	// A directory that comes may hold anything by now (F43); where one went
 	// another may be.
 	deep := isDir && e.mask&(entries&^unix.IN_DELETE) != 0
 	w.burst.add(child, now, deep, e.mask&unix.IN_MODIFY != 0)
+	if from != "" {
+		w.burst.came(child, from)
+	}
 	if e.mask&entries != 0 && at != "" {
 		w.burst.add(at, now, false, false) // its modification time
 	}
@@ -124,13 +128,14 @@ func (w *Watcher) leaving(n *node) bool {
 	return false
 }
 
-// relink follows directories from n to n as the two halves of a rename come.
-func (w *Watcher) relink(n *node, e event, now time.Time) {
+// relink follows directories from n to n as the two halves of a rename come. It
+// returns where the one that is at child now was before.
+func (w *Watcher) relink(n *node, e event, child folder.Path, now time.Time) (from folder.Path) {
 	switch {
 	case e.mask&unix.IN_MOVED_FROM != 0:
 		if k := n.kids[e.name]; k != nil {
 			k.detach()
-			w.moved[e.cookie] = movedNode{k, now}
+			w.moved[e.cookie] = movedNode{k, child, now}
 		}
 	case e.mask&unix.IN_MOVED_TO != 0:
 		if m, ok := w.moved[e.cookie]; ok {
@@ -138,6 +143,8 @@ func (w *Watcher) relink(n *node, e event, now time.Time) {
 			if m.n.parent == nil && !m.n.holds(n) {
 				n.attach(e.name, m.n)
 			}
+			return m.from
 		}
 	}
+	return ""
 }

@@ -35,6 +35,7 @@ type Watcher struct {
 
 type movedNode struct {
 	n     *node
+	from  folder.Path
 	since time.Time
 }
 

@@ -131,8 +131,11 @@ func TestWatchRenamedTree(t *testing.T) {
 		t.Error(got)
 	}
 	f.move("other/new", "again")
-	f.move("again", "other/back")
 	f.obey(calm)
+	f.move("again", "other/back")
+	if got := f.obey(calm); !slices.Contains(got, Hint{Path: "other/back", Deep: true, From: "again"}) {
+		t.Error("where it came from is not told:", got)
+	}
 	write(t, f.path("other/back/s5/t/g"), "new")
 	f.obey(calm)
 	f.wantInStep()
