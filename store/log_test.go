@@ -3,8 +3,10 @@ package store
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -281,4 +283,42 @@ func TestRowsRoundTrip(t *testing.T) {
 			_, _ = r.read(3, row, time.Time{}, time.Time{})
 		}
 	})
+}
+
+// TestLogPagesDamaged: where pages of the log are damaged the map goes on
+// without it, as the same replica.
+func TestLogPagesDamaged(t *testing.T) {
+	file := filepath.Join(fastDir(t), "map.db")
+	s := openIn(t, file)
+	for b := range 30 {
+		var changes []Change
+		for i := range 100 {
+			changes = append(changes, Change{Path: folder.Path(fmt.Sprintf("%x", rand.Uint64())), After: fileOf(int64(b*100+i), 0)})
+		}
+		_, err := s.Commit(changes, true)
+		try(t, err)
+	}
+	try(t, s.SetHold(Hold{Why: HoldVanished, Count: 1}, []folder.Path{"x"}))
+	was, totals := s.Identity(), s.Totals()
+	var page int64
+	try(t, s.db.View(func(tx *bolt.Tx) error { page = int64(tx.Bucket(bucketLog).Root()); return nil }))
+	try(t, s.Close())
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	try(t, err)
+	_, err = f.WriteAt(make([]byte, os.Getpagesize()), page*int64(os.Getpagesize()))
+	try(t, err)
+	try(t, f.Close())
+	s = openIn(t, file)
+	if now := s.Identity(); page == 0 || s.Fresh() || now.Replica != was.Replica || now.Seq != was.Seq || s.Totals() != totals || s.Hold().Why != HoldVanished {
+		t.Errorf("page %d, %q: %+v, %+v", page, s.Note(), now, s.Totals())
+	}
+	if aside, _ := filepath.Glob(file + ".damaged-*"); len(aside) != 1 || !strings.Contains(s.Note(), filepath.Base(aside[0])) || len(logOf(t, s)) != 0 {
+		t.Error(aside, s.Note())
+	}
+	_, err = s.Commit([]Change{{Path: "after", After: fileOf(1, 0)}}, true)
+	try(t, err)
+	if len(logOf(t, s)) != 1 {
+		t.Error("nothing is logged any more")
+	}
+	try(t, s.Check())
 }

@@ -25,10 +25,16 @@ import (
 // the operating system says; then the file is left as it is.
 func Open(path string, o Options) (*Store, error) {
 	s, err := open(path, o)
+	aside := path + ".damaged-" + time.Now().UTC().Format("20060102-150405.000")
+	if errors.Is(err, errLogDamaged) {
+		if s, err = mend(path, o, aside); err == nil {
+			return s, nil
+		}
+		err = damaged("%v", err)
+	}
 	if !errors.Is(err, errDamaged) {
 		return s, err
 	}
-	aside := path + ".damaged-" + time.Now().UTC().Format("20060102-150405.000")
 	if rerr := os.Rename(path, aside); rerr != nil {
 		return nil, fmt.Errorf("store: %w", errors.Join(err, rerr))
 	}

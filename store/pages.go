@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"io"
 	"math/bits"
+	"slices"
 )
 
 // What bbolt writes, as far as checking it needs: every page has a header (id 8
@@ -47,6 +48,7 @@ type pages struct {
 	size  uint64 // of a page
 	limit uint64 // the first page that is none
 	used  []uint64
+	log   error // what is damaged in the log
 	buf   [maxDepth][]byte
 }
 
@@ -73,6 +75,9 @@ func checkPages(f io.ReaderAt, length int64) error {
 	}
 	if err := p.tree(order.Uint64(m[16:]), 0, nil, nil); err != nil {
 		return err
+	}
+	if p.log != nil {
+		return p.log // which pages are its own cannot be known
 	}
 	n := uint64(0)
 	for _, w := range p.used {
@@ -264,10 +269,15 @@ func (p *pages) leaf(b []byte, depth int, low, high []byte) error {
 		if len(value) < 16 {
 			return damaged("bucket cut short")
 		}
+		before := slices.Clone(p.used)
 		if root := order.Uint64(value); root != 0 {
 			err = p.tree(root, depth+1, nil, nil)
 		} else {
 			err = p.inline(value[16:], depth)
+		}
+		if errors.Is(err, errDamaged) && (bytes.Equal(key, bucketLog) || bytes.Equal(key, bucketDays)) {
+			p.used, p.log = before, fmt.Errorf("%w: %v", errLogDamaged, err)
+			continue
 		}
 		if err != nil {
 			return err
