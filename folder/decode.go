@@ -186,10 +186,10 @@ func (r *reader) local(reg Register) Local {
 	if flags == 0 {
 		return Local{}
 	}
-	if flags&1 == 0 || flags >= 32 {
+	if flags&1 == 0 || flags >= 64 {
 		r.fail("local flags")
 	}
-	l := Local{Implicit: flags&16 != 0}
+	l := Local{Implicit: flags&16 != 0, Ignored: flags&32 != 0}
 	l.Stat = Stat{Inode: r.uint(1<<64 - 1), CTime: r.int(), Racy: flags&2 != 0}
 	if flags&8 != 0 {
 		if l.Dot = r.dot(); l.Dot.Replica == 0 || l.Dot.Counter == 0 {

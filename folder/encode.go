@@ -106,7 +106,7 @@ func AppendRegister(b []byte, r Register) []byte {
 
 // AppendLocal appends the encoding of l to b: flags (0x01 something is there,
 // 0x02 racy, 0x04 the value equals that of its dot in the register, 0x08 it has
-// a dot, 0x10 implicit), then inode, ctime (zigzag), [replica, counter], [value].
+// a dot, 0x10 implicit, 0x20 ignored), then inode, ctime (zigzag), [replica, counter], [value].
 func AppendLocal(b []byte, l Local, r Register) []byte {
 	if l.Value.Kind == Absent {
 		return append(b, 0)
@@ -124,6 +124,9 @@ func AppendLocal(b []byte, l Local, r Register) []byte {
 	}
 	if l.Implicit {
 		flags |= 16
+	}
+	if l.Ignored {
+		flags |= 32
 	}
 	b = append(b, flags)
 	b = binary.AppendUvarint(b, l.Stat.Inode)

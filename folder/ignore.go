@@ -2,7 +2,6 @@ package folder
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -12,15 +11,27 @@ import (
 // `git check-ignore` decides. An Ignore is immutable and may be shared; nil
 // ignores nothing.
 type Ignore struct {
-	layers []layer // the deciding one first: excludes, then ignore files from deep to shallow
+	layers []layer // the deciding one first: excludes, ignore files from deep to shallow, [Junk]
 }
+
+// RuleSource says where a rule stands.
+type RuleSource uint8
+
+// Where rules stand, in the order in which they win.
+const (
+	FromNowhere RuleSource = iota // no rule
+	FromExcludes
+	FromFile
+	FromJunk
+)
 
 // layer is the rules of one source.
 type layer struct {
-	dir   Path // where the ignore file was found
-	file  bool // an ignore file, not the command line
-	depth int
-	rules []rule
+	source RuleSource
+	dir    Path // where the ignore file was found
+	depth  int
+	rules  []rule
+	ends   *nameEnds // nil: any name may match
 }
 
 // rule is one compiled pattern.
@@ -40,14 +51,19 @@ type rule struct {
 // relative to the root, a later one wins over an earlier, and all win over
 // ignore files. Unlike a line of a file, '#' and trailing spaces mean themselves.
 func NewIgnore(patterns []string) *Ignore {
-	var l layer
+	return &Ignore{layers: []layer{excludes(FromExcludes, patterns)}}
+}
+
+func excludes(from RuleSource, patterns []string) layer {
+	l := layer{source: from}
 	for i, p := range patterns {
 		if r, ok := parseRule(p); ok {
 			r.line = i + 1
 			l.rules = append(l.rules, r)
 		}
 	}
-	return &Ignore{layers: []layer{l}}
+	l.ends = endsOf(l.rules, from == FromJunk)
+	return l
 }
 
 // With returns g with the rules of an ignore file with content text, found in
@@ -55,15 +71,18 @@ func NewIgnore(patterns []string) *Ignore {
 // over those of directories further up. A file given twice for one dir counts
 // as it was given last.
 func (g *Ignore) With(dir Path, text []byte) *Ignore {
-	n := layer{dir: dir, file: true, rules: parseRules(text)}
+	n := layer{dir: dir, source: FromFile, rules: parseRules(text)}
+	n.ends = endsOf(n.rules, false)
 	if dir != "" {
 		n.depth = 1 + strings.Count(string(dir), "/")
 	}
 	out := &Ignore{}
 	if g != nil {
-		out.layers = slices.DeleteFunc(slices.Clone(g.layers), func(l layer) bool { return l.file && l.dir == dir })
+		out.layers = slices.DeleteFunc(slices.Clone(g.layers), func(l layer) bool { return l.source == FromFile && l.dir == dir })
 	}
-	i := slices.IndexFunc(out.layers, func(l layer) bool { return l.file && l.depth <= n.depth })
+	i := slices.IndexFunc(out.layers, func(l layer) bool {
+		return l.source == FromJunk || l.source == FromFile && l.depth <= n.depth
+	})
 	if i < 0 {
 		i = len(out.layers)
 	}
@@ -80,20 +99,23 @@ func (g *Ignore) Match(p Path, isDir bool) bool {
 	return r != nil && !r.negate
 }
 
-// Rule names the rule that decides about p, for people: where it stands and
-// its text. It is "" when no rule speaks of p. The rule may be a negated one,
-// and then p is not ignored. The condition of [Ignore.Match] holds.
-func (g *Ignore) Rule(p Path, isDir bool) string {
+// Verdict is what becomes of an entry, and the rule that decides so. Without a
+// rule Source is [FromNowhere].
+type Verdict struct {
+	Ignored bool
+	Source  RuleSource
+	Dir     Path   // that holds the ignore file, for [FromFile]
+	Line    int    // in the file, or which of the patterns it is, from 1
+	Pattern string // as written, with its '!' if it has one
+}
+
+// Decide is [Ignore.Match] with the reason; the same condition holds.
+func (g *Ignore) Decide(p Path, isDir bool) Verdict {
 	r, l := g.decide(p, isDir)
-	switch {
-	case r == nil:
-		return ""
-	case !l.file:
-		return "--exclude " + r.text
-	case l.dir == "":
-		return fmt.Sprintf("./ line %d: %s", r.line, r.text)
+	if r == nil {
+		return Verdict{}
 	}
-	return fmt.Sprintf("%s/ line %d: %s", l.dir, r.line, r.text)
+	return Verdict{Ignored: !r.negate, Source: l.source, Dir: l.dir, Line: r.line, Pattern: r.text}
 }
 
 func (g *Ignore) decide(p Path, isDir bool) (*rule, *layer) {
@@ -108,6 +130,9 @@ func (g *Ignore) decide(p Path, isDir bool) (*rule, *layer) {
 		name := string(p)
 		if l.dir != "" {
 			name = name[len(l.dir)+1:]
+		}
+		if !l.ends.may(name) {
+			continue
 		}
 		for j := len(l.rules) - 1; j >= 0; j-- {
 			if l.rules[j].match(name, isDir) {

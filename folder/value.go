@@ -157,4 +157,8 @@ type Local struct {
 	Dot      Dot
 	Stat     Stat
 	Implicit bool // a directory that is here only for what lives below it
+
+	// Ignored: when last looked at it was ignored, so whoever removes it removes
+	// it here alone, also if that is found when it is ignored no more.
+	Ignored bool
 }
