@@ -124,6 +124,7 @@ type FolderConfig struct {
 	Remotes   []string // host:port, tried until connected, for ever
 	Expect    string   // the path peers must share, "" or "-" for any
 	Exclude   []string // gitignore patterns
+	KeepJunk  bool     // without the patterns of [folder.Junk]
 	Versions  int      // older versions kept of each file, 0 none
 	MaxDelete Brake
 	Conflict  Policy // what becomes of a write that loses against another

@@ -230,6 +230,7 @@ func (p *placer) commit(changes []store.Change) error {
 		p.f.undone.drop(changes[i].Path)
 		p.f.echoes.add(changes[i].Path, changes[i].After)
 	}
+	p.f.unblock(changes)
 	p.f.changed()
 	return nil
 }

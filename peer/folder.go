@@ -61,6 +61,9 @@ type Folder struct {
 	rivals    pathSet     // of a mirrored source: what it has yet to put its own above
 	parked    parking
 	trouble   trouble
+	links     links
+	blocked   blocks   // by what else is on the disk
+	renamed   pathSet  // given another spelling, which the map is yet to hear of
 	files     *account // of descriptors, for files that are staged
 	counts    counters
 	space     spaceMeter

@@ -85,8 +85,8 @@ func (r *round) metadata(rec *store.Record, res folder.Resolution) error {
 // if they cannot be, for now.
 func (r *round) parents(p folder.Path) (bool, error) {
 	dir := p.Dir()
-	if dir == "" || r.made[dir] {
-		return true, nil
+	if made, known := r.made[dir]; dir == "" || made || known {
+		return dir == "" || made, nil
 	}
 	rec, err := r.f.store.Record(dir)
 	if err != nil {
@@ -97,6 +97,7 @@ func (r *round) parents(p folder.Path) (bool, error) {
 		return true, nil
 	}
 	if ok, err := r.parents(dir); err != nil || !ok {
+		r.made[dir] = false
 		return false, err
 	}
 	// A directory that lives only through what is below it, or whose own turn
@@ -104,6 +105,7 @@ func (r *round) parents(p folder.Path) (bool, error) {
 	res := rec.Register.Resolve()
 	kept, err := r.f.keepForDir(&rec, res)
 	if err != nil {
+		r.made[dir] = false
 		return false, r.failed(dir, err)
 	}
 	v := folder.Value{Kind: folder.Dir, Mode: 0o755, MTime: time.Now().UnixNano()}
@@ -116,6 +118,7 @@ func (r *round) parents(p folder.Path) (bool, error) {
 	placed, err := r.f.root.Mkdir(dir, v, rec.Local)
 	if err != nil {
 		r.f.placing.drop(dir)
+		r.made[dir] = false
 		return false, r.failed(dir, err)
 	}
 	fault.Point("parent-made")
@@ -131,7 +134,10 @@ func (r *round) parents(p folder.Path) (bool, error) {
 func (r *round) failed(p folder.Path, err error) error { return r.f.pathFailed(p, err) }
 
 func (f *Folder) pathFailed(p folder.Path, err error) error {
+	var taken *disk.CollisionError
 	switch {
+	case errors.As(err, &taken):
+		return f.collides(p, taken)
 	case errors.Is(err, disk.ErrChanged), errors.Is(err, disk.ErrNoParent):
 		f.parked.park(p, "")
 		f.look.add(p, true)
@@ -150,11 +156,6 @@ func (f *Folder) pathFailed(p folder.Path, err error) error {
 			return err
 		}
 	}
-	f.parked.park(p, plain(err))
-	f.event(Event{Event: "problem", Path: string(p), Text: plain(err)})
-	f.changed()
-	if f.twin != nil {
-		f.twin.changed() // a single pass ends when both know what cannot be done
-	}
+	f.blocks(p, err)
 	return nil
 }

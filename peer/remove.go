@@ -93,8 +93,8 @@ func (r *round) removable(p folder.Path) (*store.Record, error) {
 		return nil, err
 	}
 	here := rec.Local.Value.Kind
-	if here == folder.Absent {
-		return nil, nil
+	if here == folder.Absent || r.f.renamed.covers(p) {
+		return nil, nil // what is there has another name by now
 	}
 	if rec.Register.Live() {
 		// Only a directory that makes way for something else.

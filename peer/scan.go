@@ -93,6 +93,7 @@ func (s *scan) all() error {
 	}
 	f.setState("scanning")
 	f.motion.looked()
+	f.links.clear()
 	began := time.Now()
 	defer func() {
 		f.setState("idle")
@@ -126,6 +127,7 @@ type scan struct {
 	whole    bool
 	batch    []store.Change
 	since    time.Time
+	asked    time.Time            // when the hints had been given that it is about
 	gone     []store.Change       // vanished entries, held back until they are counted
 	seen     map[folder.Path]bool // that they are gone; hints overlap
 	toll     tally                // those of them that were to stay
@@ -144,7 +146,7 @@ type scan struct {
 func (f *Folder) newScan(ctx context.Context, whole bool) *scan {
 	f.settled.clear() // from here on: what is settled while this look is under way
 	return &scan{
-		f: f, ctx: ctx, whole: whole, since: time.Now(), initial: f.store.Fresh() && !f.scanned.isOpen(),
+		f: f, ctx: ctx, whole: whole, since: time.Now(), asked: time.Now(), initial: f.store.Fresh() && !f.scanned.isOpen(),
 		seen: make(map[folder.Path]bool),
 	}
 }
@@ -160,10 +162,13 @@ func (s *scan) one(under folder.Path, shallow bool) error {
 		Under:   under,
 		Shallow: shallow,
 		Verify:  s.verify,
+		Since:   s.asked,
+		Holds:   f.holds,
 		Known:   f.known(under, shallow),
 		Ignore:  f.ignore(),
 		Touched: func(p folder.Path) bool { return f.touched.has(p) || f.settled.has(p) },
 		Watch:   f.diskWatcher(),
+		Linked:  s.linked,
 		Found:   func(x disk.Found) error { s.failed = s.found(x); return s.failed },
 		Problem: s.problem,
 	})
@@ -191,8 +196,6 @@ func (s *scan) problem(p disk.Problem) {
 		s.f.lookLater(p.Path, false, busyWait)
 	}
 }
-
-func (f *Folder) ignore() *folder.Ignore { return folder.NewIgnore(f.cfg.Exclude) }
 
 // known yields what the map says is on disk at and below under.
 func (f *Folder) known(under folder.Path, shallow bool) iter.Seq2[disk.Known, error] {
@@ -231,6 +234,10 @@ func (s *scan) found(x disk.Found) error {
 		s.f.lookLater(x.Path, false, placeIdle)
 		return nil
 	}
+	if x.After.Ignored {
+		s.batch = append(s.batch, store.Change{Path: x.Path, Before: x.Before, After: x.After, Applied: true})
+		return s.flushFull()
+	}
 	if s.f.other != nil {
 		rec, err := s.f.store.Record(x.Path)
 		if err != nil {
@@ -266,8 +273,14 @@ func (s *scan) found(x disk.Found) error {
 		c.After.Value.Origin = s.f.origin(x)
 		s.named.add(c.After.Value)
 	}
+	s.linkChanged(&c)
 	s.moved(&c)
 	s.batch = append(s.batch, c)
+	return s.flushFull()
+}
+
+// flushFull commits a batch that has waited long enough.
+func (s *scan) flushFull() error {
 	if s.database == "" && (len(s.batch) >= scanBatch || time.Since(s.since) > scanDelay) {
 		return s.flush(&s.batch)
 	}
@@ -288,6 +301,7 @@ func (s *scan) flush(batch *[]store.Change) error {
 	for i := range *batch {
 		s.f.echoes.drop((*batch)[i].Path)
 	}
+	s.f.unblock(*batch)
 	*batch = (*batch)[:0]
 	s.since = time.Now()
 	for _, p := range out.Stale {

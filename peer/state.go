@@ -123,6 +123,18 @@ func (s *pathSet) all() []folder.Path {
 	return slices.SortedFunc(maps.Keys(s.m), folder.Path.Compare)
 }
 
+// covers reports whether p is one of the paths, or below one.
+func (s *pathSet) covers(p folder.Path) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for ; len(s.m) > 0 && p != ""; p = p.Dir() {
+		if _, ok := s.m[p]; ok {
+			return true
+		}
+	}
+	return false
+}
+
 func (s *pathSet) drop(p folder.Path) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -152,11 +164,21 @@ const (
 	lostMost = time.Hour
 )
 
-func (k *parking) park(p folder.Path, why string) {
+// park puts p off, and reports whether the reason is news.
+func (k *parking) park(p folder.Path, why string) (news bool) {
 	k.put(p, func(e *parkedPath) {
+		news = e.why != why
 		e.why, e.lost = why, folder.Digest{}
 		e.until = time.Now().Add(min(parkMin<<min(e.tries, 20), parkMax))
 	})
+	return news
+}
+
+// reason is why p is parked, "" if it is not or for no reason to tell.
+func (k *parking) reason(p folder.Path) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.m[p].why
 }
 
 // lose parks p because content d of it is lost, and reports whether that is new.
@@ -215,6 +237,31 @@ func (k *parking) free(p folder.Path) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	delete(k.m, p)
+}
+
+// forget gives up paths that are parked for a reason, if that has become
+// pointless. It asks about as many as are shown.
+func (k *parking) forget(pointless func(folder.Path) bool) {
+	k.mu.Lock()
+	var all []folder.Path
+	for p, e := range k.m {
+		if e.why != "" && len(all) < maxListed {
+			all = append(all, p)
+		}
+	}
+	k.mu.Unlock()
+	for _, p := range all {
+		if pointless(p) {
+			k.free(p)
+		}
+	}
+}
+
+// freeAll lets p and all below it be tried at once.
+func (k *parking) freeAll(p folder.Path) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	maps.DeleteFunc(k.m, func(q folder.Path, _ parkedPath) bool { return q == p || q.Below(p) })
 }
 
 // hope lets every path that waits for a source be tried at once.

@@ -63,7 +63,7 @@ type round struct {
 	ctx      context.Context
 	place    *placer
 	fetch    *fetcher
-	made     map[folder.Path]bool // directories made, or seen to be there, in this round
+	made     map[folder.Path]bool // directories made, or seen to be there, in this round; false: they cannot be
 	removals []folder.Path
 
 	databases map[folder.Path]*wantedDatabase
@@ -234,8 +234,12 @@ func (r *round) plan(rec *store.Record) error {
 		return nil
 	}
 	ok, err := r.parents(rec.Path)
-	if err != nil || !ok {
+	if err != nil {
 		return err
+	}
+	if !ok {
+		f.below(rec.Path)
+		return nil
 	}
 	if folder.SameContent(here, res.Value) {
 		return r.metadata(rec, res)

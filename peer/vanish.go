@@ -17,6 +17,13 @@ func (s *scan) vanished(c store.Change) error {
 		return nil
 	}
 	s.seen[c.Path] = true
+	if c.Before.Ignored && !s.f.mirror() {
+		// It was removed when that was nobody else's business: who has it keeps it,
+		// and it comes back from there. A mirror's receivers become like it.
+		c.Applied = true
+		s.gone = append(s.gone, c)
+		return nil
+	}
 	s.gone = append(s.gone, c)
 	// What sync itself has just removed, but not yet told the map, counts
 	// for nothing.

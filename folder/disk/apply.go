@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"syscall"
 	"time"
 
 	"qsync/folder"
@@ -119,15 +120,18 @@ func (s slot) holds(i info, before folder.Local) bool {
 }
 
 // same reports whether an entry is still what it was before we renamed it,
-// which may have moved its change time.
+// which may have moved its change time, or linked it, which counts its names.
 func same(a, b info) bool {
 	a.CTime, b.CTime = 0, 0
+	a.Links, b.Links = 0, 0
 	return a == b
 }
 
 // Put moves the finished s to p, where before says what the index has there: a
 // write by anybody else since is either found ([ErrChanged], nothing is
-// touched) or kept. What is replaced goes to the versions. A reader sees the
+// touched) or kept. A new name that the file system takes for that of another
+// entry is a [*CollisionError], one that it cannot hold at all [ErrName], and
+// what is there under another spelling than p's is never taken for p. What is replaced goes to the versions. A reader sees the
 // old content or the new, whole, and never nothing, except where a directory is
 // replaced. Other errors to branch on: [ErrNoParent], [ErrNotEmpty] when before
 // is a directory with entries, [ErrReadOnly]. After an error s can be put again.
@@ -158,7 +162,7 @@ func (r *Root) Symlink(p folder.Path, v folder.Value, before folder.Local) (Plac
 		return r.inWork(func(w *work) (err error) {
 			x := &staged{dir: w.tmp, name: newPrefix + rand.Text(), value: v}
 			if err := w.tmp.symlink(v.Target, x.name); err != nil {
-				return err
+				return noLinks(err)
 			}
 			fault.Point("symlink-made")
 			// Of a symlink the target alone counts; its time is a courtesy.
@@ -206,6 +210,15 @@ func (r *Root) Mkdir(p folder.Path, v folder.Value, before folder.Local) (Placed
 	return out, err
 }
 
+// noLinks names what it means that no symbolic link could be made where there is
+// room for anything else.
+func noLinks(err error) error {
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EPERM) {
+		return fmt.Errorf("%w: %w", ErrNoLinks, err)
+	}
+	return err
+}
+
 // Racy stamps: two changes within one tick of the file system's clock leave the
 // same stamps. Ticks are at most that long where stamps show finer units than
 // 10 ms, and 2 s elsewhere (FAT).
@@ -233,14 +246,17 @@ func (r *Root) Restat(p folder.Path, l folder.Local) (folder.Stat, bool) {
 }
 
 // Unchanged reports whether p is exactly what l says, as far as a stat can tell:
-// then a scan of it would find nothing.
-func (r *Root) Unchanged(p folder.Path, l folder.Local) bool {
+// then a scan of it would find nothing. It looks for changes up to the time since.
+func (r *Root) Unchanged(p folder.Path, l folder.Local, since time.Time) bool {
 	d, err := r.parent(p)
 	if err != nil {
 		return false
 	}
 	defer d.Close()
-	in, err := d.stat(slot{d.dir, p}.base())
+	in, err := d.stat(p.Base())
+	if err == nil && !r.isCalled(d.dir, p.Base(), since) {
+		err = fs.ErrNotExist
+	}
 	switch {
 	case l.Value.Kind == folder.Absent:
 		return errors.Is(err, fs.ErrNotExist)

@@ -19,13 +19,15 @@ type info struct {
 	CTime   int64
 	Inode   uint64
 	Dev     uint64
+	Links   uint64 // names of a file, as far as the system tells
 }
 
 // dirent is an entry as a directory lists it. Kind is a hint: Absent when the
 // file system does not say, or for what is no kind of ours.
 type dirent struct {
-	Name string
-	Kind folder.Kind
+	Name  string
+	Kind  folder.Kind
+	asked bool // not listed: somebody asks about the name
 }
 
 var (

@@ -157,10 +157,11 @@ func infoOf(st *unix.Stat_t) info {
 		CTime: st.Ctim.Nano(),
 		Inode: st.Ino,
 		Dev:   uint64(st.Dev),
+		Links: uint64(st.Nlink),
 	}
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFDIR:
-		i.Kind = folder.Dir
+		i.Kind, i.Links = folder.Dir, 0
 	case unix.S_IFREG:
 		i.Kind = folder.File
 	case unix.S_IFLNK:

@@ -16,6 +16,9 @@ import (
 func identify(i *info, fi fs.FileInfo) {
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
 		i.Inode, i.Dev, i.CTime = st.Ino, uint64(st.Dev), ctime(st)
+		if i.Kind == folder.File {
+			i.Links = uint64(st.Nlink)
+		}
 	}
 }
 

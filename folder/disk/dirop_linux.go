@@ -224,7 +224,22 @@ func (h *held) utimes(mtime int64) error {
 	if err != nil {
 		return err
 	}
-	err = eintr("utimes", func() error { return unix.UtimesNanoAt(h.file, "", ts, unix.AT_EMPTY_PATH) })
+	if err := h.setTimes(ts); err != nil {
+		return err
+	}
+	// File systems in user space that do not know of a time to be left alone set
+	// neither, and say nothing (libfuse 2).
+	var st unix.Stat_t
+	err = eintr("stat", func() error { return unix.Fstat(h.file, &st) })
+	if off := st.Mtim.Nano() - mtime; err != nil || -coarseTick.Nanoseconds() < off && off < coarseTick.Nanoseconds() {
+		return err
+	}
+	ts[0] = st.Atim
+	return h.setTimes(ts)
+}
+
+func (h *held) setTimes(ts []unix.Timespec) error {
+	err := eintr("utimes", func() error { return unix.UtimesNanoAt(h.file, "", ts, unix.AT_EMPTY_PATH) })
 	if err == unix.EINVAL || err == unix.ENOENT { // before Linux 5.8
 		err = eintr("utimes", func() error { return unix.UtimesNanoAt(unix.AT_FDCWD, h.path, ts, 0) })
 	}

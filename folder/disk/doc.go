@@ -30,7 +30,9 @@
 //     (F29). Whatever cannot be looked at did not vanish: it is a [Problem], and
 //     all that is known at or below it stays as it is (F11, F28). So it is for
 //     mount points: the scan stays on the root's file system (F27).
-//   - What is ignored is neither found nor vanished (F69).
+//   - What is ignored is neither found nor vanished (F69). That something known
+//     has come to be ignored is noted, once: what is removed then is removed here
+//     alone, and nobody else may lose it when it is ignored no more.
 //   - The root's path must lead to the open directory before and after, else
 //     [ErrRootGone] (F23, F24). Changes reported by a scan that ends so are not
 //     to be believed.

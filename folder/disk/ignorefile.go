@@ -53,6 +53,36 @@ func (r *Root) Ignore(base *folder.Ignore, dir folder.Path) (*folder.Ignore, err
 	}
 }
 
+// KindOf returns the kind of what is on disk at p; Absent for what is no kind of
+// ours, and where it cannot be seen.
+func (r *Root) KindOf(p folder.Path) folder.Kind {
+	d, err := r.parent(p)
+	if err != nil {
+		return folder.Absent
+	}
+	defer d.Close()
+	in, err := d.stat(p.Base())
+	if err != nil {
+		return folder.Absent
+	}
+	return in.Kind
+}
+
+// Verdict says what decides about p, of which g has the rules as [Root.Ignore]
+// gives them for the directory of p, and at which entry: p, or the uppermost
+// ignored directory above it.
+func Verdict(g *folder.Ignore, p folder.Path, isDir bool) (folder.Path, folder.Verdict) {
+	for i := range len(p) {
+		if p[i] != '/' {
+			continue
+		}
+		if v := g.Decide(p[:i], true); v.Ignored {
+			return p[:i], v
+		}
+	}
+	return p, g.Decide(p, isDir)
+}
+
 // layerIgnore adds the ignore file of directory d, whose path is p, to base.
 func layerIgnore(base *folder.Ignore, d *dir, p folder.Path) (*folder.Ignore, error) {
 	text, err := readIgnore(d)

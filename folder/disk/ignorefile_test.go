@@ -21,6 +21,15 @@ func TestScanIgnored(t *testing.T) {
 	remove(t, root, "src/gone.tmp")
 	remove(t, root, "build/x")
 	o := ScanOptions{Ignore: folder.NewIgnore([]string{"main"})}
+	whole := look(t, r, x, o)
+	wantPaths(t, whole, ".syncignore:absent>file", "a.log:file>ignored", "build:directory>ignored", "build/x:file>ignored", "old.log:file>ignored",
+		"src:directory>directory", "src/.syncignore:absent>file", "src/gen:directory>ignored", "src/gen/y:file>ignored",
+		"src/gone.tmp:file>ignored", "src/keep.tmp:absent>file", "src/main:file>ignored")
+	for _, f := range whole.found { // that it is ignored is told once, and nothing more
+		if f.After.Ignored {
+			x[f.Path] = f.After
+		}
+	}
 	want := []string{".syncignore:absent>file", "src:directory>directory", "src/.syncignore:absent>file", "src/keep.tmp:absent>file"}
 	wantPaths(t, look(t, r, x, o), want...)
 	o.Under = "src"
@@ -31,6 +40,10 @@ func TestScanIgnored(t *testing.T) {
 			t.Errorf("%s: %q", p, l.paths())
 		}
 	}
+	// What is ignored no more is told, here or gone.
+	remove(t, root, "src", IgnoreName)
+	wantPaths(t, look(t, r, x, ScanOptions{Under: "src"}), "src:directory>directory", "src/gen:directory>directory",
+		"src/gen/new:absent>file", "src/gen/y:file>file", "src/gone.tmp:file>absent", "src/keep.tmp:absent>file", "src/main:file>file", "src/other.tmp:absent>file")
 	// A directory that vanished takes along what is not ignored.
 	remove(t, root, "src")
 	remove(t, root, "build")

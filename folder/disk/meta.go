@@ -23,6 +23,9 @@ func (r *Root) SetMeta(p folder.Path, v folder.Value, before folder.Local) (Plac
 		if v.Kind != before.Value.Kind {
 			return fs.ErrInvalid
 		}
+		if err := r.called(at); err != nil {
+			return err
+		}
 		if v.Kind == folder.Symlink {
 			i, err := at.look(before)
 			out.Local = folder.Local{Value: v, Stat: folder.Stat{Inode: i.Inode, CTime: i.CTime}}
@@ -85,7 +88,7 @@ func (r *Root) Remove(p folder.Path, before folder.Local) (kept folder.Path, err
 			}
 			return err
 		case folder.Dir:
-			err := removeDir(at)
+			err := r.removeDir(at)
 			if err == nil {
 				r.retainDir(p, before.Value)
 			}
@@ -105,6 +108,9 @@ func (r *Root) Remove(p folder.Path, before folder.Local) (kept folder.Path, err
 
 func (r *Root) removeFile(w *work, at slot, before folder.Local) (kept folder.Path, err error) {
 	was, err := at.look(before)
+	if err == nil {
+		err = r.called(at)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -143,11 +149,18 @@ func (r *Root) Rename(from, to folder.Path, before folder.Local) (Placed, error)
 
 func (r *Root) move(src, dst slot, before folder.Local) (folder.Local, error) {
 	was, err := src.look(before)
+	if err == nil {
+		err = r.called(src)
+	}
 	if err != nil {
 		return folder.Local{}, err
 	}
 	err = r.noReplace(src.dir, src.base(), dst.dir, dst.base())
-	if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
+	switch _, e := src.dir.stat(src.base()); {
+	case err == nil:
+	case e == nil:
+		err = r.taken(dst, err)
+	case errors.Is(err, fs.ErrNotExist):
 		err = fmt.Errorf("%w: %w", ErrChanged, err)
 	}
 	if err != nil {

@@ -43,6 +43,7 @@ type Root struct {
 	hashers  sync.Pool    // of *chunk.Hasher
 	noClone  atomic.Bool  // this file system shares no blocks
 	nameless nameless
+	spelled  spelled
 	force    sync.Mutex // held while a read-only directory is opened up
 	crude    bool       // in tests: as on a file system without RENAME_NOREPLACE and RENAME_EXCHANGE
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"iter"
 	"syscall"
+	"time"
 
 	"qsync/folder"
 )
@@ -35,7 +36,8 @@ type Known struct {
 
 // Found is a difference between index and disk. After is what the disk holds
 // now, its Value complete but for Base, Origin and Ext, its Dot zero and
-// Implicit false; of kind Absent when the entry vanished. Before is what was
+// Implicit false; of kind Absent when the entry vanished, and Before with Ignored
+// set when it has come to be ignored: that is not looked at. Before is what was
 // known, of kind Absent when nothing was. Content may be the same in both: then
 // only metadata or the [folder.Stat] is new.
 type Found struct {
@@ -55,6 +57,9 @@ type Problem struct {
 type ScanOptions struct {
 	// Under limits the scan to one entry and what is below; "" is everything.
 	Under folder.Path
+	// Since is the time up to which changes are looked for, the zero Time for now:
+	// several scans about hints of one moment share what they find out.
+	Since time.Time
 	// Shallow looks at Under itself alone; below it only if it was no
 	// directory before, or another one.
 	Shallow bool
@@ -66,12 +71,19 @@ type ScanOptions struct {
 	// Ignore holds the patterns that apply at the root; .syncignore files that
 	// the scan comes by are layered on it. May be nil.
 	Ignore *folder.Ignore
+	// Holds reports whether the index has something on disk at a path. It is asked
+	// on file systems that take several Unicode normal forms for one, where a name
+	// is listed in another form than the index may know. May be nil.
+	Holds func(folder.Path) bool
 	// Touched reports that a directory's new modification time is our own
 	// doing and no change. May be nil.
 	Touched func(folder.Path) bool
 	// Watch is told of every directory before it is listed, so that nothing
 	// can appear between the look and the watch. May be nil.
 	Watch *Watcher
+	// Linked is told of every file that has further names, and of its inode. May
+	// be nil.
+	Linked func(p folder.Path, inode uint64)
 	// Found receives the differences in path order. Its error ends the scan.
 	Found func(Found) error
 	// Problem receives what could not be looked at, in path order among the
@@ -109,6 +121,9 @@ func (r *Root) Scan(ctx context.Context, o ScanOptions) (ScanStats, error) {
 	in, err := r.intact()
 	if err != nil {
 		return ScanStats{}, fmt.Errorf("scan: %w", err)
+	}
+	if o.Since.IsZero() {
+		o.Since = time.Now()
 	}
 	s := newScanner(ctx, &o, in)
 	err = s.run(r)

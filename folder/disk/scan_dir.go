@@ -22,12 +22,12 @@ func (s *scanner) descend(lv *level) error {
 		}
 		lv.ign = ign
 		if !more {
-			return s.visit(lv, dirent{Name: name})
+			return s.visit(lv, dirent{Name: name, asked: true})
 		}
 		if lv.ignores(child, true) {
-			return s.known.skip(s.o.Under)
+			return s.hide(s.o.Under)
 		}
-		in, err := lv.d.stat(name)
+		in, err := s.ask(lv, name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist), err == nil && !in.Special && in.Kind != folder.Dir:
 			return s.vanished(lv, child)
@@ -127,7 +127,7 @@ func (s *scanner) gone(lv *level, name string, err error) error {
 // both move with every entry.
 func (s *scanner) directory(p folder.Path, before folder.Local, in info) error {
 	v := before.Value
-	if v.Kind == folder.Dir && v.Mode == in.Mode &&
+	if !before.Ignored && v.Kind == folder.Dir && v.Mode == in.Mode &&
 		(v.MTime == in.MTime || (s.o.Touched != nil && s.o.Touched(p))) {
 		return nil
 	}
@@ -166,10 +166,32 @@ func (s *scanner) vanished(lv *level, p folder.Path) error {
 		k := s.known.cur
 		if hidden == "" || !k.Path.Below(hidden) {
 			hidden = lv.hidden(p, k)
-			if hidden == "" {
-				if err := s.queue.push(&item{found: Found{Path: k.Path, Before: k.Local}}); err != nil {
-					return err
-				}
+		}
+		after := folder.Local{}
+		if hidden != "" {
+			after = k.Local
+			after.Ignored = true
+		}
+		if after != k.Local {
+			if err := s.queue.push(&item{found: Found{Path: k.Path, Before: k.Local, After: after}}); err != nil {
+				return err
+			}
+		}
+		if err := s.known.advance(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hide notes of everything known at or below p that it is ignored.
+func (s *scanner) hide(p folder.Path) error {
+	for s.known.in(p) {
+		k := s.known.cur
+		if after := k.Local; !after.Ignored {
+			after.Ignored = true
+			if err := s.queue.push(&item{found: Found{Path: k.Path, Before: k.Local, After: after}}); err != nil {
+				return err
 			}
 		}
 		if err := s.known.advance(); err != nil {

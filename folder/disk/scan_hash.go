@@ -19,7 +19,7 @@ import (
 // time on disk need not be the one it should have.
 func unchanged(in info, l *folder.Local) bool {
 	v := &l.Value
-	if in.Kind != v.Kind || l.Stat.Racy || in.Inode != l.Stat.Inode || in.CTime != l.Stat.CTime {
+	if in.Kind != v.Kind || l.Stat.Racy || l.Ignored || in.Inode != l.Stat.Inode || in.CTime != l.Stat.CTime {
 		return false
 	}
 	if in.Kind == folder.Symlink {
@@ -108,7 +108,7 @@ func (w *worker) tryLook(it *item) error {
 		Inode: before.Inode, CTime: before.CTime, Racy: racy(before, now)}}
 	it.found.Database = w.database && v.Kind == folder.File
 	b := it.found.Before
-	it.same = folder.SameOnDisk(b.Value, v) && b.Stat == it.found.After.Stat
+	it.same = folder.SameOnDisk(b.Value, v) && b.Stat == it.found.After.Stat && !b.Ignored
 	return nil
 }
 

@@ -59,7 +59,11 @@ type looked struct {
 func (l looked) paths() []string {
 	var out []string
 	for _, f := range l.found {
-		out = append(out, fmt.Sprintf("%s:%v>%v", f.Path, f.Before.Value.Kind, f.After.Value.Kind))
+		after := f.After.Value.Kind.String()
+		if f.After.Ignored {
+			after = "ignored"
+		}
+		out = append(out, fmt.Sprintf("%s:%v>%s", f.Path, f.Before.Value.Kind, after))
 	}
 	return out
 }

@@ -98,6 +98,8 @@ func recall(t *rapid.T, disk index) index {
 		case 4:
 			l.Value.Mode ^= 0o100
 		case 5:
+			l.Ignored = true
+		case 6:
 			l = folder.Local{Value: folder.Value{Kind: folder.Dir, Mode: 0o755}}
 		}
 		x[k.Path] = l
@@ -153,16 +155,23 @@ func expect(disk, x index, g *folder.Ignore, under folder.Path) []Found {
 	var out []Found
 	for _, k := range union.sorted() {
 		p, now, was := k.Path, disk[k.Path], x[k.Path]
-		if under != "" && p != under && !p.Below(under) || hiddenIn(disk, g, p, union[p]) {
+		if under != "" && p != under && !p.Below(under) {
+			continue
+		}
+		if hiddenIn(disk, g, p, union[p]) {
+			if now = was; was.Value.Kind != folder.Absent && !was.Ignored {
+				now.Ignored = true
+				out = append(out, Found{Path: p, Before: was, After: now})
+			}
 			continue
 		}
 		same := now == was
 		switch {
 		case now.Value.Kind != was.Value.Kind:
 		case now.Value.Kind == folder.Dir:
-			same = now.Value == was.Value
+			same = now.Value == was.Value && !was.Ignored
 		case now.Value.Kind == folder.Symlink:
-			same = now.Stat == was.Stat
+			same = now.Stat == was.Stat && !was.Ignored
 		}
 		if !same {
 			out = append(out, Found{Path: p, Before: was, After: now})

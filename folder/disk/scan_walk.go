@@ -17,6 +17,7 @@ import (
 type scanner struct {
 	ctx   context.Context
 	o     *ScanOptions
+	root  *Root
 	dev   uint64 // of the root; a directory elsewhere is a mount
 	known *cursor
 	queue *queue
@@ -103,6 +104,7 @@ func (s *scanner) run(r *Root) (err error) {
 	if err != nil {
 		return fmt.Errorf("root: %w", err)
 	}
+	s.root = r
 	lv := newLevel(d, "", 0)
 	lv.ign = s.o.Ignore
 	if s.o.Under != "" {
@@ -133,7 +135,11 @@ func (s *scanner) fill(lv *level) ([]dirent, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(names, func(a, b dirent) int { return strings.Compare(a.Name, b.Name) })
+	byName := func(a, b dirent) int { return strings.Compare(a.Name, b.Name) }
+	slices.SortFunc(names, byName)
+	if s.rename(lv, names) {
+		slices.SortFunc(names, byName)
+	}
 	// A directory that changes while it is read may list a name twice.
 	names = slices.CompactFunc(names, func(a, b dirent) bool { return a.Name == b.Name })
 	if _, ok := slices.BinarySearchFunc(names, IgnoreName, func(e dirent, n string) int {
@@ -156,7 +162,7 @@ func (s *scanner) walk(lv *level, names []dirent) error {
 			if !ok || n >= e.Name {
 				break
 			}
-			if err := s.visit(lv, dirent{Name: n}); err != nil {
+			if err := s.visit(lv, dirent{Name: n, asked: true}); err != nil {
 				return err
 			}
 		}
@@ -169,7 +175,7 @@ func (s *scanner) walk(lv *level, names []dirent) error {
 		if !ok {
 			return nil
 		}
-		if err := s.visit(lv, dirent{Name: n}); err != nil {
+		if err := s.visit(lv, dirent{Name: n, asked: true}); err != nil {
 			return err
 		}
 	}
@@ -194,10 +200,17 @@ func (s *scanner) visit(lv *level, e dirent) error {
 	}
 	if e.Kind != folder.Absent && lv.ign != nil {
 		if child := lv.path.Join(e.Name); lv.ignores(child, e.Kind == folder.Dir) {
-			return s.known.skip(child)
+			return s.hide(child)
 		}
 	}
-	in, err := lv.d.stat(e.Name)
+	look := lv.d.stat
+	if e.asked {
+		look = func(name string) (info, error) { return s.ask(lv, name) }
+	}
+	in, err := look(e.Name)
+	if in.Links > 1 && err == nil && s.o.Linked != nil {
+		s.o.Linked(lv.path.Join(e.Name), in.Inode)
+	}
 	if err == nil && (in.Kind == folder.File || in.Kind == folder.Symlink) && in.Kind == e.Kind {
 		if n, exact, ok := s.known.component(lv.path); ok && exact && n == e.Name &&
 			!s.o.Verify && unchanged(in, &s.known.cur.Local) {
@@ -235,7 +248,7 @@ func (s *scanner) classify(lv *level, e dirent, st statted) error {
 	}
 	if e.Kind == folder.Absent || (e.Kind == folder.Dir) != (st.Kind == folder.Dir) {
 		if lv.ignores(child, st.Kind == folder.Dir) {
-			return s.known.skip(child)
+			return s.hide(child)
 		}
 	}
 	if st.Special {

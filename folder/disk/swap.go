@@ -58,7 +58,7 @@ func (r *Root) place(x *staged, at slot, before folder.Local) (Placed, error) {
 	case folder.Absent:
 		err = r.placeNew(x, at)
 	case folder.Dir:
-		if err = removeDir(at); err == nil {
+		if err = r.removeDir(at); err == nil {
 			r.retainDir(at.path, before.Value)
 			err = r.placeNew(x, at)
 		}
@@ -86,10 +86,15 @@ func (r *Root) placeNew(x *staged, at slot) error {
 	} else {
 		err = r.noReplace(x.dir, x.name, at.dir, at.base())
 	}
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%w: %w", ErrChanged, err)
+	switch {
+	case err != nil:
+		return r.taken(at, err)
+	case !r.mangled(at):
+		return nil
+	case x.file != nil:
+		return errors.Join(ErrName, at.dir.unlink(at.base()))
 	}
-	return err
+	return errors.Join(ErrName, r.noReplace(at.dir, at.base(), x.dir, x.name))
 }
 
 // noReplace moves an entry to a name that must be free; the error is
@@ -131,6 +136,9 @@ func (r *Root) replace(x *staged, at slot, before folder.Local) (beside, kept fo
 		return "", "", err
 	}
 	was, err := at.look(before)
+	if err == nil {
+		err = r.called(at)
+	}
 	if err != nil {
 		return "", "", err
 	}
@@ -255,10 +263,13 @@ func (r *Root) keepBeside(old, at slot, i info) folder.Path {
 }
 
 // removeDir removes the directory in the slot if it is empty.
-func removeDir(at slot) error {
+func (r *Root) removeDir(at slot) error {
 	i, err := at.dir.stat(at.base())
 	if errors.Is(err, fs.ErrNotExist) || (err == nil && i.Kind != folder.Dir) {
 		return ErrChanged
+	}
+	if err == nil {
+		err = r.called(at)
 	}
 	if err != nil {
 		return err
