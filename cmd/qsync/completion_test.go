@@ -36,7 +36,7 @@ func TestCandidates(t *testing.T) {
 		{"sta", "status :dirs"},
 		{"id ", "new show words qr check"},
 		{"id s", "show"},
-		{"share --no-d", "--no-discovery"},
+		{"share --no-di", "--no-discovery"},
 		{"--bi", "--bidirectional"},
 		{"src --bi", "--bidirectional"},
 		{"src dst ", ""},

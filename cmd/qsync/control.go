@@ -72,6 +72,7 @@ var verbs = []route{
 	verbRevert, verbOverride, verbVersions, verbRestore, verbVerify,
 	verbConflicts, verbConflict, verbAncestor, verbResolve,
 	verbLog, verbDays, verbConfirm, verbUndo,
+	ignoredVerb,
 }
 
 // serve answers on l until ctx ends, and then ends what is being waited for.

@@ -12,6 +12,7 @@ type grammar struct {
 	Status   statusCmd   `cmd:"" help:"Show what the running nodes do."`
 	Wait     waitCmd     `cmd:"" help:"Wait until everything is in sync."`
 	ID       idCmd       `cmd:"" name:"id" help:"Make, show and check sync IDs."`
+	Ignored  ignoredCmd  `cmd:"" help:"Say whether PATH is left out, and which rule says so."`
 	Folders  foldersCmd  `cmd:"" help:"List the folders that this home knows."`
 	Forget   forgetCmd   `cmd:"" help:"Stop knowing DIR; its files stay as they are."`
 	Pause    pauseCmd    `cmd:"" help:"Stop syncing DIR, or everything, until it is resumed."`
@@ -57,6 +58,7 @@ type nodeFlags struct {
 type folderFlags struct {
 	Mode      string     `enum:"two-way,send,receive,backup,mirror," default:"" placeholder:"MODE" help:"two-way, send, receive, backup (send; but what is removed here stays with the others) or mirror (receive; but what is changed here gives way at once)."`
 	Exclude   []string   `sep:"none" placeholder:"PATTERN" help:"Leave out what matches (gitignore syntax; repeatable)."`
+	NoJunk    bool       `name:"no-default-ignores" help:"Sync what systems and editors leave lying about too (.DS_Store, Thumbs.db, *~ …)."`
 	Versions  *count     `placeholder:"N" help:"Older versions kept of what sync replaces or deletes (default 5, 0 none)."`
 	MaxAge    *ageValue  `name:"versions-age" placeholder:"30d" help:"How long they are kept (12h, 30d, 8w; default 30d, 0 whatever their age)."`
 	MaxSpace  *spaceVal  `name:"versions-space" placeholder:"P%|SIZE" help:"What all of them may take up (10%, 20GB; default 10% of the file system, 0 no bound)."`
@@ -270,6 +272,10 @@ type idQRCmd struct {
 type idCheckCmd struct {
 	ID     []string `arg:"" optional:"" name:"ID" help:"The ID, or - for standard input."`
 	IDFile string   `name:"id-file" placeholder:"FILE" help:"Read the sync ID from FILE."`
+}
+
+type ignoredCmd struct {
+	Paths []string `arg:"" name:"PATH" help:"Files and directories, there or not; a directory that is not ends in /."`
 }
 
 type foldersCmd struct{}

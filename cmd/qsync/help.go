@@ -27,7 +27,7 @@ Commands
   profile, config   groups of folders; the settings file; completion SHELL
   versions, restore older versions of what sync replaced; verify finds rot
   log, undo [DIR]   what changed; take it back; confirm DIR: it was meant
-  doctor, service   why it does not sync; have systemd run 'qsync serve'
+  doctor, service   why it does not sync; systemd. ignored PATH: by which rule?
 
 Flags: -b both ways, --once one pass, -n dry run, --remote HOST[:PORT], --json,
 --home DIR, -v, -q, --version. All: 'qsync help sync', 'qsync help join'.
@@ -46,12 +46,13 @@ var examples = map[string]string{
   qsync join - docs --remote laptop <id.txt
   QSYNC_ID=… qsync join docs --remote laptop
   An ID in an argument is visible to every user of this machine.`,
-	"status": "  qsync status\n  qsync status --watch\n  qsync status docs --json",
-	"wait":   "  qsync wait docs --peers 1 --timeout 10m",
-	"id":     "  qsync id new\n  qsync id show docs      64 digits\n  qsync id words docs     24 words\n  qsync id qr docs\n  qsync id check -        the ID is read from standard input",
-	"serve":  "  qsync serve\n  qsync serve --home /var/lib/qsync --log-level info",
-	"pause":  "  qsync pause docs\n  qsync pause             everything",
-	"resume": "  qsync resume docs\n  qsync resume docs --max-delete 100%   lets through what the brake stopped",
+	"status":  "  qsync status\n  qsync status --watch\n  qsync status docs --json",
+	"ignored": "  qsync ignored docs/cache docs/a.log\n  qsync ignored docs/* --json",
+	"wait":    "  qsync wait docs --peers 1 --timeout 10m",
+	"id":      "  qsync id new\n  qsync id show docs      64 digits\n  qsync id words docs     24 words\n  qsync id qr docs\n  qsync id check -        the ID is read from standard input",
+	"serve":   "  qsync serve\n  qsync serve --home /var/lib/qsync --log-level info",
+	"pause":   "  qsync pause docs\n  qsync pause             everything",
+	"resume":  "  qsync resume docs\n  qsync resume docs --max-delete 100%   lets through what the brake stopped",
 	"conflicts": `  qsync conflicts docs
   qsync conflicts resolve docs/plan.odt --keep this
   qsync conflicts resolve f.txt --merge 'diff3 -m $LOCAL $BASE $REMOTE >$MERGED'

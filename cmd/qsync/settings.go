@@ -99,6 +99,9 @@ func (f *folderFlags) over(c config.Folder) config.Folder {
 	if len(f.Exclude) > 0 {
 		c.Exclude = f.patterns()
 	}
+	if f.NoJunk {
+		c.Junk = false
+	}
 	if f.MaxDelete != (brakeValue{}) {
 		c.MaxDelete = config.Brake(f.MaxDelete)
 	}
@@ -138,7 +141,7 @@ func (s *session) config(m *managed) (peer.FolderConfig, error) {
 	}
 	fc := peer.FolderConfig{
 		ID: id, Dir: m.entry.Dir, State: s.home.state(m.entry.tag), Mode: mode, Unsettled: m.unsettled,
-		Remotes: m.conf.Remotes, Expect: m.entry.Expect, Exclude: exclude, Versions: m.conf.Versions,
+		Remotes: m.conf.Remotes, Expect: m.entry.Expect, Exclude: exclude, KeepJunk: !m.conf.Junk, Versions: m.conf.Versions,
 		MaxDelete: peer.Brake(m.conf.MaxDelete), Paused: m.conf.Paused,
 		VersionsAge: m.conf.VersionsAge, VersionsSpace: peer.Space(m.conf.VersionsSpace),
 	}

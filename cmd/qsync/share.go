@@ -173,6 +173,9 @@ func (f *syncFlags) enlist(c *config.Config, dir string, old entry) (*config.Con
 	if len(f.Exclude) > 0 {
 		set["exclude"] = orNothing(f.patterns())
 	}
+	if f.NoJunk {
+		set["default_ignores"] = false
+	}
 	if f.Versions != nil {
 		set["versions"] = int(*f.Versions)
 	}

@@ -48,6 +48,7 @@ type Folder struct {
 	To        string   // absolute and clean: the other side, where that is on this machine
 	Remotes   []string // host:port
 	Exclude   []string // gitignore patterns
+	Junk      bool     // what systems and editors leave behind is left out too
 	Versions  int      // older versions kept of each file that sync replaces or deletes
 	MaxDelete Brake
 	Every     Schedule
@@ -107,7 +108,7 @@ func Default() *Config {
 
 // DefaultFolder returns the settings of a folder of which only the path is given.
 func DefaultFolder(path string) Folder {
-	return Folder{Path: path, Versions: DefaultVersions, Conflict: DefaultPolicy, VersionsAge: DefaultAge, VersionsSpace: Space{Percent: DefaultSpace}}
+	return Folder{Path: path, Junk: true, Versions: DefaultVersions, Conflict: DefaultPolicy, VersionsAge: DefaultAge, VersionsSpace: Space{Percent: DefaultSpace}}
 }
 
 // Bytes returns the file.

@@ -33,7 +33,7 @@ func TestEffects(t *testing.T) {
 		"name": RestartNode, "listen": RestartNode, "discovery": RestartNode,
 		"log.level": AtOnce, "log.file": AtOnce, "log.days": AtOnce, "log.size": AtOnce,
 		"path": RestartFolder, "id": RestartFolder, "id_file": RestartFolder, "to": RestartFolder, "label": AtOnce, "profile": AtOnce, "mode": RestartFolder, "remotes": RestartFolder,
-		"exclude": RestartFolder, "versions": RestartFolder, "conflict": RestartFolder, "versions_age": RestartFolder, "versions_space": RestartFolder, "max_delete": RestartFolder, "every": RestartFolder, "paused": AtOnce,
+		"exclude": RestartFolder, "default_ignores": RestartFolder, "versions": RestartFolder, "conflict": RestartFolder, "versions_age": RestartFolder, "versions_space": RestartFolder, "max_delete": RestartFolder, "every": RestartFolder, "paused": AtOnce,
 	}
 	c, changed := Default(), 0
 	for _, k := range nodeKeys {

@@ -68,6 +68,8 @@ var folderCases = map[string]keyCase{
 		map[string]string{"a/b": "no path", "[nas, ]x": "", "[a, ~]": "an item is empty", "[nas:0]": "1 to 65535", "{a: b}": "give a list", "[[a]]": "not a list", "'a b'": "no name"}},
 	"exclude": {[]string(nil), map[string]any{"['*.tmp', /cache/]": []string{"*.tmp", "/cache/"}, "'!keep'": []string{"!keep"}, "\n    - 'a b'\n    - '#x'": []string{"a b", "#x"}},
 		map[string]string{"[*.tmp]": "begins with *", "*.tmp": "begins with *", "!keep": "begins with !", "\n    - #x": "an item is empty", "['']": "one line", "[&x]": "begins with &", `["a\nb"]`: "one line"}},
+	"default_ignores": {true, map[string]any{"true": true, "false": false, "no": false},
+		map[string]string{"": "default_ignores has no value", "none": "true or false"}},
 	"versions": {5, map[string]any{"0": 0, "5": 5, "1000000": 1000000},
 		map[string]string{"": "versions has no value", "-1": "0 to 1000000", "1000001": "0 to 1000000", "many": "whole number", "5.0": "whole number"}},
 	"conflict": {"keep-both", map[string]any{"keep-both": "keep-both", "newest": "newest"},
