@@ -15,7 +15,8 @@ var arrows = map[string]map[string]string{
 	"folder": {}, // pure: the standard library alone
 	"certs":  {}, // HKDF, HMAC, Ed25519 and TLS are the standard library's
 	"discovery": {
-		"github.com/hashicorp/mdns": "the records of an announcement",
+		"github.com/hanwen/go-fuse/v2":     "file systems that no driver here has",
+	"github.com/hashicorp/mdns": "the records of an announcement",
 		"github.com/miekg/dns":      "the packets around them; it comes with hashicorp/mdns",
 		"golang.org/x/net":          "joining and sending on one interface",
 		"golang.org/x/sys":          "news of the network on Linux",
@@ -30,6 +31,7 @@ var arrows = map[string]map[string]string{
 		"qsync/folder":       "what a scan finds and what is put in place are the model's values",
 		"qsync/folder/chunk": "a scan digests, a stage verifies",
 		"golang.org/x/sys":   "calls relative to directory descriptors, inotify",
+		"golang.org/x/text":  "which names are one but for the Unicode normal form",
 	},
 	"store": {
 		"qsync/folder/fault":            "where tests crash it and have a commit fail",
