@@ -15,8 +15,7 @@ var arrows = map[string]map[string]string{
 	"folder": {}, // pure: the standard library alone
 	"certs":  {}, // HKDF, HMAC, Ed25519 and TLS are the standard library's
 	"discovery": {
-		"github.com/hanwen/go-fuse/v2":     "file systems that no driver here has",
-	"github.com/hashicorp/mdns": "the records of an announcement",
+		"github.com/hashicorp/mdns": "the records of an announcement",
 		"github.com/miekg/dns":      "the packets around them; it comes with hashicorp/mdns",
 		"golang.org/x/net":          "joining and sending on one interface",
 		"golang.org/x/sys":          "news of the network on Linux",
@@ -101,5 +100,6 @@ var testArrows = map[string]string{
 	"golang.org/x/net":                  "what a test needs of the network",
 	"golang.org/x/sync":                 "goroutines of a test end together",
 	"github.com/makiuchi-d/gozxing":     "a QR code as other programs read it",
+	"github.com/hanwen/go-fuse/v2":      "file systems that no driver here has",
 	"github.com/hashicorp/mdns":         "what other programs see of announcements",
 }

@@ -27,6 +27,7 @@ var ErrNoLinks = errors.New("this disk cannot hold symbolic links")
 // takes the two for one name.
 type CollisionError struct{ Name, Other string }
 
+// Error tells the other name, and what to do.
 func (e *CollisionError) Error() string {
 	what := "case"
 	if !strings.EqualFold(e.Name, e.Other) {
