@@ -80,14 +80,14 @@ func (s *scan) glances(looks []look) error {
 // Most hints are echoes of what sync itself has done.
 func (s *scan) glance(l look) error {
 	if !l.deep {
-		if own, ok := s.f.echoes.of(l.path); ok && s.f.root.Unchanged(l.path, own, s.asked) {
+		if own, ok := s.f.echoes.of(l.path); ok && s.f.root.UnchangedUntil(l.path, own, s.asked) {
 			return nil
 		}
 		rec, err := s.f.store.Record(l.path)
 		if err != nil {
 			return err
 		}
-		if s.f.root.Unchanged(l.path, rec.Local, s.asked) {
+		if s.f.root.UnchangedUntil(l.path, rec.Local, s.asked) {
 			return nil
 		}
 	}

@@ -3,7 +3,6 @@ package peer
 import (
 	"errors"
 	"io/fs"
-	"time"
 
 	"qsync/folder"
 	"qsync/folder/chunk"
@@ -86,7 +85,7 @@ func (x *restored) read(f *Folder) error {
 // not know, or has another size, need not be read to tell.
 func (b *restoration) isThere(x *restored) (bool, error) {
 	rec, err := b.f.store.Record(x.v.Path)
-	if err != nil || rec.Local.Value.Kind != x.v.Kind || !b.f.root.Unchanged(x.v.Path, rec.Local, time.Now()) {
+	if err != nil || rec.Local.Value.Kind != x.v.Kind || !b.f.root.Unchanged(x.v.Path, rec.Local) {
 		return false, err
 	}
 	if x.v.Kind == folder.Symlink {

@@ -124,7 +124,7 @@ func TestCaseCollision(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if r.Unchanged("foo", first.Local, time.Now()) || !r.Unchanged("foo", folder.Local{}, time.Now()) || !r.Unchanged("Foo", first.Local, time.Now()) {
+	if r.Unchanged("foo", first.Local) || !r.Unchanged("foo", folder.Local{}) || !r.Unchanged("Foo", first.Local) {
 		t.Error("another spelling is taken for the entry")
 	}
 	if got := listOf(t, r.Path()); got != "Dir Foo" {
