@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"qsync/folder"
-	"qsync/folder/disk"
 	"qsync/store"
 )
 
@@ -94,25 +93,4 @@ func (s *scan) linkChanged(c *store.Change) {
 			s.f.look.add(p, false)
 		}
 	}
-}
-
-// origin is the path from which a new file seems to have been renamed.
-func (f *Folder) origin(x disk.Found) folder.Path {
-	v := x.After.Value
-	if v.Kind != folder.File || v.Size == 0 {
-		return ""
-	}
-	held, err := f.store.Holding(v.Digest, 4)
-	if err != nil {
-		return ""
-	}
-	for _, r := range held {
-		if r.Path == x.Path {
-			continue
-		}
-		if _, here := f.root.Restat(r.Path, r.Local); !here {
-			return r.Path
-		}
-	}
-	return ""
 }
