@@ -247,7 +247,9 @@ func (r *Root) Restat(p folder.Path, l folder.Local) (folder.Stat, bool) {
 
 // Unchanged reports whether p is exactly what l says, as far as a stat can tell:
 // then a scan of it would find nothing.
-func (r *Root) Unchanged(p folder.Path, l folder.Local) bool { return r.UnchangedUntil(p, l, time.Now()) }
+func (r *Root) Unchanged(p folder.Path, l folder.Local) bool {
+	return r.UnchangedUntil(p, l, time.Now())
+}
 
 // UnchangedUntil is [Root.Unchanged] for changes up to the time since: several
 // hints of one moment share what is found out about spellings.
