@@ -47,17 +47,6 @@ func (t *tally) remove(p folder.Path, k folder.Kind) {
 	t.moved[dir]++
 }
 
-// atLeast is the risk if all that git may have moved has been: whatever turns
-// out to be removed instead adds as much to the lost as to the total, so that a
-// brake that stops this one stops that one as well.
-func (t *tally) atLeast() (r risk) {
-	r.lost = t.lost
-	for _, n := range t.moved {
-		r.packed += n
-	}
-	return r
-}
-
 // sum is the risk, where holds reports whether a directory will hold a pack.
 func (t *tally) sum(holds func(folder.Path) (bool, error)) (risk, error) {
 	r := risk{lost: t.lost}

@@ -94,12 +94,12 @@ func (s *Store) Log(q LogSpan) iter.Seq2[Logged, error] {
 			var rows [][]Logged
 			err := s.view(func(tx *bolt.Tx) error {
 				c := tx.Bucket(bucketLog).Cursor()
-				k, v := c.Seek(seqKey(at))
+				k, _ := c.Seek(seqKey(at))
+				before := c.Prev
 				if k == nil {
-					k, v = c.Last()
-				} else {
-					k, v = c.Prev()
+					before = c.Last
 				}
+				k, v := before()
 				for ; k != nil && len(rows) < logPage; k, v = c.Prev() {
 					at = seqOf(k)
 					if row, err := r.read(at, v, q.Since, q.Until); err == nil {
