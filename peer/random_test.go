@@ -40,6 +40,7 @@ type history struct {
 	size      int                          // machines that there would be without the cut
 	texts     map[string]bool              // every content ever written
 	destroyed map[string]bool              // contents that a user removed or replaced somewhere
+	ended     map[writeOf]bool             // contents that a user removed or replaced at the path
 	births    map[writeOf]int              // how often users made the content be at the path
 	removed   map[writeOf]string           // contents removed from a path where the map had them: by whom
 	seen      map[*machine]map[string]bool // contents that were on its disk
@@ -55,7 +56,7 @@ type history struct {
 func newHistory(c *cluster, rng *rand.Rand) *history {
 	h := &history{
 		cluster: c, rng: rng, size: len(c.nodes), texts: map[string]bool{}, destroyed: map[string]bool{},
-		births: map[writeOf]int{}, removed: map[writeOf]string{},
+		ended: map[writeOf]bool{}, births: map[writeOf]int{}, removed: map[writeOf]string{},
 		seen: map[*machine]map[string]bool{}, took: map[*machine]map[string]bool{},
 	}
 	for _, m := range c.nodes {

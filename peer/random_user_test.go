@@ -230,6 +230,7 @@ func (h *history) log(m *machine, before tree, known map[writeOf]bool) {
 		if text == "" || after[p].text() == text {
 			continue
 		}
+		h.ended[writeOf{p, text}] = true
 		if !after.has(text) {
 			h.destroyed[text] = true
 			if h.took[m] != nil {
