@@ -149,7 +149,7 @@ func TestEditors(t *testing.T) {
 		write(t, desks[i].path, "")
 		must(t, os.Chmod(desks[i].path, desks[i].mode))
 	}
-	m.start(d[0], d[1], "-b", "--versions", "1000")
+	m.start(d[0], d[1], "-b", "--versions", "1000", "--no-default-ignores")
 	m.settles(1)
 	saves := 40
 	if long {

@@ -59,30 +59,45 @@ func shows(t *testing.T, dir string, names ...string) {
 	})
 }
 
-// problemsAt are the problems of the folder at dir, by path.
-func (m *machine) problemsAt(dir string) map[string]string {
+// stateAt is what status says of the folder at dir.
+func (m *machine) stateAt(dir string) (at struct {
+	Path     string
+	Want     struct{ Entries int }
+	Problems []struct{ Path, Problem string }
+}) {
 	m.t.Helper()
 	var s struct {
 		Nodes []struct {
 			Folders []struct {
 				Path     string
+				Want     struct{ Entries int }
 				Problems []struct{ Path, Problem string }
 			}
 		}
 	}
 	must(m.t, json.Unmarshal([]byte(m.must(0, "status", "--json").out), &s))
-	all := map[string]string{}
 	for _, n := range s.Nodes {
 		for _, f := range n.Folders {
 			if f.Path == dir {
-				for _, p := range f.Problems {
-					all[p.Path] = p.Problem
-				}
+				return f
 			}
 		}
 	}
+	return at
+}
+
+// problemsAt are the problems of the folder at dir, by path.
+func (m *machine) problemsAt(dir string) map[string]string {
+	m.t.Helper()
+	all := map[string]string{}
+	for _, p := range m.stateAt(dir).Problems {
+		all[p.Path] = p.Problem
+	}
 	return all
 }
+
+// wantsAt is how many entries the folder at dir has still to get or apply.
+func (m *machine) wantsAt(dir string) int { return m.stateAt(dir).Want.Entries }
 
 // On a disk that takes foo for Foo and refuses some names, one of two names is
 // shown and the other is a problem that stops nothing else, nothing is mixed up or
@@ -133,6 +148,13 @@ func TestDiskThatFoldsCase(t *testing.T) {
 	// Case alone, there, here, and of a directory.
 	must(t, os.Rename(filepath.Join(left, "Foo"), filepath.Join(left, "FOO")))
 	shows(t, right, "CON", "FOO", "a-b", "bar", "dir", "dot.", "good")
+	// Renamed here before the map has it, it would be one name more.
+	m.eventually(func() error {
+		if n := m.wantsAt(right); n > 2 { // the link and the bytes
+			return fmt.Errorf("%d entries are wanted", n)
+		}
+		return nil
+	})
 	must(t, os.Rename(filepath.Join(right, "FOO"), filepath.Join(right, "fOo")))
 	holds(t, filepath.Join(left, "fOo"), "upper")
 	must(t, os.Rename(filepath.Join(left, "dir"), filepath.Join(left, "DIR")))

@@ -47,11 +47,31 @@ func (f *Folder) scanHints(ctx context.Context, hints <-chan disk.Hint) error {
 	return s.recount()
 }
 
+// takeHints takes in the hints that are here already: they tell what was renamed.
+func (f *Folder) takeHints(hints <-chan disk.Hint) {
+	for {
+		select {
+		case h := <-hints:
+			f.hint(h)
+		default:
+			return
+		}
+	}
+}
+
 // glances looks at what hints point to, and at the directories of that.
 func (s *scan) glances(looks []look) error {
 	f := s.f
-	dirs := make(map[folder.Path]bool)
+	dirs, tops := make(map[folder.Path]bool), make(map[folder.Path]bool)
 	for _, l := range looks {
+		if top, err := s.above(l.path); err != nil {
+			return err
+		} else if top != "" {
+			if tops[top] {
+				continue // what was hinted at has been seen
+			}
+			tops[top], l = true, look{path: top, deep: true}
+		}
 		if f.placing.has(l.path) {
 			// Our own doing, on its way into the map; look when it is there.
 			f.lookLater(l.path, l.deep, placeIdle)
@@ -74,6 +94,20 @@ func (s *scan) glances(looks []look) error {
 		}
 	}
 	return nil
+}
+
+// above returns the highest path above p that the map has not as a directory, ""
+// if there is none. Whatever is below is looked at together with it: told earlier,
+// peers would take what they have there for a rival of what is told.
+func (s *scan) above(p folder.Path) (top folder.Path, err error) {
+	for d := p.Dir(); d != ""; d = d.Dir() {
+		rec, err := s.f.store.Record(d)
+		if err != nil || rec.Local.Value.Kind == folder.Dir {
+			return top, err
+		}
+		top = d
+	}
+	return top, nil
 }
 
 // glance looks at one path, and closer only if it is not what the map says.

@@ -67,6 +67,7 @@ func (f *Folder) scanLoop(ctx context.Context) error {
 			err = f.scanAll(ctx)
 			next.plan(began)
 		case done := <-f.rescans:
+			f.takeHints(hints)
 			err = f.scanAll(ctx)
 			done <- err
 		}
