@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"qsync/certs"
 	"qsync/cmd/qsync/config"
@@ -133,11 +134,20 @@ func (h home) drop(tag string) error {
 	if err := os.Remove(filepath.Join(dir, entryFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return failf("cannot forget the folder: %v", err)
 	}
-	if err := os.RemoveAll(dir); err != nil {
-		return failf("cannot remove the map of the folder: %v", err)
+	// A node that has just been told may still be writing down how it ended.
+	var err error
+	for end := time.Now().Add(dropTime); ; time.Sleep(50 * time.Millisecond) {
+		if err = os.RemoveAll(dir); err == nil {
+			return nil
+		}
+		if time.Now().After(end) {
+			return failf("cannot remove the map of the folder: %v", err)
+		}
 	}
-	return nil
 }
+
+// dropTime is how long a node may take to let go of a folder that is forgotten.
+const dropTime = 3 * time.Second
 
 // known returns the entry of a directory that the user named, for commands that
 // need one.
