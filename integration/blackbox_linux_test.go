@@ -20,7 +20,7 @@ import (
 // that fails is run again with less, as long as it fails.
 func TestBlackBox(t *testing.T) {
 	t.Parallel()
-	n, first := 3, time.Now().UnixNano()
+	n, first := 2, time.Now().UnixNano()
 	if v, err := strconv.Atoi(os.Getenv("QSYNC_BLACKBOX")); err == nil {
 		n = v
 	}

@@ -98,7 +98,7 @@ func TestEveryCallFails(t *testing.T) {
 	}
 	always := []failure{{"sync@1", "EIO"}, {"syncfs@1", "EIO"}, {"syncdir@1", "EIO"}, {"commit@2", "ENOSPC"}, {"read@3", "SHORT"}}
 	if os.Getenv("QSYNC_CALLS") != "all" {
-		all = append(always, sample(all, 7)...)
+		all = append(always, sample(all, 4)...)
 	}
 	t.Logf("%d calls", total)
 	for _, x := range all {

@@ -153,7 +153,7 @@ func TestCrashAnywhere(t *testing.T) {
 		}
 	}
 	if os.Getenv("QSYNC_CRASHES") != "all" {
-		all = sample(all, 6)
+		all = sample(all, 4)
 	}
 	for _, c := range all {
 		t.Run(c.String(), func(t *testing.T) {

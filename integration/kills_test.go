@@ -135,7 +135,7 @@ func atomically(root, path string, b []byte) error {
 // (F1, F2, F19)
 func TestKills(t *testing.T) {
 	t.Parallel()
-	kills := times(t, "QSYNC_KILLS", 4)
+	kills := times(t, "QSYNC_KILLS", 3)
 	files := 2000
 	if kills < 50 {
 		files = 400

@@ -84,7 +84,7 @@ func (d *platter) cut(p *process) {
 // the sender would lose it. (F4, F5)
 func TestPowerCuts(t *testing.T) {
 	t.Parallel()
-	cuts := times(t, "QSYNC_POWERCUTS", 4)
+	cuts := times(t, "QSYNC_POWERCUTS", 2)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))

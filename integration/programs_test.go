@@ -194,7 +194,7 @@ func TestGitInTurn(t *testing.T) {
 	git(t, repo(0), "add", "-A")
 	git(t, repo(0), "commit", "-q", "-m", "first")
 	p.equal()
-	rounds := 3
+	rounds := 2
 	if long {
 		rounds = 40
 	}
