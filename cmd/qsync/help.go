@@ -21,12 +21,12 @@ Commands
   share DIR         give DIR a sync ID, print it, and serve DIR until Ctrl-C
   join ID DIR       become a peer; ID is - to read it from standard input
   status [DIR]      what the running nodes do; wait [DIR] until all is in sync
-  id                new, show DIR, words DIR, qr DIR, check ID
+  id, folders       new, show DIR, words, qr, check; what is known, forget DIR
   serve             headless: every folder of config.yaml; pause, resume [DIR]
-  folders           what this home knows; forget, revert, override DIR
   profile, config   groups of folders; the settings file; completion SHELL
   versions, restore older versions of what sync replaced; verify finds rot
   log, undo [DIR]   what changed; take it back; confirm DIR: it was meant
+  conflicts [DIR]   what two sides changed; one way: revert, override DIR
   doctor, service   why it does not sync; systemd. ignored PATH: by which rule?
 
 Flags: -b both ways, --once one pass, -n dry run, --remote HOST[:PORT], --json,
