@@ -1,3 +1,5 @@
+//go:build linux && (amd64 || arm64)
+
 package disk
 
 import (
@@ -15,7 +17,8 @@ import (
 )
 
 // foldFS shows a directory as other file systems would: alike says which names
-// are one for it, stored what it makes of a new one.
+// are one for it, stored what it makes of a new one. (The library is for 64 bits
+// alone, and so are the tests with it.)
 type foldFS struct {
 	back   string
 	alike  func(a, b string) bool
