@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"qsync/folder"
+	"qsync/folder/disk"
 	"qsync/store"
 )
 
@@ -140,14 +141,20 @@ func (p *placer) swapWhole(s stagedFile) error {
 		}
 		ready = append(ready, x)
 	}
+	for i := range s.away { // before the first of them goes
+		if old := &s.away[i]; !p.f.root.Unchanged(old.Path, old.Local) {
+			return p.f.pathFailed(old.Path, disk.ErrChanged)
+		}
+	}
 	for i := range s.away {
 		old := &s.away[i]
 		at := slices.IndexFunc(ready, func(x swap) bool { return x.want.rec.Path == old.Path })
-		if err := p.takeAway(old, at >= 0); err != nil {
+		kept, err := p.takeAway(old, at >= 0)
+		if err != nil {
 			return p.f.pathFailed(old.Path, err)
 		}
 		if at >= 0 {
-			ready[at].before = folder.Local{}
+			ready[at].before, ready[at].version = folder.Local{}, kept
 		}
 	}
 	for i := range ready {
@@ -166,19 +173,19 @@ func (p *placer) swapWhole(s stagedFile) error {
 
 // takeAway removes what stood beside a database. Where something else comes
 // there, the map hears of that alone: should there be a crash in between, the old
-// one is missed, which is no news about the new one.
-func (p *placer) takeAway(old *store.Record, replaced bool) error {
+// one is missed, which is no news about the new one. It returns where it is kept.
+func (p *placer) takeAway(old *store.Record, replaced bool) (kept folder.Path, err error) {
 	p.f.touched.add(old.Path.Dir())
 	p.f.placing.add(old.Path)
-	if _, err := p.f.root.Remove(old.Path, old.Local); err != nil {
+	if kept, err = p.f.root.Remove(old.Path, old.Local); err != nil {
 		p.f.placing.drop(old.Path)
-		return err
+		return "", err
 	}
 	p.dirs[old.Path.Dir()] = true
 	if replaced {
-		return nil
+		return kept, nil
 	}
 	p.f.counts.deleted.Add(1)
-	p.pending = append(p.pending, store.Change{Path: old.Path, Before: old.Local, Applied: true})
-	return nil
+	p.pending = append(p.pending, store.Change{Path: old.Path, Before: old.Local, Applied: true, Kept: kept})
+	return kept, nil
 }

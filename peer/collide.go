@@ -84,6 +84,7 @@ func (f *Folder) collides(p folder.Path, c *disk.CollisionError) error {
 			f.look.add(p, true)
 			return nil
 		}
+		f.renamed.drop(rival)
 		if !errors.Is(err, disk.ErrChanged) {
 			return f.pathFailed(p, err)
 		}

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -144,6 +145,8 @@ type swap struct {
 	stagedFile
 	kept   []store.Change // the conflict copies of what it replaces
 	before folder.Local   // what its place holds
+	// version is where what it replaces is kept, if that was taken away before.
+	version folder.Path
 }
 
 // prepare looks once more whether s is wanted, and keeps what loses to it. It
@@ -157,7 +160,7 @@ func (p *placer) prepare(s stagedFile) (x swap, ok bool, err error) {
 	if err != nil {
 		return x, false, p.f.pathFailed(s.want.rec.Path, err)
 	}
-	return swap{s, kept, s.want.rec.Local}, true, nil
+	return swap{stagedFile: s, kept: kept, before: s.want.rec.Local}, true, nil
 }
 
 // swapIn puts a file in place; it reports false if that could not be done.
@@ -181,7 +184,7 @@ func (p *placer) swapIn(s *swap) (bool, error) {
 	p.placed.Add(1)
 	_, took := absorbed(rec, s.want.res)
 	p.pending = append(append(p.pending, kept...), store.Change{
-		Path: rec.Path, Before: rec.Local, After: after, Applied: true, Merged: took && after.Dot.IsZero(), Kept: placed.Kept,
+		Path: rec.Path, Before: rec.Local, After: after, Applied: true, Merged: took && after.Dot.IsZero(), Kept: cmp.Or(placed.Kept, s.version),
 	})
 	p.dirs[rec.Path.Dir()] = true
 	return true, nil

@@ -229,6 +229,15 @@ func (h *history) heal() {
 		}
 	}
 	time.Sleep(30 * time.Second) // connections that died are noticed, and made again
+	for range len(h.nodes) {     // who met only what was paused has stopped
+		for _, m := range h.nodes {
+			if m.gaveUp() {
+				m.stop()
+				h.start(m)
+			}
+		}
+		time.Sleep(10 * time.Second)
+	}
 	if h.lossy {
 		h.giveUp()
 	}

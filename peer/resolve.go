@@ -148,8 +148,8 @@ func (f *Folder) lookAt(ctx context.Context, paths ...folder.Path) error {
 	f.mu.Lock()
 	works := f.working
 	f.mu.Unlock()
-	if works {
-		return nil
+	if works || f.store.Hold().Why != store.NoHold {
+		return nil // what is gone is the brake's business
 	}
 	s := f.newScan(ctx, false)
 	for _, p := range paths {

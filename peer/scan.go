@@ -38,6 +38,8 @@ func (f *Folder) scanLoop(ctx context.Context) error {
 	if watch != nil {
 		hints = watch.Hints()
 	}
+	f.motion.forget()
+	f.bases.forget()
 	began := f.node.wall()
 	if err := f.scanAll(ctx); err != nil {
 		return err
@@ -46,8 +48,7 @@ func (f *Folder) scanLoop(ctx context.Context) error {
 	defer next.end()
 	rest := time.NewTimer(time.Hour) // there is nothing yet to wait for
 	defer rest.Stop()
-	f.motion.forget()
-	f.bases.forget()
+	f.awaitRest(rest)
 	for {
 		select {
 		case <-ctx.Done():
@@ -256,8 +257,11 @@ func (s *scan) found(x disk.Found) error {
 	if s.initial {
 		c.Why = store.WhyFound
 	}
-	if x.After.Value.Kind == folder.Absent && s.database == "" {
-		return s.vanished(c)
+	if x.After.Value.Kind == folder.Absent {
+		if s.database == "" {
+			return s.vanished(c)
+		}
+		c.Applied = x.Before.Ignored && !s.f.mirror() // see vanished
 	}
 	if hides, err := s.f.hides(x); hides || err != nil {
 		s.bad[x.Path] = true

@@ -145,6 +145,7 @@ func (f *Folder) peerStatus() []PeerStatus {
 		q := queues[p.ID]
 		ps.Queued = Amount{q.Entries + p.Want.Entries, q.Bytes + p.Want.Bytes}
 		applied := !f.settles() || ours.Entries == 0 || f.want().Entries == 0
+		applied = applied && f.motion.waiting()+f.bases.waiting() == 0
 		ps.InSync = s != nil && s.missing(false) == "" && applied
 		out = append(out, ps)
 	}

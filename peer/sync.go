@@ -87,6 +87,7 @@ func (f *Folder) syncRound(ctx context.Context) (more bool, err error) {
 	}
 	if f.store.Want().Entries == 0 && !f.hollow.any() && !f.touched.any() {
 		f.parked.sweep(began)
+		f.pass(store.Want{}) // nothing is wanted, so nothing is passed over
 		return false, f.settleHeld()
 	}
 	risk, err := f.atRisk()
@@ -137,12 +138,17 @@ func (f *Folder) syncRound(ctx context.Context) (more bool, err error) {
 	if err := f.settleHeld(); err != nil {
 		return false, err
 	}
-	f.mu.Lock()
-	f.ignored = r.ignored
-	f.mu.Unlock()
+	f.pass(r.ignored)
 	f.parked.sweep(began)
 	f.changed()
 	return r.did+int(r.place.placed.Load()) > 0, nil
+}
+
+// pass notes how much of what is wanted the last round has left out on purpose.
+func (f *Folder) pass(w store.Want) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ignored = w
 }
 
 // want is what differs here and is meant to become equal.

@@ -121,7 +121,7 @@ func (s *scan) emptied() (bool, error) {
 	}
 	left := false
 	err := s.f.store.Top(func(r store.Record) bool {
-		left = r.Local.Value.Kind != folder.Absent && !s.seen[r.Path]
+		left = r.Local.Value.Kind != folder.Absent && !r.Local.Ignored && !s.seen[r.Path]
 		return !left
 	})
 	return !left, err

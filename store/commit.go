@@ -79,7 +79,9 @@ func (t *txn) commit(c *Change, announce bool, out *Outcome) error {
 	r.Local = c.After
 	moved := false
 	if c.Applied {
-		if r.Local != old.Local {
+		// What sync put there is the own change no more. Another stat or another
+		// digest of it, or that it is ignored now, leaves it one.
+		if a := r.Local; a != old.Local && (a.Value.Kind == folder.Absent || !a.Dot.IsZero() || a.Implicit) {
 			r.Aside = nil
 		}
 		// Others hear of the path again, now that the content can be had here.

@@ -77,7 +77,7 @@ func (c *conflictsListCmd) Run(p *program) error {
 		p.ui.say("no conflicts")
 		return nil
 	}
-	p.ui.say("%s; 'qsync conflicts resolve PATH --keep this' (or other, both) ends one,\nand '--merge CMD' merges it", plural(int64(n), "conflict", "conflicts"))
+	p.ui.say("%s; 'qsync conflicts resolve PATH --keep this' (or other, both) ends one, and '--merge CMD' merges it", plural(int64(n), "conflict", "conflicts"))
 	return nil
 }
 
