@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -29,11 +30,12 @@ const (
 	rowKept    = 1 << 6
 )
 
-// rowWriter makes rows. The encoder belongs to the store rather than to the
-// process, because it holds a channel: one that came from another
-// testing/synctest bubble would be unusable.
+// rowWriter makes rows. The encoders belong to the store rather than to the
+// process, because one holds a channel: one that came from another
+// testing/synctest bubble would be unusable. They are pooled because each has a
+// megabyte or two that a folder at rest has no use for.
 type rowWriter struct {
-	z *zstd.Encoder
+	pool sync.Pool // of *zstd.Encoder
 }
 
 // pack returns the row of what happened at a time, the authors and entries
@@ -41,17 +43,18 @@ type rowWriter struct {
 func (w *rowWriter) pack(at time.Time, body []byte) ([]byte, error) {
 	row := binary.AppendVarint(nil, at.UnixMilli())
 	if len(body) < minPackRow {
-		w.z = nil // the bulk is over, its memory can go
 		return append(append(row, rowPlain), body...), nil
 	}
-	if w.z == nil {
+	z, _ := w.pool.Get().(*zstd.Encoder)
+	if z == nil {
 		var err error
-		w.z, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(64<<10), zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(false))
+		z, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(64<<10), zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(false))
 		if err != nil {
 			return nil, err
 		}
 	}
-	return w.z.EncodeAll(body, append(row, rowPacked)), nil
+	defer w.pool.Put(z)
+	return z.EncodeAll(body, append(row, rowPacked)), nil
 }
 
 // appendEntries encodes what happened, in this order, and by whom.

@@ -24,6 +24,7 @@ type reporter struct {
 	many   bool                  // there may be several folders: say which
 	inside func(dir string) bool // reports a folder whose peer is in this process; nil for none
 	meter  meter
+	thrift thrift
 	spoken time.Time // the last plain progress line
 
 	since    map[string]time.Time // peers connected, of the goroutine that tells alone
@@ -231,6 +232,7 @@ type progressJSON struct {
 // look reads the meter once and returns when to look again.
 func (r *reporter) look(s *session) time.Duration {
 	began := time.Now()
+	r.thrift.look(began, allocated())
 	s.settleModes()
 	if !r.p.flags.JSON && (r.p.ui.quiet || r.many && !r.p.ui.terminal) {
 		return lookEvery // nobody looks
