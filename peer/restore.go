@@ -18,6 +18,7 @@ type Restoring struct {
 	After  folder.Path // go on behind this path
 	Settle bool        // the last part: give directories their times back
 	Dry    bool        // only say what would be done
+	Copy   bool        // with Dry: it is for a copy elsewhere, which may be made in every mode
 }
 
 // Restored is one path that was brought back, or could not be.
@@ -48,7 +49,7 @@ const (
 // [ErrNoVersion], [ErrNoRestore], ctx's or the system's.
 func (f *Folder) Restore(ctx context.Context, q Restoring) (done []Restored, next folder.Path, more bool, err error) {
 	switch mode := f.Mode(); {
-	case q.Dry:
+	case q.Copy:
 	case f.bare:
 		return nil, "", false, fmt.Errorf("%w: it is a one-way source (%s), which is never written; --to FILE writes a copy elsewhere", ErrNoRestore, mode)
 	case mode == Mirror:
@@ -112,6 +113,9 @@ func (b *restoration) pick(vs []disk.Version) error {
 	}
 	if chosen < 0 {
 		return nil
+	}
+	if solved, err := b.f.resolvedCopy(vs[chosen], b.q); err != nil || solved {
+		return err
 	}
 	v := Version{Version: vs[chosen], Number: chosen + 1}
 	b.picked = append(b.picked, v)

@@ -210,6 +210,58 @@ func TestRestoreAtTime(t *testing.T) {
 	})
 }
 
+// TestRestoreWithoutResolved: a tree comes back without the conflict copies that
+// went when their conflicts were resolved, on every peer and by undo too; with
+// those that went together with what they are copies of; and by name.
+func TestRestoreWithoutResolved(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		c.full()
+		a.write("d/f.txt", "old")
+		a.write("d/g", "g")
+		c.start()
+		c.converged(20 * time.Second)
+		cp := c.disagree("d/f.txt", "by a", "by b")
+		_, err := a.f.Resolve(c.Context(), Resolution{Path: cp, Keep: KeepThis})
+		a.must(err)
+		c.converged(20 * time.Second)
+		for _, m := range c.nodes {
+			if _, err := m.f.Restorable(c.Context(), "d"); !errors.Is(err, ErrNoVersion) {
+				c.Errorf("%s: nothing is missing: %v", m.name, err)
+			}
+			if all := m.restore(Restoring{Path: "d", At: time.Now().Add(-30 * time.Second)}); m.exists(cp) {
+				c.Errorf("%s: %+v", m.name, all)
+			}
+		}
+		if all, err := b.f.UndoBatch(c.Context(), UndoQuery{Batch: 1}); err != nil || len(all) != 0 {
+			c.Errorf("%v %+v", err, all)
+		}
+		b.restore(Restoring{Path: folder.Path(cp)})
+		c.converged(20 * time.Second)
+		if a.read(cp) != "by a" {
+			c.Error("by name:", a.tree())
+		}
+		time.Sleep(5 * time.Minute)
+		a.remove("d")
+		c.converged(20 * time.Second)
+		b.restore(Restoring{Path: "d"})
+		c.converged(20 * time.Second)
+		if a.read(cp) != "by a" || a.read("d/f.txt") != "by b" {
+			c.Error("with its directory:", a.tree())
+		}
+		time.Sleep(5 * time.Minute)
+		a.remove("d")
+		c.converged(20 * time.Second)
+		_, err = b.f.UndoBatch(c.Context(), UndoQuery{Batch: 1})
+		b.must(err)
+		c.converged(20 * time.Second)
+		if a.read(cp) != "by a" || a.read("d/f.txt") != "by b" {
+			c.Error("undone:", a.tree())
+		}
+	})
+}
+
 func TestRestoreRefused(t *testing.T) {
 	t.Parallel()
 	bubble(t, 2, func(c *cluster) {
@@ -222,11 +274,13 @@ func TestRestoreRefused(t *testing.T) {
 		a.write("f", "2")
 		c.converged(20 * time.Second)
 		for _, m := range c.nodes {
-			if _, _, _, err := m.f.Restore(context.Background(), Restoring{Path: "f", Number: 1}); !errors.Is(err, ErrNoRestore) || !strings.Contains(err.Error(), "--to") {
-				c.Errorf("%s: %v", m.name, err)
+			for _, dry := range []bool{false, true} {
+				if _, _, _, err := m.f.Restore(context.Background(), Restoring{Path: "f", Number: 1, Dry: dry}); !errors.Is(err, ErrNoRestore) || !strings.Contains(err.Error(), "--to") {
+					c.Errorf("%s, %v: %v", m.name, dry, err)
+				}
 			}
 		}
-		done, _, _, err := b.f.Restore(context.Background(), Restoring{Path: "f", Number: 1, Dry: true})
+		done, _, _, err := b.f.Restore(context.Background(), Restoring{Path: "f", Number: 1, Dry: true, Copy: true})
 		if err != nil || len(done) != 1 || done[0].Action != "replace" {
 			c.Errorf("%+v, %v", done, err)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"qsync/folder"
 	"qsync/folder/disk"
+	"qsync/store"
 )
 
 // burst is the longest pause within what counts as one removal.
@@ -27,6 +28,9 @@ func (f *Folder) Restorable(ctx context.Context, p folder.Path) (Restoring, erro
 		if v.Path == p && v.Kind != folder.Dir {
 			file = v.Replaced
 			return nil
+		}
+		if solved, err := f.resolvedCopy(v, q); err != nil || solved {
+			return err
 		}
 		if v.Replaced.After(latest) {
 			latest = v.Replaced
@@ -59,4 +63,29 @@ func (f *Folder) Restorable(ctx context.Context, p folder.Path) (Restoring, erro
 	}
 	q.At = time.UnixMilli(began - 1)
 	return q, nil
+}
+
+// resolvedCopy reports whether a version is that of a conflict copy which went when its
+// conflict was resolved: what it is a copy of outlived it. A tree comes back
+// without those; who names one gets it. A copy that went together with what it is
+// a copy of belongs to the tree.
+func (f *Folder) resolvedCopy(v disk.Version, q Restoring) (bool, error) {
+	of, is := folder.ConflictOf(v.Path)
+	if !is || v.Path == q.Path || v.Kind == folder.Dir {
+		return false, nil
+	}
+	now, err := f.root.Look(of)
+	if err != nil || now.Value.Kind == folder.Absent {
+		return false, err
+	}
+	// It may have gone with the copy, and been brought back a moment ago.
+	for e, err := range f.store.Log(store.LogSpan{Since: v.Replaced.Add(-burst), Until: v.Replaced.Add(burst)}) {
+		if err != nil {
+			return false, err
+		}
+		if e.Path == of && e.Action == store.Deleted {
+			return false, nil
+		}
+	}
+	return true, nil
 }

@@ -114,6 +114,9 @@ func (f *Folder) taken(q UndoQuery) ([]store.Logged, map[folder.Path]bool, error
 	}
 	var lost []store.Logged
 	for _, e := range first {
+		if of, is := folder.ConflictOf(e.Path); is && e.Action == store.Deleted && first[of].Action != store.Deleted {
+			continue // its conflict was resolved; it did not go with what it is a copy of
+		}
 		lost = append(lost, e)
 	}
 	slices.SortFunc(lost, func(a, b store.Logged) int { return a.Path.Compare(b.Path) })

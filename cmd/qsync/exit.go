@@ -131,7 +131,7 @@ func cure(err error) string {
 	case errors.Is(err, peer.ErrWrongID):
 		return "Compare 'qsync id words DIR' on both sides"
 	case errors.Is(err, peer.ErrUnreachable):
-		return "Is qsync running there, and UDP port 2121 open?"
+		return "Is qsync running there, and its UDP port open?"
 	case errors.Is(err, peer.ErrBusy):
 		return "Stop it first, or ask it: 'qsync status'"
 	case errors.Is(err, peer.ErrNoVersion):

@@ -137,7 +137,10 @@ func commandHelp(topic string) (string, bool) {
 		if topic == "sync" {
 			name = ""
 		}
-		fmt.Fprintf(&b, "qsync %s%s\n%s\n\n%s\n\n", name, arguments(f.Type), f.Tag.Get("help"), examples[topic])
+		for _, line := range usageLines(f.Type) {
+			fmt.Fprintf(&b, "qsync %s%s\n", name, line)
+		}
+		fmt.Fprintf(&b, "%s\n\n%s\n\n", f.Tag.Get("help"), examples[topic])
 		for _, row := range slices.Concat(groupRows(f.Type), flagRows(f.Type), flagRows(reflect.TypeFor[globals]())) {
 			lines := wrap(row[1], 52)
 			fmt.Fprintf(&b, "%-27s %s\n", row[0], lines[0])
@@ -150,6 +153,27 @@ func commandHelp(topic string) (string, bool) {
 	return "", false
 }
 
+// usageLines are the forms of a command: one, unless it is a group that does
+// something without a further word too.
+func usageLines(t reflect.Type) []string {
+	var lines []string
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if _, isDefault := f.Tag.Lookup("default"); isDefault && f.Type.Kind() == reflect.Struct {
+			lines = append(lines, arguments(f.Type))
+		}
+	}
+	if lines == nil {
+		return []string{arguments(t)}
+	}
+	for i := range t.NumField() {
+		if name := commandName(t.Field(i)); name != "" {
+			lines = append(lines, name+" "+arguments(t.Field(i).Type))
+		}
+	}
+	return lines
+}
+
 // arguments are the placeholders of a command's arguments.
 func arguments(t reflect.Type) string {
 	names := []string{}
@@ -158,6 +182,11 @@ func arguments(t reflect.Type) string {
 	}
 	for i := range t.NumField() {
 		tag := t.Field(i).Tag
+		if t.Field(i).Anonymous { // revert and override have theirs in common
+			if inner := strings.TrimSuffix(arguments(t.Field(i).Type), "[flags]"); inner != "" {
+				names = append(names, strings.TrimSpace(inner))
+			}
+		}
 		if _, ok := tag.Lookup("arg"); !ok {
 			continue
 		}

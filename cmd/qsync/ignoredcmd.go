@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"qsync/folder"
@@ -35,30 +36,64 @@ var ignoredVerb = verb[[]ignoredQuery, []peer.Ignored]{"ignored", func(_ context
 // Run says of every path whether it is left out, and exits as git check-ignore
 // does: 0 if one is, 1 if none is.
 func (c *ignoredCmd) Run(p *program) error {
-	any := false
+	any, wrong := false, error(nil)
 	for from := 0; from < len(c.Paths); {
+		if own, is := p.ownPath(c.Paths[from]); is {
+			any = true
+			if err := p.ignoredAnswer(c.Paths[from], own); err != nil {
+				return err
+			}
+			from++
+			continue
+		}
 		at, q, err := p.sameFolder(c.Paths[from:])
-		if err != nil {
-			return err
+		if err != nil { // of this path; the others are answered all the same
+			if wrong = err; from+1 < len(c.Paths) {
+				p.ui.printf("qsync: %s", explain(err))
+				wrong = outcome(errUsage)
+			}
+			from++
+			continue
 		}
 		answers, err := ignoredVerb.ask(p, at, q)
 		for i, a := range answers {
 			any = any || a.Ignored
-			if p.flags.JSON {
-				err = errors.Join(err, p.printJSON(a))
-			} else {
-				err = errors.Join(err, p.print(ignoredLine(c.Paths[from+i], a)))
-			}
+			err = errors.Join(err, p.ignoredAnswer(c.Paths[from+i], a))
 		}
 		if err != nil {
 			return err
 		}
 		from += len(q)
 	}
-	if !any {
+	if wrong == nil && !any {
 		return outcome(errNoneIgnored)
 	}
-	return nil
+	return wrong
+}
+
+func (p *program) ignoredAnswer(name string, a peer.Ignored) error {
+	if p.flags.JSON {
+		return p.printJSON(a)
+	}
+	return p.print(ignoredLine(name, a))
+}
+
+// ownPath is the answer about what is qsync's own in a folder, which no rule
+// decides about.
+func (p *program) ownPath(name string) (peer.Ignored, bool) {
+	up := filepath.Clean(name)
+	for filepath.Dir(up) != up && !folder.IsReserved(filepath.Base(up)) {
+		up = filepath.Dir(up)
+	}
+	at, in, err := p.placeOf(filepath.Dir(up))
+	if err != nil || in != "" || !folder.IsReserved(filepath.Base(up)) {
+		return peer.Ignored{}, false
+	}
+	rest, err := filepath.Rel(filepath.Dir(up), filepath.Clean(name))
+	if err != nil || at.entry.Dir == "" {
+		return peer.Ignored{}, false
+	}
+	return peer.Ignored{Path: filepath.ToSlash(rest), Ignored: true, Source: "qsync", Pattern: "/" + folder.Reserved + "/"}, true
 }
 
 // sameFolder returns the folder of the first path, and the queries for the paths
@@ -66,14 +101,14 @@ func (c *ignoredCmd) Run(p *program) error {
 func (p *program) sameFolder(paths []string) (at place, q []ignoredQuery, err error) {
 	for i, name := range paths {
 		in, below, err := p.placeOf(name)
+		if err == nil && below == "" {
+			err = usagef("%s is the folder itself, and never left out; give a path in it", quote(name))
+		}
+		if i > 0 && (err != nil || in.entry.Dir != at.entry.Dir) {
+			break
+		}
 		if err != nil {
 			return at, nil, err
-		}
-		if below == "" {
-			return at, nil, usagef("%s is the folder itself, and never left out; give a path in it", quote(name))
-		}
-		if i > 0 && in.entry.Dir != at.entry.Dir {
-			break
 		}
 		at, q = in, append(q, ignoredQuery{below, os.IsPathSeparator(name[len(name)-1])})
 	}
@@ -91,6 +126,8 @@ func ignoredLine(name string, a peer.Ignored) string {
 	}
 	var by string
 	switch a.Source {
+	case "qsync":
+		return line + ", as all that qsync keeps for itself\n"
 	case "--exclude":
 		by = fmt.Sprintf("pattern %d of --exclude or 'exclude' in config.yaml", a.Line)
 	case "default":

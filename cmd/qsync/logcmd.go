@@ -92,12 +92,20 @@ func (p *program) logged(at place, c *peer.LogChange) error {
 	}
 	action, _, _ := strings.Cut(c.Action, " ") // of a conflict copy, that it is one
 	who = shorten(quote(who), 20)
-	name := quote(c.Path)
-	if c.From != "" {
-		name += " (was " + quote(c.From) + ")"
-	}
 	line := fmt.Sprintf("%s  %-8s %9s  ", c.Time.Local().Format("2006-01-02 15:04"), action, sizeOf(c.Kind, c.Size))
-	return p.print(line + shorten(name, statusWidth-columns(line)-2-columns(who)) + "  " + who + "\n")
+	return p.print(line + renamed(quote(c.Path), quote(c.From), statusWidth-columns(line)-2-columns(who)) + "  " + who + "\n")
+}
+
+// renamed is a name with the one that it had before, if any, in so many columns.
+func renamed(name, from string, width int) string {
+	if from == quote("") {
+		return shorten(name, width)
+	}
+	const was = " (was )"
+	room := width - len(was)
+	half := max(room/2, room-columns(from))
+	name = shorten(name, half)
+	return name + " (was " + shorten(from, room-columns(name)) + ")"
 }
 
 // days prints the totals of every day.

@@ -52,7 +52,27 @@ func (p *program) configured(dir string) (home, []config.Folder, error) {
 		return h, c.Folders, nil
 	}
 	f, err := findFolder(c, dir)
+	if err != nil {
+		err = h.byHandOnly(dir, err)
+	}
 	return h, []config.Folder{f}, err
+}
+
+// byHandOnly is, in the place of err, why a folder that the home knows without
+// config.yaml cannot be paused.
+func (h home) byHandOnly(dir string, err error) error {
+	abs, aerr := filepath.Abs(dir)
+	if aerr != nil {
+		return err
+	}
+	e, known, ferr := h.find(abs)
+	if ferr != nil || !known {
+		return err
+	}
+	if pid := runs(h.ask(askTime), abs); pid != 0 {
+		return usagef("process %d keeps %s in sync as 'qsync SRC DST', which is not paused but ended (Ctrl-C, or kill %[1]d); start it again to go on", pid, quote(e.Dir))
+	}
+	return usagef("nothing runs %s now, and 'qsync SRC DST' is not paused but ended; only what 'qsync share', 'qsync join' or config.yaml runs can be", quote(e.Dir))
 }
 
 // configuredHome is a home that exists, with its config.yaml.

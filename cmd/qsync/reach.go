@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
+	"slices"
 	"strings"
 	"time"
 
+	"qsync/cmd/qsync/config"
 	"qsync/peer"
 )
 
@@ -81,12 +84,27 @@ func (s *session) connected() int {
 	return n
 }
 
+// portsOf names the UDP ports of what --remote names.
+func portsOf(remotes []string) string {
+	var ports []string
+	for _, r := range remotes {
+		port := config.DefaultPort
+		if _, p, err := net.SplitHostPort(r); err == nil && p != "" {
+			port = p
+		}
+		if !slices.Contains(ports, port) {
+			ports = append(ports, port)
+		}
+	}
+	return "UDP port " + strings.Join(ports, ", ")
+}
+
 func (s *session) unreachable(peers int, within time.Duration) error {
 	var tried []string
 	for _, m := range s.folders.running() {
 		tried = append(tried, m.conf.Remotes...)
 	}
-	text := fmt.Sprintf("no peer answered within %v; tried %s. Is qsync running there with the same sync ID, and UDP port 2121, or the one given, open?", within, strings.Join(tried, ", "))
+	text := fmt.Sprintf("no peer answered within %v; tried %s. Is qsync running there with the same sync ID, and %s open?", within, strings.Join(tried, ", "), portsOf(tried))
 	if n := s.connected(); n > 0 {
 		text = fmt.Sprintf("only %d of %d peers answered within %v; tried %s. %s", n, peers, within, strings.Join(tried, ", "), s.folders.running()[0].Missing(peers))
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -20,6 +21,7 @@ type restoreQuery struct {
 	After  []byte    `json:"after"`
 	Settle bool      `json:"settle"`
 	Dry    bool      `json:"dry"`
+	Copy   bool      `json:"copy"` // for --to
 }
 
 type restoreAnswer struct {
@@ -53,7 +55,7 @@ var verbRestore = verb[restoreQuery, restoreAnswer]{"restore", func(ctx context.
 		q.At, q.Number = what.At, what.Number
 	}
 	done, next, more, err := f.Restore(ctx, peer.Restoring{
-		Path: folder.Path(q.Path), At: q.At, Number: q.Number, After: folder.Path(q.After), Settle: q.Settle, Dry: q.Dry,
+		Path: folder.Path(q.Path), At: q.At, Number: q.Number, After: folder.Path(q.After), Settle: q.Settle, Dry: q.Dry, Copy: q.Copy,
 	})
 	a := restoreAnswer{Query: q, Next: []byte(next), More: more}
 	for i := range done {
@@ -68,7 +70,7 @@ func (c *restoreCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	q := restoreQuery{Path: []byte(in), Dry: c.DryRun || c.To != ""}
+	q := restoreQuery{Path: []byte(in), Dry: c.DryRun || c.To != "", Copy: c.To != ""}
 	if c.At != "" && c.Version != nil {
 		return usagef("--at and --version say the same in two ways: give one of them")
 	}
@@ -82,13 +84,13 @@ func (c *restoreCmd) Run(p *program) error {
 			return usagef("--at: %v", err)
 		}
 	}
-	r := &restoring{p: p, at: at, in: in, to: c.To, dry: c.DryRun, counts: map[string]int{}}
+	r := &restoring{p: p, at: at, in: in, to: c.To, dry: c.DryRun, counts: map[string]int{}, made: map[string]bool{}}
 	if c.To != "" {
 		if r.to, err = newPlace(c.To); err != nil {
 			return err
 		}
 	}
-	if err := verbRestore.parts(p, at, q, r.part); err != nil {
+	if err := errors.Join(verbRestore.parts(p, at, q, r.part), r.settleDirs()); err != nil {
 		return err
 	}
 	return r.end()
@@ -118,6 +120,8 @@ type restoring struct {
 	dry    bool
 	counts map[string]int
 	as     restoreQuery // with the time or the number that was meant
+	dirs   []madeDir    // by --to, those above first
+	made   map[string]bool
 }
 
 // part takes an answer. When all is back, directories get their times.
@@ -148,7 +152,7 @@ func (r *restoring) copy(it *restoreLine) {
 	if r.dry {
 		return
 	}
-	if err := copyVersion(r.at.entry.Dir, it.versionLine, r.target(it.path())); err != nil {
+	if err := r.copyOut(it.versionLine); err != nil {
 		it.Action, it.Problem = "failed", explain(err)
 	}
 }

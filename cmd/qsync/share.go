@@ -128,7 +128,7 @@ func (p *program) serveHere(f *syncFlags, v served, m *managed, edit configEdit)
 		return err
 	}
 	m.Offer(hints)
-	if err := s.home.change(edit); err != nil {
+	if err := s.home.change(f.named(edit)); err != nil {
 		return err
 	}
 	if s.conf, err = s.home.config(); err != nil {
@@ -149,6 +149,18 @@ func (v served) announcement(typed bool) announcement {
 
 // configEdit is a change of config.yaml.
 type configEdit func(*config.Config) (*config.Config, error)
+
+// named is an edit that also remembers what --name says: the next start of the
+// folder, or of 'qsync serve', is the same node to its peers.
+func (f *syncFlags) named(edit configEdit) configEdit {
+	return func(c *config.Config) (*config.Config, error) {
+		next, err := edit(c)
+		if err != nil || f.Name == "" || f.Name == next.Name {
+			return next, err
+		}
+		return next.Set("name", f.Name)
+	}
+}
 
 // enlist takes a folder into config.yaml with what the flags say of it. What
 // they leave open stays as it is, but that a folder that is asked for is not
@@ -224,7 +236,13 @@ func setAll(c *config.Config, path string, set map[string]any) (*config.Config, 
 func (c *joinCmd) read(p *program) (v invitation, dir string, err error) {
 	n := len(c.Args)
 	dir = c.Args[n-1]
+	if n == 2 && c.Args[0] == "-" && c.IDFile != "" {
+		c.Args, n = c.Args[1:], 1 // the file stands for standard input
+	}
 	if n > 1 {
+		if c.IDFile != "" {
+			return v, "", usagef("the ID is given twice, as an argument and by --id-file: leave out one of them")
+		}
 		v, err = p.argumentID(c.Args[:n-1])
 		return v, dir, err
 	}
@@ -232,6 +250,9 @@ func (c *joinCmd) read(p *program) (v invitation, dir string, err error) {
 		return v, "", usagef("DIR is missing: qsync join - DIR")
 	}
 	v, given, err := p.givenID(c.IDFile)
+	if _, _, known := p.known(dir); err == nil && !given && known == nil {
+		return v, "", usagef("this home knows %s and its ID already: 'qsync share %[1]s' runs it again", quote(dir))
+	}
 	if err == nil && !given {
 		err = usagef("the ID is missing: 'qsync join - DIR' reads it from standard input, so do QSYNC_ID and --id-file FILE")
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -18,10 +19,39 @@ func (c *statusCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
+	if err := h.knows(c.Dir, dir); err != nil {
+		return err
+	}
 	if c.Watch {
 		return p.watch(h, dir)
 	}
 	return p.showStatus(h, dir)
+}
+
+// knows is an error where dir, typed as name, is no folder that the home knows
+// or runs. A directory that is there may become one yet: as long as nothing runs
+// that is no mistake.
+func (h home) knows(name, dir string) error {
+	if name == "" {
+		return nil
+	}
+	_, known, err := h.find(dir)
+	if err != nil || known {
+		return err
+	}
+	nodes := h.ask(askTime)
+	if runs(nodes, dir) != 0 || len(nodes) == 0 && existingDir("DIR", dir) == nil {
+		return nil
+	}
+	if len(longHex.FindString(name)) > 0 {
+		return usagef("give a directory, not an ID; 'qsync folders' lists what this home knows")
+	}
+	if c, err := h.config(); err == nil {
+		if _, listed := folderAt(c, dir); listed {
+			return nil
+		}
+	}
+	return usagef("this home knows no folder at %s; 'qsync folders' lists what it knows", quote(dir))
 }
 
 type statusJSON struct {
@@ -275,9 +305,17 @@ func peerText(p peer.PeerStatus, now time.Time) string {
 	case p.Connected:
 		text += fmt.Sprintf(", %s on the way to it", amount(p.Queued))
 	default:
-		text += fmt.Sprintf(", %s queued; they go when it is back (is qsync running there, and UDP 2121 open?)", amount(p.Queued))
+		text += fmt.Sprintf(", %s queued; they go when it is back (is qsync running there, and %s open?)", amount(p.Queued), udpPortOf(p.Address))
 	}
 	return text
+}
+
+// udpPortOf names the UDP port of a peer's address, as far as that is known.
+func udpPortOf(address string) string {
+	if _, port, err := net.SplitHostPort(address); err == nil && port != "" {
+		return "UDP port " + port
+	}
+	return "its UDP port"
 }
 
 func amount(a peer.Amount) string {

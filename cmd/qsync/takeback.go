@@ -81,7 +81,7 @@ func (c *takeBackCmd) run(p *program, v verb[takeBack, []peer.OwnChange], t taki
 	case c.DryRun:
 		p.ui.say("%s %s; without -n it is", plural(n, "entry", "entries"), t.would)
 	default:
-		p.ui.say("%s %s", plural(n, "entry", "entries"), t.done)
+		p.ui.say("%s %s%s", plural(n, "entry", "entries"), t.done, p.goesOn(at))
 	}
 	if failed > 0 {
 		return outcome(errPartial)

@@ -3,10 +3,12 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"rsc.io/qr"
 
 	"qsync/certs"
+	"qsync/peer"
 )
 
 func TestHelpFitsAScreen(t *testing.T) {
@@ -125,5 +127,65 @@ func TestUnknownCommandSuggestsTheNearest(t *testing.T) {
 		if want == "" && got != "" || want != "" && !strings.Contains(got, "'qsync "+want+"'") {
 			t.Errorf("didYouMean(%s) = %q", word, got)
 		}
+	}
+}
+
+// Every form of a command is a line of its usage, with its arguments.
+func TestUsageLines(t *testing.T) {
+	for topic, want := range map[string]string{
+		"conflicts": "qsync conflicts [DIR] [flags]\nqsync conflicts resolve PATH [flags]\n",
+		"revert":    "qsync revert DIR [flags]\n",
+		"override":  "qsync override DIR [flags]\n",
+		"id":        "qsync id new|show|words|qr|check [flags]\n",
+		"restore":   "qsync restore PATH [flags]\n",
+	} {
+		if got, ok := commandHelp(topic); !ok || !strings.HasPrefix(got, want) {
+			t.Errorf("%.120s", got)
+		}
+	}
+}
+
+// A renamed entry's line in the log keeps both names whole where they fit, and
+// their brackets always.
+func TestRenamed(t *testing.T) {
+	long := strings.Repeat("directory/", 6)
+	for _, c := range []struct {
+		name, from string
+		width      int
+		want       string
+	}{
+		{"new", quote(""), 20, "new"},
+		{"new", "old", 20, "new (was old)"},
+		{long + "a", "old", 30, shorten(long+"a", 20) + " (was old)"},
+		{"new", long + "a", 30, "new (was " + shorten(long+"a", 20) + ")"},
+		{long + "a", long + "b", 37, shorten(long+"a", 15) + " (was " + shorten(long+"b", 15) + ")"},
+	} {
+		if got := renamed(c.name, c.from, c.width); got != c.want || columns(got) > c.width {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}
+
+// The line of a version has whole years and fits a screen, whoever replaced it.
+func TestVersionLine(t *testing.T) {
+	at := time.Date(2026, 11, 29, 14, 0, 0, 0, time.Local)
+	for _, by := range []string{"here", "via " + strings.Repeat("x", 60), strings.Repeat("y", 60)} {
+		text := versionLine{Number: 3, Replaced: at, MTime: at, Kind: "file", Size: 1 << 30, By: by}.text()
+		if strings.Count(text, "2026-11-29 14:00") != 2 || columns(strings.TrimSuffix(text, "\n")) > 80 {
+			t.Errorf("%d: %s", columns(text), text)
+		}
+	}
+}
+
+// What is said of a peer that is away names the port at which it was, not a usual one.
+func TestPortOfAPeer(t *testing.T) {
+	for at, want := range map[string]string{"": "its UDP port", "192.0.2.1:3000": "UDP port 3000", "[fe80::1%eth0]:2121": "UDP port 2121"} {
+		p := peer.PeerStatus{Address: at, Queued: peer.Amount{Entries: 1}}
+		if text := peerText(p, time.Now()); !strings.Contains(text, "(is qsync running there, and "+want+" open?)") {
+			t.Error(text)
+		}
+	}
+	if got := portsOf([]string{"nas", "192.0.2.1:3000", "[fe80::1]:3000"}); got != "UDP port 2121, 3000" {
+		t.Error(got)
 	}
 }

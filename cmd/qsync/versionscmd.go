@@ -32,6 +32,7 @@ type versionLine struct {
 	Replaced time.Time `json:"replaced"`
 	Kind     string    `json:"kind"`
 	Size     int64     `json:"size"`
+	Mode     string    `json:"mode,omitempty"` // permission bits, octal; of a symlink none
 	MTime    time.Time `json:"mtime"`
 	By       string    `json:"by,omitempty"` // who replaced it; "here" is this node
 	File     string    `json:"file"`         // below .qsync/versions
@@ -56,6 +57,9 @@ func lineOf(v *peer.Version) versionLine {
 	l := versionLine{
 		Path: string(v.Path), Number: v.Number, Replaced: v.Replaced, Kind: kindName(v.Kind), Size: v.Size,
 		MTime: time.Unix(0, v.MTime).UTC(), By: v.By, File: string(v.File()),
+	}
+	if v.Kind != folder.Symlink {
+		l.Mode = fmt.Sprintf("%04o", v.Mode&folder.ModeMask)
 	}
 	if v.Own {
 		l.By = "here"
@@ -177,11 +181,12 @@ func (l *versionList) print(all []versionLine) error {
 
 // text is a line of at most 80 columns.
 func (l versionLine) text() string {
-	by := shorten(clean(l.By), 14)
+	by := clean(l.By)
 	if by != "" && !strings.HasPrefix(by, "via ") {
 		by = "by " + by
 	}
-	line := fmt.Sprintf("%4d  replaced %s  saved %s  %9s  %s", l.Number,
-		l.Replaced.Local().Format("2006-01-02 15:04:05"), l.MTime.Local().Format("06-01-02 15:04"), sizeOf(l.Kind, l.Size), by)
-	return strings.TrimRight(line, " ") + "\n"
+	const minute = "2006-01-02 15:04"
+	line := fmt.Sprintf("%4d  replaced %s  saved %s  %9s  ", l.Number,
+		l.Replaced.Local().Format(minute), l.MTime.Local().Format(minute), sizeOf(l.Kind, l.Size))
+	return strings.TrimRight(line+shorten(by, statusWidth-columns(line)), " ") + "\n"
 }

@@ -40,7 +40,7 @@ func (v view) peers(f peer.FolderStatus, d detail) (lines []line) {
 		if p.Reason != "" {
 			lines = append(lines, v.wrapped("", plainly, p.Reason)...)
 		} else if !p.Connected && p.Queued != (peer.Amount{}) && d == everything {
-			lines = append(lines, labelled("", plainly, "is qsync running there, and UDP 2121 open?"))
+			lines = append(lines, labelled("", plainly, "is qsync running there, and "+udpPortOf(p.Address)+" open?"))
 		}
 	}
 	return lines

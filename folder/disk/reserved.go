@@ -1,6 +1,8 @@
 package disk
 
 import (
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -28,12 +30,37 @@ func (r *Root) PrepareReserved() error {
 			}
 			fault.Point("cleared")
 		}
+		hide(w)
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("prepare %s: %w", folder.Reserved, err)
 	}
 	return nil
+}
+
+// hideName is a file in the reserved directory that has git leave all of it out,
+// itself too, where the folder is, or is in, a repository.
+const hideName = ".gitignore"
+
+// hide writes that file. What a user made of it stays; that it cannot be written
+// stands in nobody's way.
+func hide(w *work) {
+	if i, err := w.self.stat(hideName); err == nil && (i.Size > 0 || i.Kind != folder.File) {
+		return
+	}
+	name := "new-" + rand.Text()
+	f, err := w.tmp.create(name, 0o600)
+	if err != nil {
+		return
+	}
+	_, err = f.WriteString("*\n")
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = w.tmp.rename(name, w.self, hideName)
+	}
+	if err != nil {
+		_ = w.tmp.unlink(name) // or the next start does
+	}
 }
 
 func (r *Root) clear(w *work, name string) error {

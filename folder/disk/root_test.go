@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -257,6 +258,44 @@ func TestReservedRemovedWhileOpen(t *testing.T) {
 	wantFile(t, filepath.Join(r.path, "a"), "two")
 	if v := names(t, filepath.Join(r.path, folder.Reserved, "versions")); len(v) != 1 {
 		t.Errorf("versions: %q", v)
+	}
+}
+
+// TestHiddenFromGit: git leaves out what is qsync's own in a folder, also one of
+// before; what a user makes of that stays, and that it cannot be stops nothing.
+func TestHiddenFromGit(t *testing.T) {
+	r := openRoot(t)
+	name := filepath.Join(r.Path(), folder.Reserved, ".gitignore")
+	for range 2 {
+		if err := r.PrepareReserved(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	git := func(args ...string) string {
+		out, err := exec.Command("git", append([]string{"-C", r.Path()}, args...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return string(out)
+	}
+	git("init", "-q")
+	if out := git("status", "--porcelain", "--untracked-files=all"); out != "" {
+		t.Error(out)
+	}
+	for was, want := range map[string]string{"": "*\n", "mine\n": "mine\n"} {
+		if err := errors.Join(os.WriteFile(name, []byte(was), 0o600), r.PrepareReserved()); err != nil {
+			t.Error(err)
+		}
+		if b, err := os.ReadFile(name); err != nil || string(b) != want {
+			t.Errorf("%q became %q %v", was, b, err)
+		}
+	}
+	if err := errors.Join(os.Remove(name), os.Mkdir(name, 0o700), r.PrepareReserved()); err != nil {
+		t.Error(err)
+	}
+	left, err := os.ReadDir(filepath.Join(r.Path(), folder.Reserved, "tmp"))
+	if err != nil || len(left) > 0 {
+		t.Error(left, err)
 	}
 }
 
