@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"qsync/certs"
 	"qsync/cmd/qsync/config"
 	"qsync/peer"
 )
@@ -155,10 +156,11 @@ type configEdit func(*config.Config) (*config.Config, error)
 func (f *syncFlags) named(edit configEdit) configEdit {
 	return func(c *config.Config) (*config.Config, error) {
 		next, err := edit(c)
-		if err != nil || f.Name == "" || f.Name == next.Name {
+		name := certs.CleanName(f.Name)
+		if err != nil || f.Name == "" || name == next.Name {
 			return next, err
 		}
-		return next.Set("name", f.Name)
+		return next.Set("name", name)
 	}
 }
 
