@@ -101,12 +101,18 @@ func (f *Folder) Revert(ctx context.Context, dry bool) ([]OwnChange, error) {
 	}
 	var out []OwnChange
 	var back, extra []folder.Path
+	rules := &round{f: f, ignore: f.ignore()}
 	for r, err := range f.store.Records("") {
 		if err != nil {
 			return nil, err
 		}
 		if !r.Stands() || f.keepsOwn(&r) {
 			continue
+		}
+		if ignored, err := rules.ignores(&r); err != nil {
+			return nil, err
+		} else if ignored {
+			continue // nobody's business but this machine's
 		}
 		out = append(out, ownChange(&r))
 		if r.Register.Live() {
@@ -165,14 +171,15 @@ func (f *Folder) removeOwn(ctx context.Context, paths []folder.Path) (failed map
 			if err != nil {
 				return failed, err
 			}
-			if !rec.Stands() || rec.Register.Live() || rec.Local.Value.Kind == folder.Absent {
+			if !rec.Stands() || rec.Register.Live() || rec.Local.Value.Kind == folder.Absent || rec.Local.Ignored {
 				continue
 			}
-			if err := f.takeAway(&rec); err != nil {
+			kept, err := f.takeAway(&rec)
+			if err != nil {
 				failed[p] = plain(err)
 				continue
 			}
-			done = append(done, store.Change{Path: p, Before: rec.Local, Applied: true})
+			done = append(done, store.Change{Path: p, Before: rec.Local, Applied: true, Kept: kept})
 			dirs[p.Dir()] = true
 		}
 		if err := f.settleOwn(done, dirs); err != nil {
@@ -182,22 +189,21 @@ func (f *Folder) removeOwn(ctx context.Context, paths []folder.Path) (failed map
 	return failed, nil
 }
 
-// takeAway moves an entry to the versions. Until the map says so, its absence is
-// no change of a user's.
-func (f *Folder) takeAway(rec *store.Record) error {
+// takeAway moves an entry to the versions, and returns where it is there. Until
+// the map says so, its absence is no change of a user's.
+func (f *Folder) takeAway(rec *store.Record) (kept folder.Path, err error) {
 	f.placing.add(rec.Path)
-	_, err := f.root.Remove(rec.Path, rec.Local)
-	if err == nil {
-		return nil
+	if kept, err = f.root.Remove(rec.Path, rec.Local); err == nil {
+		return kept, nil
 	}
 	f.placing.drop(rec.Path)
 	switch {
 	case errors.Is(err, disk.ErrNotEmpty):
-		return errDirHolds
+		return "", errDirHolds
 	case errors.Is(err, disk.ErrChanged):
 		f.look.add(rec.Path, true)
 	}
-	return err
+	return "", err
 }
 
 // settleOwn makes durable, and tells the map, what was done to the disk outside a
@@ -311,8 +317,16 @@ func (r *round) differs(rec *store.Record) (bool, error) {
 	if r.f.Mode() == Backup && rec.Local.Value.Kind == folder.Absent {
 		return false, nil
 	}
-	ignored, err := r.isIgnored(rec, rec.Register.Resolve())
+	ignored, err := r.ignores(rec)
 	return !ignored, err
+}
+
+// ignores reports whether this machine ignores what it holds, or lacks, at rec's path.
+func (r *round) ignores(rec *store.Record) (bool, error) {
+	if rec.Local.Ignored {
+		return true, nil
+	}
+	return r.isIgnored(rec, rec.Register.Resolve())
 }
 
 // differing tells what the peers have made of an entry.

@@ -172,10 +172,11 @@ type resolving struct {
 
 // dropCopy moves the copy to the versions.
 func (r *resolving) dropCopy() error {
-	if err := r.f.takeAway(r.copy); err != nil {
+	kept, err := r.f.takeAway(r.copy)
+	if err != nil {
 		return err
 	}
-	r.done = append(r.done, store.Change{Path: r.copy.Path, Before: r.copy.Local})
+	r.done = append(r.done, store.Change{Path: r.copy.Path, Before: r.copy.Local, Kept: kept})
 	return nil
 }
 

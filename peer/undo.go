@@ -134,7 +134,7 @@ func (f *Folder) keptOf(ctx context.Context, lost []store.Logged) (map[folder.Pa
 	err := f.root.Versions(ctx, "", "", func(vs []disk.Version) error {
 		for _, v := range vs {
 			e, ok := by[v.Path]
-			if ok && (v.File() == e.Kept || e.Kind == folder.Dir && v.Kind == folder.Dir && e.Time.Sub(v.Replaced).Abs() < batchGap) {
+			if ok && (v.Is(e.Kept) || e.Kind == folder.Dir && v.Kind == folder.Dir && e.Time.Sub(v.Replaced).Abs() < batchGap) {
 				found[v.Path] = v
 			}
 		}

@@ -3,6 +3,7 @@ package peer
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,6 +78,46 @@ func TestUndoBatch(t *testing.T) {
 		}
 		if n != 5 {
 			c.Errorf("%d logged", n)
+		}
+	})
+}
+
+// TestUndoSharedVersion: a version that has come to share its inode with an older
+// one, and with that another name, is still the one that the log means.
+func TestUndoSharedVersion(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		c.line()
+		for i, content := range []string{"the same", "another", "the same", "last"} {
+			a.write("f", content)
+			if i == 0 {
+				c.start()
+			}
+			c.converged(20 * time.Second)
+			time.Sleep(5 * time.Minute)
+		}
+		time.Sleep(4 * time.Hour) // until they are looked through
+		shared := 0
+		for _, v := range b.older("f") {
+			if strings.Contains(string(v.File()), "+m") {
+				shared++
+			}
+		}
+		if shared != 1 {
+			c.Fatalf("%d share: %+v", shared, b.older("f"))
+		}
+		for batch, want := range []string{1: "the same", 2: "another"} {
+			if batch == 0 {
+				continue
+			}
+			items, err := b.f.UndoBatch(c.Context(), UndoQuery{Batch: batch, Dry: batch > 1})
+			if err != nil || len(items) != 1 || items[0].Size != int64(len(want)) || batch == 1 && items[0].Stays != "" {
+				c.Errorf("%d: %+v, %v", batch, items, err)
+			}
+		}
+		if c.converged(20 * time.Second); a.read("f") != "the same" {
+			c.Error(a.tree())
 		}
 	})
 }

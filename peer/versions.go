@@ -73,10 +73,10 @@ func (f *Folder) blame(all []Version) error {
 		for _, v := range of[e.Path] {
 			// The log is read backwards: an earlier commit is nearer.
 			wait := e.Time.Sub(v.Replaced)
-			if e.Action != store.Added && wait >= 0 && wait < tellingTime || e.Kept == v.File() {
+			if e.Action != store.Added && wait >= 0 && wait < tellingTime || v.Is(e.Kept) {
 				v.By, v.Via, v.Own = e.Author.Name, e.Author.Via, e.Author.Own
 			}
-			if e.Kept == v.File() {
+			if v.Is(e.Kept) {
 				of[e.Path] = slices.DeleteFunc(slices.Clone(of[e.Path]), func(x *Version) bool { return x == v })
 			}
 		}

@@ -47,7 +47,7 @@ func (r Record) Owned() bool {
 // own is what the record adds to [Store.Own].
 func (r Record) own() (o Own) {
 	switch {
-	case !r.Stands():
+	case !r.Stands(), r.Local.Ignored: // what is ignored is no difference to anybody
 	case r.Local.Value.Kind == folder.Absent:
 		o.Deleted = 1
 	case r.Register.Live():

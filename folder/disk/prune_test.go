@@ -151,6 +151,11 @@ func TestPruneShares(t *testing.T) {
 		if a.Path != b.Path || !a.Replaced.Equal(b.Replaced) || a.MTime != b.MTime || a.Size != b.Size {
 			t.Errorf("shared: %+v, before: %+v", a, b)
 		}
+		for j := range after {
+			if after[j].Is(b.File()) != (i == j) {
+				t.Errorf("%q is taken for %q, or not found", after[j].File(), b.File())
+			}
+		}
 	}
 	if prune(t, r, Pruning{}).Linked != 0 {
 		t.Error("linked once more")

@@ -32,6 +32,18 @@ type Version struct {
 // File is where the version is, below .qsync/versions.
 func (v Version) File() folder.Path { return folder.Path(v.dir).Join(v.name) }
 
+// Is reports whether v is the version that was kept at file: it may have got a
+// longer name since, when it came to share its inode with an older one.
+func (v Version) Is(file folder.Path) bool {
+	if v.File() == file {
+		return true
+	}
+	a, ok := parseVersion(v.name)
+	b, too := parseVersion(file.Base())
+	return ok && too && string(file.Dir()) == v.dir &&
+		a.of() == b.of() && a.stamp == b.stamp && a.n == b.n && a.dir == b.dir
+}
+
 // Versions yields the versions of every path at or below under that comes after
 // the path after ("" is all), path by path in their order, those of one path the
 // newest first. Two versions of a path have different moments, or stand in the
