@@ -30,8 +30,9 @@ var errBusyDatabase = errors.New("this database has been in use without a pause,
 
 // databases are those whose change has been noticed and not been told of yet.
 type databases struct {
-	mu sync.Mutex
-	m  map[folder.Path]*database
+	mu   sync.Mutex
+	m    map[folder.Path]*database
+	gone func(folder.Path) bool // from the disk
 }
 
 type database struct {
@@ -42,17 +43,48 @@ type database struct {
 }
 
 // owner returns the database that p is, or stands beside, if that is noticed.
+// One that is gone itself leaves nothing to wait for: put off, it would count as
+// there when the brake asks what is left of a root (F25).
 func (d *databases) owner(p folder.Path) (folder.Path, bool) {
+	db, ok, gone := d.noticed(p)
+	if ok && gone != nil && gone(db) {
+		d.drop(db)
+		return "", false
+	}
+	return db, ok
+}
+
+func (d *databases) noticed(p folder.Path) (db folder.Path, ok bool, gone func(folder.Path) bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.m) == 0 {
-		return "", false
+		return "", false, nil
 	}
 	if d.m[p] != nil {
-		return p, true
+		return p, true, d.gone
 	}
-	db, ok := folder.Sidecar(p)
-	return db, ok && d.m[db] != nil
+	db, ok = folder.Sidecar(p)
+	return db, ok && d.m[db] != nil, d.gone
+}
+
+// ask has owner ask whether a database is gone.
+func (d *databases) ask(gone func(folder.Path) bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.gone = gone
+}
+
+// databaseGone reports whether no file is at db any more. What is left beside it
+// are files like any other, which are looked at then.
+func (f *Folder) databaseGone(db folder.Path) bool {
+	if f.root.Glimpse(db).Kind == folder.File {
+		return false
+	}
+	f.look.add(db, false)
+	for _, p := range folder.Sidecars(db) {
+		f.look.add(p, false)
+	}
+	return true
 }
 
 // notice puts off everything about database p.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"qsync/store"
 )
 
 // standIn writes what looks like a database of that generation, with a log or
@@ -232,4 +234,50 @@ func TestDatabaseOnce(t *testing.T) {
 			t.Error(p)
 		}
 	})
+}
+
+// F25: databases that were changed a moment ago, and are put off for that, do not
+// hide that a root is empty.
+func TestEmptiedOfDatabases(t *testing.T) {
+	t.Parallel()
+	for _, deep := range []bool{false, true} { // how the watcher tells of it
+		for _, files := range []int{0, 1} {
+			for _, log := range []bool{false, true} {
+				bubble(t, 2, func(c *cluster) {
+					a, b := c.nodes[0], c.nodes[1]
+					c.line()
+					all := []string{"d.db", "e.db"}
+					for i := range files {
+						all = append(all, fmt.Sprint("f", i))
+						a.write(all[i+2], "file")
+					}
+					a.standIn("d.db", 1, true)
+					a.standIn("e.db", 1, true)
+					c.start()
+					c.settle(20 * time.Second)
+					want := c.converged(20 * time.Second)
+					a.standIn("d.db", 2, log)
+					a.standIn("e.db", 2, log)
+					time.Sleep(time.Second)
+					all = append(all, "d.db-wal", "e.db-wal")
+					for _, p := range all {
+						a.must(os.RemoveAll(a.path(p)))
+					}
+					if deep {
+						a.hint("", true)
+					} else {
+						for _, p := range all {
+							a.hint(p, false)
+						}
+					}
+					if h := a.held(); h.Why != store.HoldEmptied {
+						c.Errorf("deep %v, %d files, log %v: %+v", deep, files, log, h)
+					}
+					if d := want.diff(b.tree()); d != "" {
+						c.Errorf("deep %v, %d files, log %v: it was told of:\n%s", deep, files, log, d)
+					}
+				})
+			}
+		}
+	}
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"qsync/store"
 )
 
 // F34: what is stored through a mapping after the file was read leaves no trace:
@@ -43,4 +45,52 @@ func TestMappedWriter(t *testing.T) {
 			t.Error("read again and again")
 		}
 	})
+}
+
+// F34, F12: what is stored through a mapping is no rot, and repairing leaves it
+// alone; it is told of a little later.
+func TestVerifyMapped(t *testing.T) {
+	t.Parallel()
+	for _, first := range []bool{false, true} { // edited before the node has looked at all
+		bubble(t, 2, func(c *cluster) {
+			a, b := c.nodes[0], c.nodes[1]
+			c.line()
+			if !first {
+				c.start()
+				c.settle(20 * time.Second)
+			}
+			a.write("db", string(bytes.Repeat([]byte{'0'}, 8192)))
+			if first {
+				c.start()
+			}
+			c.converged(20 * time.Second)
+			file, err := os.OpenFile(a.path("db"), os.O_RDWR, 0)
+			a.must(err)
+			pages, err := unix.Mmap(int(file.Fd()), 0, 8192, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+			a.must(err)
+			a.must(file.Close())
+			defer func() { a.must(unix.Munmap(pages)) }()
+			old, err := a.f.store.Record("db")
+			a.must(err)
+			pages[5000] = '1'
+			// As if its page had been dirty all the time: no stamp tells of it.
+			a.must(os.Chtimes(a.path("db"), time.Time{}, time.Unix(0, old.Local.Value.MTime)))
+			now, err := a.f.root.Look("db")
+			a.must(err)
+			ch := store.Change{Path: "db", Before: old.Local, After: old.Local, Applied: true}
+			ch.After.Stat = now.Stat
+			_, err = a.f.store.Commit([]store.Change{ch}, true)
+			a.must(err)
+			if found, _ := a.verify(true); found["db"].State != "changed" || found["db"].Repaired != "" {
+				t.Errorf("%+v", found)
+			}
+			if s := a.f.Status(); len(s.Problems) != 0 || a.read("db") != string(pages) {
+				t.Errorf("%+v", s.Problems)
+			}
+			time.Sleep(2 * proofAfter)
+			if c.converged(20 * time.Second); b.read("db") != string(pages) {
+				t.Error("the edit did not reach the peer")
+			}
+		})
+	}
 }

@@ -185,6 +185,14 @@ func (m *motion) prove(p folder.Path, size int64) {
 	}
 }
 
+// proves reports whether p waits to be read once more.
+func (m *motion) proves(p folder.Path) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e := m.m[p]
+	return e != nil && e.prove
+}
+
 func (m *motion) proven(e *moving) {
 	if e.prove {
 		m.files--

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"qsync/folder"
-	"qsync/store"
 )
 
 // keeper makes b a receiver of a's that keeps what is changed there.
@@ -194,77 +193,6 @@ func TestRevertAway(t *testing.T) {
 		c.start(a)
 		time.Sleep(20 * time.Second)
 		c.converged(time.Minute) // no brake: somebody asked for it
-	})
-}
-
-// TestRevertIsLogged: what reverting takes away is in the log with its version,
-// so that it can be undone.
-func TestRevertIsLogged(t *testing.T) {
-	t.Parallel()
-	bubble(t, 2, func(c *cluster) {
-		a, b := keeper(c)
-		a.write("shared", "source")
-		c.start()
-		c.converged(20 * time.Second)
-		b.write("own/f", "b's")
-		c.settle(20 * time.Second)
-		time.Sleep(5 * time.Minute)
-		b.revert(false)
-		c.converged(20 * time.Second)
-		for e, err := range b.f.store.Log(store.LogSpan{}) {
-			if b.must(err); e.Path == "own/f" && e.Action == store.Deleted && e.Kept == "" {
-				c.Errorf("no version is named: %+v", e)
-			}
-		}
-		items, err := b.f.UndoBatch(c.Context(), UndoQuery{Batch: 1})
-		if err != nil || len(items) != 2 || items[0].Stays+items[1].Stays != "" || b.read("own/f") != "b's" {
-			c.Errorf("%+v, %v, %v", items, err, b.tree())
-		}
-		c.settle(20 * time.Second)
-		if a.exists("own") || b.f.Status().Own.Added != 2 {
-			c.Errorf("%v, %+v", a.tree(), b.f.Status().Own)
-		}
-	})
-}
-
-// TestRevertLeavesIgnored: what was changed here and is ignored now is nobody's
-// business, until it is ignored no more.
-func TestRevertLeavesIgnored(t *testing.T) {
-	t.Parallel()
-	bubble(t, 2, func(c *cluster) {
-		a, b := keeper(c)
-		for _, p := range []string{"edited.log", "removed.log", "edited"} {
-			a.write(p, "source")
-		}
-		c.start()
-		c.converged(20 * time.Second)
-		b.write("edited.log", "b's")
-		b.remove("removed.log")
-		b.write("own.log", "b's own")
-		b.write("edited", "b's")
-		c.settle(20 * time.Second)
-		ignore := func(rules ...string) {
-			b.stop()
-			b.cfg.Exclude = rules
-			c.start(b)
-			c.settle(20 * time.Second)
-		}
-		ignore("*.log")
-		if o := b.f.Status().Own; o.Added != 0 || o.Modified != 1 {
-			c.Errorf("%+v", o)
-		}
-		if got := b.revert(false); !slices.Equal(got, []string{"modified edited"}) {
-			c.Errorf("%q", got)
-		}
-		c.settle(20 * time.Second)
-		if b.read("edited.log") != "b's" || b.exists("removed.log") || b.read("own.log") != "b's own" || b.read("edited") != "source" {
-			c.Error(b.tree())
-		}
-		ignore()
-		if got := b.revert(false); !slices.Equal(got, []string{"modified edited.log", "added own.log", "deleted removed.log"}) {
-			c.Errorf("%q", got)
-		}
-		c.converged(20 * time.Second)
 	})
 }
 

@@ -146,6 +146,7 @@ type scan struct {
 }
 
 func (f *Folder) newScan(ctx context.Context, whole bool) *scan {
+	f.bases.ask(f.databaseGone)
 	f.settled.clear() // from here on: what is settled while this look is under way
 	return &scan{
 		f: f, ctx: ctx, whole: whole, since: time.Now(), asked: time.Now(), initial: f.store.Fresh() && !f.scanned.isOpen(),

@@ -105,6 +105,8 @@ func (f *Folder) verify(ctx context.Context, rec *store.Record, buf []byte, out 
 		f.problem(rec.Path, err)
 	case got == rec.Local.Value.Digest:
 		return nil
+	case f.mayMove(rec):
+		x.State = "changed"
 	default:
 		x.State = "rotten"
 		f.problem(rec.Path, errRotten)
@@ -116,6 +118,22 @@ func (f *Folder) verify(ctx context.Context, rec *store.Record, buf []byte, out 
 	}
 	out.Found = append(out.Found, x)
 	return nil
+}
+
+// mayMove reports whether what rec's file holds may be somebody's work though no
+// stamp tells of it: it was edited here so lately that a store into a mapping
+// leaves none (F34). It is read once more in a while then, and an edit is told of.
+func (f *Folder) mayMove(rec *store.Record) bool {
+	if f.motion.proves(rec.Path) {
+		return true
+	}
+	at, dot := time.Unix(0, rec.Local.Value.MTime), rec.Local.Dot
+	if f.node.wall().Sub(at).Abs() >= proofYoung || !dot.IsZero() && dot.Replica != f.store.Identity().Replica {
+		return false
+	}
+	f.motion.prove(rec.Path, rec.Local.Value.Size)
+	f.look.add(rec.Path, true) // and when that is due is thought about anew
+	return true
 }
 
 var errRotten = errors.New("its content has changed on the disk though nobody wrote to it; 'qsync verify --repair' fetches a good copy")

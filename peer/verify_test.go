@@ -168,7 +168,7 @@ func TestVerifySource(t *testing.T) {
 		m.write("f", "content")
 		c.start()
 		c.settle(20 * time.Second)
-		time.Sleep(5 * time.Second)
+		time.Sleep(3 * time.Minute) // until it cannot be somebody's work any more
 		c.settle(20 * time.Second)
 		m.rot("f")
 		if found, _ := m.verify(false); found["f"].State != "rotten" {
