@@ -23,6 +23,7 @@ var arrows = map[string]map[string]string{
 	"folder/chunk": {
 		"qsync/folder":            "a digest is a noun of the model",
 		"github.com/zeebo/blake3": "the digest",
+		"github.com/zeebo/xxh3":   "what chunks are found by",
 	},
 	"folder/fault": {},
 	"folder/disk": {
@@ -40,6 +41,7 @@ var arrows = map[string]map[string]string{
 	},
 	"protocol": {
 		"qsync/folder":                      "the index carries registers and contexts, in the model's encoding",
+		"qsync/folder/chunk":                "a recipe is made of chunks",
 		"github.com/vmihailenco/msgpack/v5": "lengths and numbers of the wire",
 		"github.com/klauspost/compress":     "zstd for index batches",
 	},
@@ -47,7 +49,7 @@ var arrows = map[string]map[string]string{
 		"qsync/folder":               "paths, values and who wins",
 		"qsync/folder/disk":          "the tree on this machine",
 		"qsync/folder/fault":         "where tests crash it",
-		"qsync/folder/chunk":         "what is served whole is digested on its way: nobody sends what is not what it says",
+		"qsync/folder/chunk":         "what is served whole is digested on its way: nobody sends what is not what it says; and what a changed file has in common with the older one",
 		"qsync/store":                "what the node knows",
 		"qsync/protocol":             "the messages",
 		"qsync/certs":                "who may talk",
@@ -95,6 +97,7 @@ var testArrows = map[string]string{
 	"github.com/vmihailenco/msgpack/v5": "frames made by hand",
 	"github.com/klauspost/compress":     "bombs made by hand",
 	"github.com/zeebo/blake3":           "what a digest must be",
+	"github.com/zeebo/xxh3":             "what the sum of a chunk must be",
 	"go.etcd.io/bbolt":                  "damage done to a map",
 	"golang.org/x/sys":                  "what a test needs of the system",
 	"golang.org/x/net":                  "what a test needs of the network",

@@ -21,6 +21,7 @@ type intruder struct {
 	*transport
 	c    *cluster
 	keys certs.Keys
+	caps uint32 // what it says it can
 }
 
 func (c *cluster) intruder() *intruder {
@@ -38,8 +39,9 @@ func (c *cluster) intruder() *intruder {
 	conn := simnet.NewBlockingSimConn(addr, link)
 	link.Start()
 	c.net.AddNode(addr, link)
+	i := &intruder{c: c, keys: keys}
 	tr, err := newTransport(conn, transportConfig{
-		Device: dev, Ident: func() certs.Ident { return certs.Ident{Name: "intruder", Epoch: 1} },
+		Device: dev, Ident: func() certs.Ident { return certs.Ident{Name: "intruder", Epoch: 1, Caps: i.caps} },
 		Shares: func() []certs.Keys { return nil },
 	})
 	if err != nil {
@@ -49,7 +51,8 @@ func (c *cluster) intruder() *intruder {
 		tr.close()
 		link.Close()
 	})
-	return &intruder{tr, c, keys}
+	i.transport = tr
+	return i
 }
 
 // meet dials m and greets it as anybody would.

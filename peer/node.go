@@ -25,6 +25,7 @@ type Node struct {
 
 	buffers  *budget
 	fetching *account // of buffers
+	recipes  *recipes
 	coders   *coders
 	files    *budget // of descriptors, for files that are staged
 
@@ -44,6 +45,7 @@ func New(cfg Config) (*Node, error) {
 	}
 	n := &Node{cfg: cfg, started: time.Now(), run: randomRun(), buffers: newBudget(bufferRoom), coders: newCoders()}
 	n.fetching = n.buffers.account(fetchRoom)
+	n.recipes = newRecipes()
 	n.files = newBudget(stagedFiles(disk.MaxOpen()))
 	n.eraCtx, n.eraEnd = context.WithCancel(context.Background())
 	if cfg.Conn != nil {
@@ -165,7 +167,7 @@ func (n *Node) accept(l *authLink) {
 
 // ident is what this node tells a peer that proved itself.
 func (n *Node) ident() certs.Ident {
-	id := certs.Ident{Name: n.cfg.Name, Epoch: n.run}
+	id := certs.Ident{Name: n.cfg.Name, Epoch: n.run, Caps: capRecipes}
 	for _, f := range n.Folders() {
 		if f.cfg.Plan != nil {
 			id.Caps |= capObserver

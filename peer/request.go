@@ -13,22 +13,31 @@ import (
 	"qsync/protocol"
 )
 
-// ask opens a stream and sends a request on it.
+// ask opens a stream and sends a request for content on it.
 func (x *fetchJob) ask(s *session, items []protocol.Item) (Stream, *protocol.Reader, error) {
+	st, err := x.open(s, &protocol.Request{Items: items})
+	if err != nil {
+		return nil, nil, err
+	}
+	return st, protocol.NewReader(&steady{Stream: st}, protocol.Answers), nil
+}
+
+// open opens a stream and sends a request on it.
+func (x *fetchJob) open(s *session, request protocol.Message) (Stream, error) {
 	// A peer that never ends its streams has no right to more, and none to be waited for.
 	ctx, cancel := context.WithTimeoutCause(x.ctx, x.patience, os.ErrDeadlineExceeded)
 	defer cancel()
 	st, err := s.link.OpenStream(ctx)
 	if err != nil {
-		return nil, nil, cmp.Or(context.Cause(ctx), err)
+		return nil, cmp.Or(context.Cause(ctx), err)
 	}
 	st.SetDeadline(time.Now().Add(requestWait))
-	if err := protocol.Write(st, &protocol.Request{Items: items}); err != nil {
+	if err := protocol.Write(st, request); err != nil {
 		st.Reset()
-		return nil, nil, err
+		return nil, err
 	}
 	st.SetDeadline(time.Now().Add(x.patience))
-	return st, protocol.NewReader(&steady{Stream: st}, protocol.Answers), nil
+	return st, nil
 }
 
 // many asks for small files, all in as few requests as the protocol allows.
@@ -173,18 +182,41 @@ func (x *fetcher) broken(s *session, err error) error {
 	return err
 }
 
-// large brings one file, going on where an earlier attempt was cut off.
+// large brings one file, going on where an earlier attempt was cut off, and with
+// what an older version has of it. Where that turns out wrong, all of it comes
+// from the peer.
 func (x *fetchJob) large(s *session, w want) (left []want, err error) {
-	again := []want{w}
 	path := string(w.rec.Path)
 	x.f.counts.current.Store(&path)
+	d, err := x.compare(s, w)
+	if err != nil {
+		return []want{w}, x.broken(s, err)
+	}
+	if d == nil {
+		return x.largeBy(s, w, nil)
+	}
+	defer d.close()
+	left, err = x.largeBy(s, w, d)
+	if errors.Is(err, disk.ErrContent) || errors.Is(err, errBase) {
+		return x.largeBy(s, w, nil)
+	}
+	return left, err
+}
+
+func (x *fetchJob) largeBy(s *session, w want, d *delta) (left []want, err error) {
+	again := []want{w}
 	staged, have, err := x.f.root.StagePart(w.digest(), w.size())
 	if err != nil {
 		return nil, x.f.pathFailed(w.rec.Path, err)
 	}
 	if have < w.size() {
-		status, err := x.rest(s, w, staged, have)
-		if status == protocol.Changed {
+		var status protocol.Status
+		if d != nil {
+			status, err = x.restBy(s, w, staged, d)
+		} else {
+			status, err = x.rest(s, w, staged, have)
+		}
+		if status == protocol.Changed || errors.Is(err, errBase) {
 			staged.Discard() // what is here is as wrong
 			return again, err
 		}
@@ -201,7 +233,7 @@ func (x *fetchJob) large(s *session, w want) (left []want, err error) {
 	}
 	if err := x.finished(w, staged); err != nil {
 		if errors.Is(err, disk.ErrContent) {
-			if have == 0 { // else somebody else may have sent the beginning
+			if have == 0 && d == nil { // else somebody else may have sent the beginning
 				x.lied(s, w)
 			}
 			return again, err

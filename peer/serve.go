@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -67,10 +66,10 @@ func (s *session) serve(ctx context.Context, st Stream) error {
 	if err != nil {
 		return err
 	}
-	req, ok := m.(*protocol.Request)
-	if !ok {
-		return fmt.Errorf("%w: no request", protocol.ErrProtocol)
+	if req, ok := m.(*protocol.RecipeRequest); ok {
+		return s.recipe(ctx, st, req)
 	}
+	req := m.(*protocol.Request) // such a stream carries nothing else
 	// Small answers gather into writes that fill a burst of packets.
 	out := bufio.NewWriterSize(&steady{Stream: st, hurry: s.mem.greedy}, answerBuffer)
 	a := &answer{s: s, st: st, w: protocol.NewWriter(out), hash: chunk.New()}

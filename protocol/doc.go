@@ -10,6 +10,7 @@
 //	first bidirectional          dialer             the handshake of package certs, then both ways Hello, Resume, Progress
 //	one unidirectional           each side, once    Index
 //	any further bidirectional    who wants content  one Request; back: Response, Data, Abort
+//	                             or to know of it   one RecipeRequest; back: Recipe
 //
 // No other stream exists before the handshake has succeeded on both sides. A
 // message on a stream that does not carry it is a violation. Deadlines are the
@@ -39,6 +40,9 @@
 //	6     Response  array of 3                            1 MiB and 32 bytes
 //	7     Data      bytes as they are, at least 1         1 MiB
 //	8     Abort     array of 1                            64 KiB
+//	9     RecipeRequest
+//	                array of 4                            64 KiB
+//	10    Recipe    array of 3                            1 MiB
 //
 // A receiver checks the length against the type before it allocates anything.
 //
@@ -222,6 +226,40 @@
 // The path is a hint. The responder looks it up in its own map, and serves only
 // what its map holds under the digest and size asked for; anything else is "not
 // here". It never becomes a path on a disk. Nobody asks for empty files.
+//
+// # Recipes
+//
+//	RecipeRequest
+//	  path      bin    as in Request
+//	  digest    bin    BLAKE3-256 of the whole file, 32 bytes
+//	  size      uint   of the whole file, 1 to 2^62
+//	  groups    array  of at most 4096 uints in ascending order, each below 45000
+//
+//	Recipe
+//	  status    uint   as in Response
+//	  bits      uint   14 to 20; 0 unless ok
+//	  parts     bin    1 to 45000 parts one after the other; empty unless ok
+//	    length  unsigned varint, at least 1
+//	    sum     16 bytes
+//
+// Only a node whose capabilities in the handshake have the bit 0x2 is sent a
+// RecipeRequest. (Bit 0x1 says that the dialer only looks: it is told the index
+// and sends nothing.)
+//
+// A file is cut into chunks, and its chunks gathered into groups, as package
+// chunk says: the average chunk has 2^bits bytes, which follows from the size. A
+// request without groups is answered with one Recipe, whose parts are the groups
+// of the file, numbered from 0. Any other one is answered with one Recipe for
+// each group asked for, in order, whose parts are the chunks of that group. The
+// sum of a chunk is the XXH3-128 of its bytes, that of a group the XXH3-128 of the
+// lengths (8 bytes, big-endian) and sums of its chunks one after the other. A
+// status other than ok ends the answer.
+//
+// Lengths that do not add up to the size, or chunks that do not make up their
+// group, are a violation. That the sums are wrong is none: nothing is believed
+// because of a sum. Who puts a file together from an older one and from what it
+// asks for checks the digest of the whole, and asks for all of it when it is not
+// right. A node that has no recipe for a file answers "not here".
 //
 // # Ends
 //

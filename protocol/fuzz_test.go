@@ -40,10 +40,13 @@ func FuzzRequest(f *testing.F)  { fuzz(f, kindRequest) }
 func FuzzResponse(f *testing.F) { fuzz(f, kindResponse) }
 func FuzzData(f *testing.F)     { fuzz(f, kindData) }
 func FuzzAbort(f *testing.F)    { fuzz(f, kindAbort) }
+func FuzzRecipe(f *testing.F)   { fuzz(f, kindRecipe) }
+
+func FuzzRecipeRequest(f *testing.F) { fuzz(f, kindRecipeRequest) }
 
 // FuzzReader feeds whole streams.
 func FuzzReader(f *testing.F) {
-	uses := []Limits{Control, Indexes, Requests, Answers, frames}
+	uses := []Limits{Control, Indexes, Requests, Answers, Recipes, frames}
 	for name := range golden {
 		b := goldenBytes(f, name)
 		for use := range uses {

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"qsync/folder"
+	"qsync/folder/chunk"
 )
 
 // raw returns the frame of m, uncompressed and without the checks of a Writer.
@@ -195,4 +196,27 @@ var genAbort = rapid.Custom(func(t *rapid.T) Message {
 	return &Abort{Status(rapid.IntRange(1, 4).Draw(t, "status"))}
 })
 
-var genMessage = rapid.OneOf(genHello, genResume, genProgress, genIndex, genRequest, genResponse, genData, genAbort)
+var genRecipeRequest = rapid.Custom(func(t *rapid.T) Message {
+	r := &RecipeRequest{Path: genPath.Draw(t, "path"), Digest: genDigest.Draw(t, "digest"), Size: rapid.Int64Range(1, MaxSize).Draw(t, "size")}
+	next := uint64(0)
+	for range rapid.IntRange(0, 50).Draw(t, "groups") {
+		next += rapid.Uint64Range(1, 800).Draw(t, "step")
+		r.Groups = append(r.Groups, next)
+	}
+	return r
+})
+
+var genRecipe = rapid.Custom(func(t *rapid.T) Message {
+	r := &Recipe{Status: Status(rapid.IntRange(0, 4).Draw(t, "status"))}
+	if r.Status != OK {
+		return r
+	}
+	r.Bits = rapid.IntRange(chunk.MinBits, chunk.MaxBits).Draw(t, "bits")
+	r.Parts = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) chunk.Part {
+		d := genDigest.Draw(t, "sum")
+		return chunk.Part{Length: rapid.Int64Range(1, 1<<30).Draw(t, "length"), Sum: [16]byte(d[:16])}
+	}), 1, 40).Draw(t, "parts")
+	return r
+})
+
+var genMessage = rapid.OneOf(genHello, genResume, genProgress, genIndex, genRequest, genResponse, genData, genAbort, genRecipeRequest, genRecipe)

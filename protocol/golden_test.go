@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"qsync/folder"
+	"qsync/folder/chunk"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -75,10 +76,16 @@ var golden = map[string]Message{
 		{Path: "docs/a.txt", Digest: digest(1), Size: 5, Length: 5},
 		{Path: "big", Digest: digest(2), Size: 1 << 62, Offset: 1<<62 - 1, Length: 1},
 	}},
-	"response":      &Response{Status: OK, Length: 1 << 33, Data: []byte("first")},
-	"response-gone": &Response{Status: NotHere, Data: []byte{}},
-	"data":          &Data{Bytes: []byte("more content")},
-	"abort":         &Abort{Status: Changed},
+	"response":        &Response{Status: OK, Length: 1 << 33, Data: []byte("first")},
+	"response-gone":   &Response{Status: NotHere, Data: []byte{}},
+	"data":            &Data{Bytes: []byte("more content")},
+	"abort":           &Abort{Status: Changed},
+	"outline-request": &RecipeRequest{Path: "big", Digest: digest(2), Size: 1 << 40},
+	"recipe-request":  &RecipeRequest{Path: "big", Digest: digest(2), Size: 1 << 40, Groups: []uint64{0, 7, 300}},
+	"recipe": &Recipe{Bits: 14, Parts: []chunk.Part{
+		{Length: 1, Sum: [16]byte{1, 2, 3}}, {Length: 1 << 16, Sum: [16]byte{15: 9}},
+	}},
+	"recipe-gone": &Recipe{Status: NotHere},
 }
 
 // goldenIndex returns a batch of n files that differ little.

@@ -216,7 +216,7 @@ func TestRequestTooLarge(t *testing.T) {
 func TestUses(t *testing.T) {
 	for _, m := range golden {
 		b, takers := written(t, m), 0
-		for _, l := range []Limits{Control, Indexes, Requests, Answers} {
+		for _, l := range []Limits{Control, Indexes, Requests, Answers, Recipes} {
 			_, err := NewReader(bytes.NewReader(b), l).Next()
 			if err == nil {
 				takers++

@@ -15,10 +15,11 @@ const (
 // Limits of a frame, in bytes after its type. What exceeds them is refused
 // before anything is allocated for it.
 const (
-	MaxControl = 64 << 10 // Resume, Progress, Request, Abort
+	MaxControl = 64 << 10 // Resume, Progress, Request, Abort, RecipeRequest
 	MaxHello   = 80 << 10 // Hello: a folder context of 4096 replicas alone is 68 KiB
 	MaxIndex   = 1 << 20  // Index, without the compression flag; as sent and as decompressed
 	MaxData    = 1 << 20  // Data, and the bytes in a Response
+	MaxRecipe  = 1 << 20  // Recipe
 )
 
 // Limits of what a message holds.
@@ -44,7 +45,7 @@ const maxCounter = 1<<63 - 1
 var ErrProtocol = errors.New("protocol violated")
 
 // Message is one of *[Hello], *[Resume], *[Progress], *[Index], *[Request],
-// *[Response], *[Data] and *[Abort].
+// *[Response], *[Data], *[Abort], *[RecipeRequest] and *[Recipe].
 type Message interface {
 	kind() kind
 	check() error // both ends apply it: the sender before encoding, the receiver after decoding
@@ -64,10 +65,12 @@ const (
 	kindResponse
 	kindData
 	kindAbort
+	kindRecipeRequest
+	kindRecipe
 	kinds
 )
 
-var kindNames = [kinds]string{"frame", "hello", "resume", "progress", "index", "request", "response", "data", "abort"}
+var kindNames = [kinds]string{"frame", "hello", "resume", "progress", "index", "request", "response", "data", "abort", "recipe request", "recipe"}
 
 func (k kind) String() string {
 	if k < kinds {
@@ -89,14 +92,18 @@ var frames = Limits{
 	kindResponse: MaxData + responseRoom,
 	kindData:     MaxData,
 	kindAbort:    MaxControl,
+
+	kindRecipeRequest: MaxControl,
+	kindRecipe:        MaxRecipe,
 }
 
-// The four uses of a stream, for [NewReader].
+// The five uses of a stream, for [NewReader].
 var (
 	Control  = frames.only(kindHello, kindResume, kindProgress) // the stream of the handshake, both ways
 	Indexes  = frames.only(kindIndex)                           // the one-way stream of each side
-	Requests = frames.only(kindRequest)                         // a stream that the peer opened
-	Answers  = frames.only(kindResponse, kindData, kindAbort)   // a stream that was opened here
+	Requests = frames.only(kindRequest, kindRecipeRequest)      // a stream that the peer opened
+	Answers  = frames.only(kindResponse, kindData, kindAbort)   // a stream that was opened here with a Request
+	Recipes  = frames.only(kindRecipe)                          // a stream that was opened here with a RecipeRequest
 )
 
 func (l Limits) only(ks ...kind) Limits {

@@ -33,7 +33,7 @@ type Reader struct {
 }
 
 // NewReader returns a Reader of the messages that limits allows: [Control],
-// [Indexes], [Requests] or [Answers].
+// [Indexes], [Requests], [Answers] or [Recipes].
 func NewReader(r io.Reader, limits Limits) *Reader {
 	return &Reader{r: bufio.NewReaderSize(r, readAhead), limits: limits}
 }
@@ -187,6 +187,10 @@ func (r *Reader) message(k kind) Message {
 		return &r.response
 	case kindData:
 		return &r.data
+	case kindRecipeRequest:
+		return new(RecipeRequest)
+	case kindRecipe:
+		return new(Recipe)
 	default:
 		return new(Abort)
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"slices"
 	"sync"
 
@@ -106,7 +107,17 @@ func (x *digestIndex) commit(t *txn) {
 // Holding returns up to limit records whose disk holds a file of content d, as
 // far as the advisory index knows.
 func (s *Store) Holding(d folder.Digest, limit int) ([]Record, error) {
-	prefix := digestPrefix(d[:8])
+	return s.holding(digestPrefix(d[:8]), limit, func(v folder.Value) bool { return v.Digest == d })
+}
+
+// HoldingID is Holding for content of which only the [folder.Value.ContentID] is
+// known.
+func (s *Store) HoldingID(id uint64, limit int) ([]Record, error) {
+	prefix := digestPrefix(binary.BigEndian.AppendUint64(nil, id))
+	return s.holding(prefix, limit, func(v folder.Value) bool { return v.ContentID() == id })
+}
+
+func (s *Store) holding(prefix digestPrefix, limit int, is func(folder.Value) bool) ([]Record, error) {
 	keys := make(map[string]bool)
 	s.digests.mu.Lock()
 	for _, c := range s.digests.pending[prefix] {
@@ -129,7 +140,7 @@ func (s *Store) Holding(d folder.Digest, limit int) ([]Record, error) {
 			if err != nil {
 				return err
 			}
-			if r.Local.Value.Kind == folder.File && r.Local.Value.Digest == d {
+			if r.Local.Value.Kind == folder.File && is(r.Local.Value) {
 				out = append(out, r)
 			}
 		}

@@ -30,6 +30,12 @@ func TestHolding(t *testing.T) {
 	if held, err := s.Holding(file(1).Digest, 1); err != nil || len(held) != 1 {
 		t.Error(held, err)
 	}
+	if held, err := s.HoldingID(file(1).ContentID(), 9); err != nil || len(held) != 2 {
+		t.Error(held, err)
+	}
+	if held, err := s.HoldingID(file(1).ContentID()+1, 9); err != nil || len(held) != 0 {
+		t.Error(held, err)
+	}
 	write(t, s, file(2), "a")
 	expect("replaced", file(1), "b")
 	twin := file(2)

@@ -1,4 +1,5 @@
-// Package chunk says what a file's bytes are: so far the digest of the whole.
+// Package chunk says what a file's bytes are: the digest of the whole, and the
+// chunks it consists of, by which two files show what they have in common.
 //
 // It is pure: it reads from an io.Reader and knows neither disk nor network.
 // The digest is BLAKE3 with 32 bytes of output in its default hash mode

@@ -192,6 +192,23 @@ func (s *Staged) CopyFrom(f *os.File) error {
 	}
 }
 
+// CopyPart appends n bytes of f, from byte offset on. The error wraps
+// io.ErrUnexpectedEOF where f does not give them.
+func (s *Staged) CopyPart(f *os.File, offset, n int64) error {
+	from := fault.Reader(io.NewSectionReader(f, offset, n))
+	buf := make([]byte, min(copyBuffer, n))
+	for n > 0 {
+		got, err := from.Read(buf)
+		if _, werr := s.Write(buf[:got]); werr != nil {
+			return werr
+		}
+		if n -= int64(got); err != nil && n > 0 {
+			return fmt.Errorf("copy to staged file: %w: %w", io.ErrUnexpectedEOF, err)
+		}
+	}
+	return nil
+}
+
 // hasher returns one that has seen nothing; they are large, and staged files
 // many, so they go from one to the next.
 func (r *Root) hasher() *chunk.Hasher {

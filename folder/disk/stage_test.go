@@ -3,6 +3,7 @@ package disk
 import (
 	"bytes"
 	"errors"
+	"io"
 	"math/rand"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"qsync/folder"
+	"qsync/folder/chunk"
 )
 
 func TestFinishChecksContent(t *testing.T) {
@@ -153,6 +155,36 @@ func TestStagedMisuse(t *testing.T) {
 	}
 	unfinished.Park()
 	wantClean(t, r)
+}
+
+// Parts of other files, in any order, and bytes between them.
+func TestCopyPart(t *testing.T) {
+	r, name := openRoot(t), filepath.Join(t.TempDir(), "old")
+	if err := os.WriteFile(name, []byte("0123456789"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	s, err := r.Stage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Discard()
+	_, werr := s.Write([]byte("-"))
+	if err := errors.Join(s.CopyPart(f, 7, 3), werr, s.CopyPart(f, 0, 2)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CopyPart(f, 8, 3); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("beyond its end: %v", err)
+	}
+	want := "-7890189"
+	d, n, err := s.Digest()
+	if wanted, _, _ := chunk.Sum(strings.NewReader(want), make([]byte, 16)); err != nil || d != wanted || n != int64(len(want)) {
+		t.Errorf("%d bytes, %v", n, err)
+	}
 }
 
 func BenchmarkCopyFrom(b *testing.B) {
