@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"time"
 
@@ -26,7 +27,7 @@ type UndoQuery struct {
 type UndoItem struct {
 	Path   string    `json:"path"`
 	Kind   string    `json:"kind"`
-	Change string    `json:"change"` // what sync did: deleted, modified
+	Change string    `json:"change"` // what sync did: deleted, modified; added, beside a database: it goes
 	Size   int64     `json:"size"`   // of what comes back
 	Time   time.Time `json:"time"`
 	By     string    `json:"by"`
@@ -39,97 +40,151 @@ const batchGap = time.Minute
 // UndoBatch brings back from the older versions what sync has removed or
 // replaced here, as edits of this machine's user. What has changed since then,
 // and what there is no older version of, stays as it is and says why. What was
-// added stays too. The error of a folder that becomes like its source whatever
+// added stays too. A database comes back with its journal and log, or not at all. The error of a folder that becomes like its source whatever
 // happens in it wraps [ErrOneWay].
 func (f *Folder) UndoBatch(ctx context.Context, q UndoQuery) ([]UndoItem, error) {
 	if f.Mode() == Mirror {
 		return nil, fmt.Errorf("%w: %s becomes like its source at once, whatever comes back; 'qsync restore' with --to takes older versions elsewhere", ErrOneWay, f.Dir())
 	}
-	lost, since, err := f.taken(q)
-	if err != nil || len(lost) == 0 {
+	u := &undoing{f: f, q: q}
+	if err := u.read(); err != nil || len(u.by) == 0 {
 		return nil, err
 	}
-	kept, err := f.keptOf(ctx, lost)
-	if err != nil {
+	var err error
+	if u.kept, err = f.keptOf(ctx, u.by); err != nil {
 		return nil, err
 	}
 	var out []UndoItem
-	for _, e := range lost {
+	for _, e := range u.lost() {
 		if err := ctx.Err(); err != nil {
 			return out, err
 		}
-		it := UndoItem{Path: string(e.Path), Kind: e.Kind.String(), Change: e.Action.String(), Time: e.Time, By: e.Author.Name}
-		v, ok := kept[e.Path]
-		it.Size = v.Size
-		switch {
-		case since[e.Path]:
-			it.Stays = "changed since"
-		case !ok && e.Kind != folder.Dir:
-			it.Stays = "no older version is kept"
-		case !q.Dry:
-			if v.Kind == folder.Absent {
-				v = disk.Version{Path: e.Path, Kind: folder.Dir, Mode: 0o755}
-			}
-			if err := f.bringBack(v); err != nil {
-				it.Stays = plain(err)
-			}
+		items, err := u.one(ctx, &e)
+		if err != nil {
+			return out, err
 		}
-		out = append(out, it)
+		out = append(out, items...)
 	}
 	f.changed()
 	return out, nil
 }
 
-// taken returns what sync has removed or replaced, as the query says, in the
-// order of a walk, and what has changed since.
-func (f *Folder) taken(q UndoQuery) ([]store.Logged, map[folder.Path]bool, error) {
-	first, since := make(map[folder.Path]store.Logged), make(map[folder.Path]bool)
+// Why something stays as it is.
+const (
+	staysChanged = "changed since"
+	staysNone    = "no older version is kept"
+)
+
+// undoing is one [Folder.UndoBatch].
+type undoing struct {
+	f         *Folder
+	q         UndoQuery
+	by        map[folder.Path]store.Logged // the first that sync took from each path
+	fresh     map[folder.Path]store.Logged // what was not there before, by how it came
+	since     map[folder.Path]bool         // changed since
+	kept      map[folder.Path]disk.Version
+	databases map[folder.Path]*undoneDatabase
+}
+
+// lost returns what is to be taken back, in the order of a walk.
+func (u *undoing) lost() []store.Logged {
+	all := slices.Collect(maps.Values(u.by))
+	slices.SortFunc(all, func(a, b store.Logged) int { return a.Path.Compare(b.Path) })
+	return all
+}
+
+// one takes one path back, or the database that it belongs to.
+func (u *undoing) one(ctx context.Context, e *store.Logged) ([]UndoItem, error) {
+	it := undoItem(e)
+	v, ok := u.kept[e.Path]
+	it.Size = v.Size
+	d, err := u.database(ctx, e.Path)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case d != nil && d.skip[e.Path]:
+		return u.removed(d), nil
+	case d != nil:
+		it.Stays = d.why(e.Path)
+		return append([]UndoItem{it}, u.removed(d)...), nil
+	case u.since[e.Path]:
+		it.Stays = staysChanged
+	case !ok && e.Kind != folder.Dir:
+		it.Stays = staysNone
+	case !u.q.Dry:
+		if v.Kind == folder.Absent {
+			v = disk.Version{Path: e.Path, Kind: folder.Dir, Mode: 0o755}
+		}
+		if err := u.f.bringBack(v); err != nil {
+			it.Stays = plain(err)
+		}
+	}
+	return []UndoItem{it}, nil
+}
+
+// read finds in the log what sync has removed or replaced, as the query says, and
+// what has changed since.
+func (u *undoing) read() error {
+	q := u.q
+	u.by, u.fresh, u.since = make(map[folder.Path]store.Logged), make(map[folder.Path]store.Logged), make(map[folder.Path]bool)
 	batch, apart, last := 0, true, time.Time{}
-	for e, err := range f.store.Log(store.LogSpan{Since: q.Since}) {
+	var came []store.Logged // by sync, and nothing that it took is known of the same time yet
+	after := func(all []store.Logged) {
+		for _, e := range all {
+			if _, later := u.by[e.Path]; !later {
+				u.since[e.Path] = true
+			}
+		}
+	}
+	for e, err := range u.f.store.Log(store.LogSpan{Since: q.Since}) {
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
 		takes := e.Why.BySync() && e.Why != store.WhyConflict && (e.Action == store.Deleted || e.Action == store.Modified)
 		if e.Why.BySync() {
-			apart = apart || last.Sub(e.Time) > batchGap
+			if last.Sub(e.Time) > batchGap {
+				after(came)
+				apart, came = true, nil
+			}
 			last = e.Time
 		}
 		if takes && apart {
-			batch, apart = batch+1, false
+			if batch, apart = batch+1, false; batch == q.Batch {
+				for _, e := range came {
+					u.fresh[e.Path] = e
+				}
+			} else {
+				after(came)
+			}
+			came = nil
 		}
 		if q.Batch > 0 && batch > q.Batch {
 			break
 		}
 		in := q.Batch == 0 || batch == q.Batch && !apart
+		_, beside := folder.Sidecar(e.Path)
+		adds := e.Why.BySync() && e.Action == store.Added
 		switch {
 		case in && takes:
-			first[e.Path] = e // the first of several is what it was before
-		case in && e.Why.BySync() && e.Action == store.Added:
-			// What came and went again is brought back too.
-		case e.Action != store.Metadata:
-			if _, later := first[e.Path]; !later {
-				since[e.Path] = true
+			u.by[e.Path] = e // the first of several is what it was before
+			delete(u.fresh, e.Path)
+		case in && adds: // what came and went again is brought back too
+			if _, went := u.by[e.Path]; went || beside {
+				u.fresh[e.Path] = e
 			}
+		case adds && apart && beside:
+			came = append(came, e)
+		case e.Action != store.Metadata:
+			after([]store.Logged{e})
 		}
 	}
-	var lost []store.Logged
-	for _, e := range first {
-		if of, is := folder.ConflictOf(e.Path); is && e.Action == store.Deleted && first[of].Action != store.Deleted {
-			continue // its conflict was resolved; it did not go with what it is a copy of
-		}
-		lost = append(lost, e)
-	}
-	slices.SortFunc(lost, func(a, b store.Logged) int { return a.Path.Compare(b.Path) })
-	return lost, since, nil
+	return nil
 }
 
 // keptOf finds the older versions that the log names. Of directories it does not
 // name them: there it is the one of that time.
-func (f *Folder) keptOf(ctx context.Context, lost []store.Logged) (map[folder.Path]disk.Version, error) {
-	by := make(map[folder.Path]store.Logged, len(lost))
-	for _, e := range lost {
-		by[e.Path] = e
-	}
+func (f *Folder) keptOf(ctx context.Context, by map[folder.Path]store.Logged) (map[folder.Path]disk.Version, error) {
 	found := make(map[folder.Path]disk.Version)
 	err := f.root.Versions(ctx, "", "", func(vs []disk.Version) error {
 		for _, v := range vs {
@@ -208,18 +263,44 @@ func (f *Folder) putVersion(v disk.Version, want folder.Value, before folder.Loc
 	if folder.SameContent(before.Value, want) {
 		return disk.Placed{}, errThere
 	}
-	s, err := f.root.Stage()
+	s, err := f.stageVersion(v, &want)
 	if err != nil {
 		return disk.Placed{}, err
 	}
 	defer s.Discard() // nothing once it is placed
-	if err := s.CopyFrom(from); err != nil {
-		return disk.Placed{}, err
-	}
-	if err := errors.Join(s.Finish(want), s.Sync()); err != nil {
-		return disk.Placed{}, err
-	}
 	return f.root.Put(v.Path, s, before)
+}
+
+// stageVersion makes a durable copy of an older version of a file that is yet to
+// be put in place, and completes want, which it is to be.
+func (f *Folder) stageVersion(v disk.Version, want *folder.Value) (*disk.Staged, error) {
+	from, err := f.root.OpenVersion(v)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.New("no older version is kept any more")
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer from.Close()
+	if err := f.room(v.Size); err != nil {
+		return nil, err
+	}
+	s, err := f.root.Stage()
+	if err != nil {
+		return nil, err
+	}
+	err = s.CopyFrom(from)
+	if err == nil {
+		want.Digest, want.Size, err = s.Digest()
+	}
+	if err == nil {
+		err = errors.Join(s.Finish(*want), s.Sync())
+	}
+	if err != nil {
+		s.Discard()
+		return nil, err
+	}
+	return s, nil
 }
 
 // parentsOf makes the directories above p that are gone.

@@ -66,6 +66,23 @@ func (r *Root) SQLite(p folder.Path) SQLite {
 		return NotSQLite
 	}
 	defer f.Close()
+	return sqliteOf(f)
+}
+
+// SQLiteVersion does the same for an older version.
+func (r *Root) SQLiteVersion(v Version) SQLite {
+	if v.Kind != folder.File {
+		return NotSQLite
+	}
+	f, err := r.OpenVersion(v)
+	if err != nil {
+		return NotSQLite
+	}
+	defer f.Close()
+	return sqliteOf(f)
+}
+
+func sqliteOf(f io.Reader) SQLite {
 	head := make([]byte, len(databaseHeader))
 	n, _ := io.ReadFull(f, head) // what is shorter than one begins as none
 	switch head = head[:n]; {
