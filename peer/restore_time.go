@@ -49,9 +49,9 @@ func (f *Folder) Restorable(ctx context.Context, p folder.Path) (Restoring, erro
 		q.Number = 1
 		return q, nil
 	case len(removed) == 0 && latest.IsZero():
-		return q, fmt.Errorf("%w of %q", ErrNoVersion, p)
+		return q, fmt.Errorf("%w of %s", ErrNoVersion, called(p))
 	case len(removed) == 0:
-		return q, fmt.Errorf("%w of anything that is missing below %q; --at TIME brings back what was replaced since then", ErrNoVersion, p)
+		return q, fmt.Errorf("%w of anything that is missing in %s; --at TIME brings back what was replaced since then", ErrNoVersion, called(p))
 	}
 	slices.Sort(removed)
 	began := removed[len(removed)-1]
@@ -88,4 +88,12 @@ func (f *Folder) resolvedCopy(v disk.Version, q Restoring) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// called is what a path of a folder is called in a sentence.
+func called(p folder.Path) string {
+	if p == "" {
+		return "this folder"
+	}
+	return fmt.Sprintf("%q", p)
 }

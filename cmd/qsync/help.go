@@ -55,8 +55,12 @@ var examples = map[string]string{
 	"resume":  "  qsync resume docs\n  qsync resume docs --max-delete 100%   lets through what the brake stopped",
 	"conflicts": `  qsync conflicts docs
   qsync conflicts resolve docs/plan.odt --keep this
-  qsync conflicts resolve f.txt --merge 'diff3 -m $LOCAL $BASE $REMOTE >$MERGED'
-  qsync conflicts resolve f.txt --merge 'meld $LOCAL $BASE $REMOTE -o $MERGED'`,
+  qsync conflicts resolve f --merge 'cp $LOCAL $MERGED; vimdiff $MERGED $REMOTE'
+  qsync conflicts resolve f --merge 'kdiff3 $LOCAL $REMOTE -o $MERGED'
+  qsync conflicts resolve f --merge 'diff3 -m $LOCAL $BASE $REMOTE >$MERGED'
+  $BASE is what both sides were made of. With two peers it is mostly an empty
+  file: who edits a file in place keeps no older version of it. A third machine
+  that only followed has it; resolve there, and diff3 merges by itself.`,
 	"revert":   "  qsync revert -n docs    what was changed here alone?\n  qsync revert docs       take it back",
 	"override": "  qsync override -n docs  what have peers made otherwise?\n  qsync override docs     put what is here above that",
 	"versions": "  qsync versions docs             all in the folder docs\n  qsync versions docs/a.txt       of one file\n  qsync versions docs letters     below docs/letters",

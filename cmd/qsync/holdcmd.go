@@ -147,12 +147,14 @@ func (c *undoCmd) items(p *program, at place, items []peer.UndoItem) error {
 	switch {
 	case len(items) == 0:
 		p.ui.say("sync has removed or replaced nothing in %s that could be taken back; 'qsync log %[1]s' shows what it did", quote(at.entry.Dir))
+	case n == 0:
+		p.ui.say("nothing of this comes back, for what each line says; 'qsync restore PATH' brings an older version back all the same")
 	case c.DryRun:
 		p.ui.say("%s would come back; without -n they do", plural(n, "entry", "entries"))
 	default:
 		p.ui.say("%s came back, as edits that go to the peers", plural(n, "entry", "entries"))
 	}
-	if failed > 0 {
+	if failed > 0 && !c.DryRun { // a plan has not failed
 		return outcome(errPartial)
 	}
 	return nil

@@ -28,6 +28,15 @@ func (p *program) print(text string) error {
 	return nil
 }
 
+// sentence prints a line to standard output that a person reads, wrapped where
+// that is a terminal.
+func (p *program) sentence(text string) error {
+	if fd, ok := terminalOf(p.out); ok {
+		text = hang(text, min(widthOf(fd), statusWidth))
+	}
+	return p.print(text + "\n")
+}
+
 type idJSON struct {
 	ID    string `json:"id,omitempty"`
 	Words string `json:"words,omitempty"`

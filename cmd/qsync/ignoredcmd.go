@@ -75,7 +75,12 @@ func (p *program) ignoredAnswer(name string, a peer.Ignored) error {
 	if p.flags.JSON {
 		return p.printJSON(a)
 	}
-	return p.print(ignoredLine(name, a))
+	for line := range strings.Lines(ignoredLine(name, a)) {
+		if err := p.sentence(strings.TrimSuffix(line, "\n")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ownPath is the answer about what is qsync's own in a folder, which no rule

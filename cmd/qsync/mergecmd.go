@@ -39,7 +39,7 @@ func (p *program) merge(at place, q *resolveQuery, command, dir string) error {
 		return err
 	}
 	if !found {
-		p.ui.say("note: what both sides were made of is not among the versions here; the base is empty")
+		p.ui.say("note: what both sides were made of is not among the versions here, so the base is empty; a peer that edited neither of them may have it")
 	}
 	if err := m.run(p, command); err != nil {
 		return err

@@ -90,8 +90,11 @@ func (l *planned) print(p *program) error {
 	for _, action := range planActions {
 		parts = append(parts, fmt.Sprintf("%s %d", action, counts[action]))
 	}
-	fmt.Fprintf(&b, "dry run: would %s; nothing was touched\n", strings.Join(parts, ", "))
-	return p.print(b.String())
+	sum := fmt.Sprintf("dry run: would %s; nothing was touched", strings.Join(parts, ", "))
+	if err := p.print(b.String()); err != nil {
+		return err
+	}
+	return p.sentence(sum)
 }
 
 func planLine(it peer.PlanItem) string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -116,6 +117,41 @@ func wrap(text string, width int) []string {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// labelEnd finds where the text begins that belongs to a label before it.
+var labelEnd = regexp.MustCompile(`^\S+(?: \S+)? {2,}`)
+
+// hang breaks one line into lines of at most width columns, at spaces, and begins
+// all but the first below what follows a label, or a little to the right. Words
+// are left whole, whatever their length: they are names to copy.
+func hang(text string, width int) string {
+	if columns(text) <= width {
+		return text
+	}
+	label := labelEnd.FindString(text)
+	indent := columns(label)
+	if indent == 0 || indent > width/2 {
+		label, indent = "", 2
+	}
+	var b strings.Builder
+	b.WriteString(label)
+	at, first := columns(label), true
+	for word := range strings.SplitSeq(strings.TrimPrefix(text, label), " ") {
+		switch n := columns(word); {
+		case first:
+			at += n
+		case at+1+n <= width || at == indent:
+			b.WriteString(" ")
+			at += 1 + n
+		default:
+			b.WriteString("\n" + strings.Repeat(" ", indent))
+			at = indent + n
+		}
+		first = false
+		b.WriteString(word)
+	}
+	return b.String()
 }
 
 // size is a number of bytes for people, in binary units.

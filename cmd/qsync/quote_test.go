@@ -83,3 +83,25 @@ func TestSize(t *testing.T) {
 		}
 	}
 }
+
+// A sentence on a terminal is wrapped below its beginning; names stay whole, and
+// nothing of it is lost.
+func TestHang(t *testing.T) {
+	long := "/a/" + strings.Repeat("name", 12)
+	for text, want := range map[string]string{
+		"short":                             "short",
+		"qsync: one two three fourteen":     "qsync: one two three\n  fourteen",
+		"in sync    one two three fourteen": "in sync    one two\n           three\n           fourteen",
+		"connected  alpha beta gamma":       "connected  alpha beta\n           gamma",
+		"see " + long + " and more":         "see\n  " + long + "\n  and more",
+		"日本語 日本語 日本語 日本語":                   "日本語 日本語 日本語\n  日本語",
+	} {
+		got := hang(text, 22)
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		if strings.Join(strings.Fields(got), " ") != strings.Join(strings.Fields(text), " ") {
+			t.Errorf("%q is not %q", got, text)
+		}
+	}
+}

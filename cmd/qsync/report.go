@@ -25,7 +25,7 @@ type reporter struct {
 	inside func(dir string) bool // reports a folder whose peer is in this process; nil for none
 	meter  meter
 	thrift thrift
-	spoken time.Time // the last plain progress line
+	spoken time.Time // the last plain progress line, or when the burst began
 
 	since    map[string]time.Time // peers connected, of the goroutine that tells alone
 	flapping map[string]bool
@@ -251,11 +251,23 @@ func (r *reporter) look(s *session) time.Duration {
 		if now.Busy {
 			return sparing(drawEvery, cost)
 		}
-	case now.Busy && (now.Began || time.Since(r.spoken) >= plainEvery):
-		r.p.ui.printf("%s", strings.TrimSpace(now.line(200)))
-		r.spoken = time.Now()
+	default:
+		r.plainly(now)
 	}
 	return sparing(lookEvery, cost)
+}
+
+// plainly tells how far it is where no line can be drawn anew: now and then, and
+// not at all of what is soon done.
+func (r *reporter) plainly(now reading) {
+	at := r.p.now()
+	if now.Busy && !now.Began && at.Sub(r.spoken) < plainEvery {
+		return
+	}
+	if now.Busy && !now.Began {
+		r.p.ui.say("%s", strings.TrimSpace(now.line(200)))
+	}
+	r.spoken = at
 }
 
 // sparing is how long to wait before a look that takes so long: looking must

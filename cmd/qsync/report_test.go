@@ -151,3 +151,28 @@ func TestProblemsAreToldOnce(t *testing.T) {
 		t.Errorf("%d lines for scripts", n)
 	}
 }
+
+// Where no line can be drawn anew, as in a file, progress is a line every ten
+// seconds, and none for what is done before that.
+func TestPlainProgress(t *testing.T) {
+	r, _, messages := testReporter(globals{})
+	at := time.Now()
+	r.p.now = func() time.Time { return at }
+	var m meter
+	for second := range 35 {
+		left := int64(max(30-second, 0))
+		now := m.read([]peer.FolderStatus{{State: "syncing", Want: peer.Amount{Entries: left, Bytes: left << 20}, Totals: peer.Totals{Bytes: int64(second) << 20}}}, true)
+		r.plainly(now)
+		at = at.Add(time.Second)
+	}
+	if got := messages.String(); strings.Count(got, "\n") != 2 || !strings.HasPrefix(got, "33%  10.0 MiB of 30.0 MiB") || !strings.Contains(got, "\n66%  ") {
+		t.Errorf("%q", got)
+	}
+	r.plainly(reading{Busy: true, Began: true})
+	at = at.Add(9 * time.Second)
+	r.plainly(reading{Busy: true})
+	r.plainly(reading{Ended: true})
+	if strings.Count(messages.String(), "\n") != 2 {
+		t.Errorf("%q", messages)
+	}
+}

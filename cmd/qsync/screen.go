@@ -16,6 +16,7 @@ type screen struct {
 	mu       sync.Mutex
 	w        io.Writer
 	terminal bool // w is a terminal and moves its cursor
+	wraps    bool // w is a terminal, where a person reads sentences
 	quiet    bool
 	width    func() int
 	line     string // the progress line as it stands
@@ -24,14 +25,18 @@ type screen struct {
 func newScreen(w io.Writer) *screen {
 	s := &screen{w: w, width: func() int { return 80 }}
 	if fd, ok := terminalOf(w); ok {
-		s.width = func() int {
-			if n, _, err := term.GetSize(fd); err == nil && n > 0 {
-				return n
-			}
-			return 80
-		}
+		s.wraps = true
+		s.width = func() int { return widthOf(fd) }
 	}
 	return s
+}
+
+// widthOf is how many columns a terminal has.
+func widthOf(fd int) int {
+	if n, _, err := term.GetSize(fd); err == nil && n > 0 {
+		return n
+	}
+	return statusWidth
 }
 
 // configure takes what the flags and the environment say about looks.
@@ -55,9 +60,15 @@ func terminalOf(w any) (int, bool) {
 	return int(f.Fd()), true
 }
 
-// printf prints one line, whatever the flags say.
+// printf prints one line, whatever the flags say. On a terminal it is wrapped,
+// for sentences are longer than a line and lines longer than those are hard to
+// read; elsewhere a line is a message.
 func (s *screen) printf(format string, a ...any) {
-	s.raw(clean(fmt.Sprintf(format, a...)) + "\n")
+	text := clean(fmt.Sprintf(format, a...))
+	if s.wraps {
+		text = hang(text, min(s.width(), statusWidth))
+	}
+	s.raw(text + "\n")
 }
 
 // say prints one line unless the user asked for quiet.

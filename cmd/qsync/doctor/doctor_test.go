@@ -61,6 +61,7 @@ func TestFindings(t *testing.T) {
 		{Folder(FolderFacts{State: "paused", Reason: "you paused it"}), Note, "you paused it", "resume"},
 		{Folder(FolderFacts{State: "idle"}), Note, "no peer", "qsync join"},
 		{Folder(FolderFacts{State: "idle", Peers: 2}), Note, "none of its 2", ""},
+		{Folder(FolderFacts{State: "idle", Peers: 1}), Note, "its peer is not connected", ""},
 		{Folder(FolderFacts{State: "idle", Peers: 2, Connected: 1, Problems: 3}), Note, "3 of its entries", "status"},
 		{Folder(FolderFacts{State: "idle", Peers: 2, Connected: 1, Conflicts: 3}), Note, "3 conflict", "status"},
 		{Folder(FolderFacts{State: "idle", Reason: "odd", Peers: 1, Connected: 1}), Note, "odd", ""},
@@ -85,6 +86,7 @@ func TestFindings(t *testing.T) {
 		{Reach(ReachFacts{Remote: "h", Typed: true, Err: syscall.EPERM}), Bad, "own firewall", "allow UDP out"},
 		{Reach(ReachFacts{Remote: "h", Typed: true, Err: broken}), Bad, "no answer: a firewall, a wrong address, or qsync does not run there", "2121/udp"},
 		{Reach(ReachFacts{Remote: "h", Err: broken}), Note, "no answer", "2121/udp"},
+		{Reach(ReachFacts{Remote: "[fe80::1%eth0]:3000", Err: broken}), Note, "no answer", "allow 3000/udp, or sudo firewall-cmd --add-port=3000/udp"},
 
 		{Subnet("h", []netip.Addr{netip.MustParseAddr("192.168.7.9")}, here), OK, "192.168.7.0/24", ""},
 		{Subnet("h", []netip.Addr{netip.MustParseAddr("fe80::9%eth0")}, here), OK, "fe80::/64", ""},

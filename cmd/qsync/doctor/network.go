@@ -62,7 +62,14 @@ type ReachFacts struct {
 	Connected bool // a running node is connected there
 }
 
-const openPort = "start qsync there, compare the address with 'qsync status' there, and open its UDP port (sudo ufw allow 2121/udp, or sudo firewall-cmd --add-port=2121/udp)"
+// openPort is what to do where a peer does not answer.
+func openPort(remote string) string {
+	_, port, err := net.SplitHostPort(remote)
+	if err != nil || port == "" {
+		port = strconv.Itoa(usualPort)
+	}
+	return fmt.Sprintf("start qsync there, compare the address with 'qsync status' there, and open its UDP port (sudo ufw allow %s/udp, or sudo firewall-cmd --add-port=%[1]s/udp)", port)
+}
 
 // Reach says whether a peer answers.
 func Reach(r ReachFacts) Finding {
@@ -92,7 +99,7 @@ func Reach(r ReachFacts) Finding {
 	case errors.Is(r.Err, syscall.EPERM) || errors.Is(r.Err, syscall.EACCES):
 		return lost(check, "packets to %s are not let out by this machine's own firewall", r.Remote).to("allow UDP out, and look at 'sudo nft list ruleset'")
 	}
-	return lost(check, "%s: no answer: a firewall, a wrong address, or qsync does not run there", r.Remote).to(openPort)
+	return lost(check, "%s: no answer: a firewall, a wrong address, or qsync does not run there", r.Remote).to("%s", openPort(r.Remote))
 }
 
 // Subnet says whether an address is in a network that this machine is in, which

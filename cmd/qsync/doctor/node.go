@@ -136,6 +136,9 @@ func Folder(f FolderFacts) Finding {
 	case f.Peers == 0:
 		return note(check, "it has met no peer yet").to("on the other device: qsync join - DIR; with --remote and this machine's name where it is in another network")
 	case f.Connected == 0:
+		if f.Peers == 1 {
+			return note(check, "its peer is not connected")
+		}
 		return note(check, "none of its %d peers is connected", f.Peers)
 	case f.Problems > 0:
 		return note(check, "%d of its entries cannot be synced now", f.Problems).to("qsync status DIR names them")
