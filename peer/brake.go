@@ -80,11 +80,14 @@ func (f *Folder) packIn(dir folder.Path, test func(*store.Record) (bool, error))
 	return false, nil
 }
 
-// total is of how many entries so much is at risk. Of what git has packed neither
+// total is of how many entries so much is at risk: what is ignored is no part of
+// the folder, though the map may know it. Of what git has packed neither
 // side of the comparison knows: most of a small repository is such, and counted
 // in the total alone it would let as much of somebody's own files go along with
 // it unnoticed.
-func (f *Folder) total(r risk) int64 { return f.store.Totals().Entries() - r.packed }
+func (f *Folder) total(r risk) int64 {
+	return f.store.Totals().Entries() - f.unsynced.Load() - r.packed
+}
 
 // stops reports whether that much is too much, and of how many entries.
 func (f *Folder) stops(r risk) (total int64, stop bool) {
@@ -104,11 +107,14 @@ func (f *Folder) atRisk() (risk, error) {
 	if err != nil {
 		return risk{}, err
 	}
-	return t.sum(func(dir folder.Path) (bool, error) {
-		return f.packIn(dir, func(rec *store.Record) (bool, error) {
-			res := rec.Register.Resolve()
-			return res.Value.Kind == folder.File && !r.spared(rec, res), nil
-		})
+	return t.sum(r.willPack)
+}
+
+// willPack reports whether dir is to hold a pack.
+func (r *round) willPack(dir folder.Path) (bool, error) {
+	return r.f.packIn(dir, func(rec *store.Record) (bool, error) {
+		res := rec.Register.Resolve()
+		return res.Value.Kind == folder.File && !r.spared(rec, res), nil
 	})
 }
 

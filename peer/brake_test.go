@@ -31,6 +31,7 @@ func TestBrakeIgnores(t *testing.T) {
 				}
 				a.remove("cache")
 				a.write("f", "2")
+				time.Sleep(time.Second) // a tells of both before it meets b
 				c.start(b)
 				time.Sleep(20 * time.Second)
 				if !b.exists("cache/149") || (b.read("f") == "2") != ignored {

@@ -228,6 +228,9 @@ func (p *placer) commit(changes []store.Change) error {
 		p.f.look.add(stale, false)
 	}
 	p.f.noteConflicts(changes)
+	if p.f.cfg.MaxDelete.Percent < 100 {
+		p.f.newHere(changes)
+	}
 	for i := range changes {
 		p.f.parked.free(changes[i].Path)
 		p.f.undone.drop(changes[i].Path)

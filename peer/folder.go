@@ -50,15 +50,19 @@ type Folder struct {
 	merging chan struct{}   // one token: who may merge a peer's batch (see store.Accept)
 
 	touched   touchedDirs
-	settled   touchedDirs // were touched when the present look began: it may have seen them so
-	hollow    touchedDirs // may be here for nothing any more
-	placing   pathSet     // put on disk and not yet in the map
-	echoes    echoes      // put on disk lately, and in the map
-	motion    motion      // changed here lately
-	movedDirs movedDirs   // and not looked at since
-	bases     databases   // changed here, and to be told of as a whole
-	undone    pathSet     // a person wants it as the source has it: nothing for the brake
-	rivals    pathSet     // of a mirrored source: what it has yet to put its own above
+	settled   touchedDirs  // were touched when the present look began: it may have seen them so
+	hollow    touchedDirs  // may be here for nothing any more
+	placing   pathSet      // put on disk and not yet in the map
+	echoes    echoes       // put on disk lately, and in the map
+	motion    motion       // changed here lately
+	movedDirs movedDirs    // and not looked at since
+	bases     databases    // changed here, and to be told of as a whole
+	undone    pathSet      // a person wants it as the source has it: nothing for the brake
+	away      window       // what vanished here and was passed on
+	removed   window       // what the peers removed here
+	let       bool         // a person let through what this round removes; of the syncer alone
+	unsynced  atomic.Int64 // entries on disk that the map has, and are ignored
+	rivals    pathSet      // of a mirrored source: what it has yet to put its own above
 	parked    parking
 	trouble   trouble
 	links     links
@@ -95,6 +99,7 @@ type Folder struct {
 	equals    map[store.NodeID]bool // peers met since the start that are two-way, as far as is known
 	change    chan struct{}         // closed and renewed whenever something of the above, or the store, changed
 	synced    bool                  // as last told
+	wasSynced bool                  // it was in this run
 	granted   *store.HeldPaths      // what a person let through on the other side of a pair
 	ignored   store.Want            // wanted paths that are ignored here, or lost everywhere
 	queues    queueFigures
@@ -163,6 +168,7 @@ func (f *Folder) open() error {
 	if err := f.openStore(); err != nil {
 		return err
 	}
+	f.resumeHeld()
 	if err := f.checkRoot(true); err != nil {
 		return err
 	}
@@ -366,35 +372,5 @@ func (f *Folder) wakeSyncer() {
 	select {
 	case f.wake <- struct{}{}:
 	default:
-	}
-}
-
-// keepLoop does the chores: it saves what peers confirmed, drops tombstones
-// that nobody needs any more and tells when the folder has come into sync.
-func (f *Folder) keepLoop(ctx context.Context) error {
-	save := time.NewTicker(time.Minute)
-	defer save.Stop()
-	collect := time.NewTicker(time.Hour)
-	defer collect.Stop()
-	for {
-		change := f.changes()
-		f.tellSynced()
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-change:
-		case <-save.C:
-			if err := f.store.SavePeers(); err != nil {
-				return err
-			}
-		case <-collect.C:
-			f.stillReached()
-			if _, err := f.store.Collect(); err != nil {
-				return err
-			}
-			if _, err := f.store.PurgeLog(time.Now()); err != nil {
-				return err
-			}
-		}
 	}
 }

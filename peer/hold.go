@@ -20,12 +20,22 @@ func (f *Folder) hold(h store.Hold, paths []folder.Path) error {
 
 func (f *Folder) holdText(h store.Hold) string {
 	dir, name := f.Dir(), typed(f.Dir())
-	var what, undo string
-	switch h.Why {
-	case store.HoldIncoming:
+	var what, undo, passed string
+	switch {
+	case h.Why == store.HoldIncoming && h.Passed > 0:
+		what = fmt.Sprintf("within %d minutes this would remove or replace %d of %d entries in %s: %d went before it was that many, the other %d were not touched",
+			windowMinutes, h.Passed+h.Count, h.Total, dir, h.Passed, h.Count)
+		undo = "keeps these and gives them back to the peers"
+		passed = fmt.Sprintf(". What went before, 'qsync undo %s --batch 1' brings back", name)
+	case h.Why == store.HoldIncoming:
 		what = fmt.Sprintf("this would remove or replace %d of %d entries in %s; nothing was touched", h.Count, h.Total, dir)
 		undo = "keeps what is here and gives it back to the peers"
-	case store.HoldEmptied:
+	case h.Passed > 0:
+		what = fmt.Sprintf("%d of %d entries have vanished from %s within %d minutes: %d had been passed on before it was that many, the other %d were not",
+			h.Passed+h.Count, h.Total, dir, windowMinutes, h.Passed, h.Count)
+		undo = "brings these back"
+		passed = ". " + f.passedText(h.Passed)
+	case h.Why == store.HoldEmptied:
 		what = fmt.Sprintf("all %d entries have vanished from %s; nothing was passed on", h.Count, dir)
 		undo = "brings them back"
 	default:
@@ -36,7 +46,17 @@ func (f *Folder) holdText(h store.Hold) string {
 	if f.Mode() == TwoWay {
 		what += fmt.Sprintf(", 'qsync undo %s' %s", name, undo)
 	}
-	return what + "; --max-delete 100% lifts the brake"
+	return what + "; --max-delete 100% lifts the brake" + passed
+}
+
+const windowMinutes = int(windowSpan / time.Minute)
+
+// passedText says how what had been passed on before a stop comes back.
+func (f *Folder) passedText(n int64) string {
+	if f.Mode() != TwoWay {
+		return fmt.Sprintf("The peers that took the %d away have them in .qsync/versions: 'qsync restore' there", n)
+	}
+	return fmt.Sprintf("The %d that were passed on come back by 'qsync undo DIR' on a peer that took them away", n)
 }
 
 // ErrNothingHeld: there is no stop by the brake to confirm or to undo.
@@ -48,6 +68,7 @@ type Held struct {
 	What    string    `json:"what"` // in words
 	Entries int64     `json:"entries"`
 	Of      int64     `json:"of"`
+	Passed  int64     `json:"passed,omitempty"` // beside Entries, what had gone before it was too much
 	Since   time.Time `json:"since"`
 	Answer  string    `json:"answer,omitempty"` // confirmed or undone, until it is done
 	Peers   []string  `json:"peers,omitempty"`  // who has what vanished, by name
@@ -60,7 +81,7 @@ func (f *Folder) Held() Held {
 	if h.Why == store.NoHold {
 		return Held{}
 	}
-	out := Held{Why: "vanished", Entries: h.Count, Of: h.Total, Since: h.At}
+	out := Held{Why: "vanished", Entries: h.Count, Of: h.Total, Passed: h.Passed, Since: h.At}
 	out.What = fmt.Sprintf("%d of %d entries that vanished", h.Count, h.Total)
 	switch h.Why {
 	case store.HoldEmptied:
@@ -150,51 +171,6 @@ func (f *Folder) grant() error {
 	return nil
 }
 
-// checkBrake stops the folder if that much at risk is too much, and nobody has
-// let it through.
-func (f *Folder) checkBrake(r risk) error {
-	total, stop := f.stops(r)
-	if !stop {
-		return nil
-	}
-	renamed, err := f.renamedAway()
-	if err != nil {
-		return err
-	}
-	if r.lost -= renamed; !f.cfg.MaxDelete.Stops(r.lost, total) {
-		return nil
-	}
-	var paths []folder.Path
-	err = f.eachAtRisk(func(rec *store.Record) { paths = append(paths, rec.Path) })
-	if err != nil {
-		return err
-	}
-	if ok, err := f.confirmed(false, paths); ok || err != nil {
-		return err
-	}
-	return f.hold(store.Hold{Why: store.HoldIncoming, Count: r.lost, Total: total}, paths)
-}
-
-// renamedAway counts the entries that are to be removed here because they are to
-// have another name.
-func (f *Folder) renamedAway() (n int64, err error) {
-	var named renames
-	err = f.eachWanted(func(rec *store.Record) {
-		if rec.Register.Live() {
-			named.add(rec.Register.Resolve().Value)
-		}
-	})
-	if err != nil {
-		return 0, err
-	}
-	err = f.eachAtRisk(func(rec *store.Record) {
-		if !rec.Register.Live() && named.take(rec.Local.Value) {
-			n++
-		}
-	})
-	return n, err
-}
-
 // maxRenames bounds how many new names are told from lost ones: of more the
 // rest counts as lost.
 const maxRenames = 1 << 18
@@ -253,7 +229,7 @@ func (f *Folder) keepHeld() error {
 		paths = paths[n:]
 	}
 	f.node.cfg.Log.Info("kept what the peers would have taken; they get it back", "folder", f.Dir())
-	return f.store.Release()
+	return f.release()
 }
 
 // settleHeld forgets a stop for what the peers told, when nothing of it is left.
@@ -265,8 +241,9 @@ func (f *Folder) settleHeld() error {
 	if err != nil {
 		return err
 	}
-	if _, stop := f.stops(r); stop {
+	total, stop := f.stops(r)
+	if before, _ := f.removed.sum(); stop || r.lost > 0 && f.cfg.MaxDelete.Stops(r.lost+before, total+before) {
 		return nil
 	}
-	return f.store.Release()
+	return f.release()
 }

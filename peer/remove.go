@@ -153,8 +153,18 @@ func (r *round) removeOne(rec *store.Record) error {
 		fault.Point("removed")
 		r.did++
 		f.counts.deleted.Add(1)
+		r.windowed(rec)
 	}
 	return r.place.add([]store.Change{{Path: rec.Path, Before: rec.Local, Applied: true, Kept: kept}}, "")
+}
+
+// windowed tells the window what has been removed, unless a person wanted it so.
+func (r *round) windowed(rec *store.Record) {
+	f := r.f
+	if f.let || f.cfg.MaxDelete.Percent >= 100 || f.undone.has(rec.Path) || r.packs.move(rec) {
+		return
+	}
+	f.removed.gone(lossOf(rec.Path, rec.Local.Value))
 }
 
 var errDirHolds = errors.New("the directory holds entries that are not synced; move them away")

@@ -104,6 +104,7 @@ func (s *scan) all() error {
 	if err := s.one("", false); err != nil {
 		return err
 	}
+	f.unsynced.Store(s.ignored)
 	if err := s.finish(); err != nil {
 		return err
 	}
@@ -133,6 +134,11 @@ type scan struct {
 	gone     []store.Change       // vanished entries, held back until they are counted
 	seen     map[folder.Path]bool // that they are gone; hints overlap
 	toll     tally                // those of them that were to stay
+	counted  map[folder.Path]bool // the same, one by one
+	packed   map[folder.Path]bool // directories of packs, by whether they hold one: see tally
+	born     []loss               // entries that were not there, as far as the window knows more than their number
+	ignored  int64                // entries that are ignored: all of them, or how many more
+	let      bool                 // a person has let through what is gone
 	named    renames              // new entries
 	added    int64                // entries that were not there
 	top      int                  // of those gone, how many lay in the root itself
@@ -150,7 +156,7 @@ func (f *Folder) newScan(ctx context.Context, whole bool) *scan {
 	f.settled.clear() // from here on: what is settled while this look is under way
 	return &scan{
 		f: f, ctx: ctx, whole: whole, since: time.Now(), asked: time.Now(), initial: f.store.Fresh() && !f.scanned.isOpen(),
-		seen: make(map[folder.Path]bool),
+		seen: make(map[folder.Path]bool), counted: make(map[folder.Path]bool), packed: make(map[folder.Path]bool),
 	}
 }
 
@@ -167,7 +173,7 @@ func (s *scan) one(under folder.Path, shallow bool) error {
 		Verify:  s.verify,
 		Since:   s.asked,
 		Holds:   f.holds,
-		Known:   f.known(under, shallow),
+		Known:   s.counting(f.known(under, shallow)),
 		Ignore:  f.ignore(),
 		Touched: func(p folder.Path) bool { return f.touched.has(p) || f.settled.has(p) },
 		Watch:   f.diskWatcher(),
@@ -230,12 +236,36 @@ func (f *Folder) known(under folder.Path, shallow bool) iter.Seq2[disk.Known, er
 	}
 }
 
+// counting counts what is ignored of all that is known.
+func (s *scan) counting(known iter.Seq2[disk.Known, error]) iter.Seq2[disk.Known, error] {
+	if !s.whole {
+		return known
+	}
+	return func(yield func(disk.Known, error) bool) {
+		for k, err := range known {
+			if k.Local.Ignored {
+				s.ignored++
+			}
+			if !yield(k, err) {
+				return
+			}
+		}
+	}
+}
+
 func (s *scan) found(x disk.Found) error {
 	if s.f.placing.has(x.Path) {
 		// Taken for a user's it would be announced, and be in the map before it
 		// is durable. What a user did to it meanwhile is found then.
 		s.f.lookLater(x.Path, false, placeIdle)
 		return nil
+	}
+	if x.After.Ignored != x.Before.Ignored && x.After.Value.Kind != folder.Absent {
+		n := int64(1)
+		if x.Before.Ignored {
+			n = -1
+		}
+		s.ignored += n
 	}
 	if x.After.Ignored {
 		s.batch = append(s.batch, store.Change{Path: x.Path, Before: x.Before, After: x.After, Applied: true})
@@ -274,6 +304,9 @@ func (s *scan) found(x disk.Found) error {
 	}
 	if x.Before.Value.Kind == folder.Absent {
 		s.added++
+		if len(s.born) < windowPaths {
+			s.born = append(s.born, lossOf(c.Path, c.After.Value))
+		}
 	}
 	if !s.initial && x.Before.Value.Kind == folder.Absent {
 		c.After.Value.Origin = s.f.origin(x)

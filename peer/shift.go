@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // run works, with pauses, until ctx or the folder's own context ends.
@@ -169,4 +170,38 @@ func (g *gate) isOpen() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.is
+}
+
+// keepLoop does the chores: it saves what peers confirmed, drops tombstones
+// that nobody needs any more and tells when the folder has come into sync.
+func (f *Folder) keepLoop(ctx context.Context) error {
+	save := time.NewTicker(time.Minute)
+	defer save.Stop()
+	collect := time.NewTicker(time.Hour)
+	defer collect.Stop()
+	for {
+		change := f.changes()
+		f.tellSynced()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-change:
+		case <-save.C:
+			f.away.expire()
+			f.removed.expire()
+			f.away.expire()
+			f.removed.expire()
+			if err := f.store.SavePeers(); err != nil {
+				return err
+			}
+		case <-collect.C:
+			f.stillReached()
+			if _, err := f.store.Collect(); err != nil {
+				return err
+			}
+			if _, err := f.store.PurgeLog(time.Now()); err != nil {
+				return err
+			}
+		}
+	}
 }

@@ -316,7 +316,7 @@ func (f *Folder) tellSynced() {
 	now := f.Missing(1) == ""
 	f.mu.Lock()
 	was := f.synced
-	f.synced = now
+	f.synced, f.wasSynced = now, f.wasSynced || now
 	f.mu.Unlock()
 	if now && !was {
 		f.event(Event{Event: "synced"})

@@ -68,8 +68,9 @@ type round struct {
 
 	databases map[folder.Path]*wantedDatabase
 	unpacked  map[folder.Path]bool // directories of packs, by whether one that is wanted is missed
-	ignore    *folder.Ignore       // of the command line
-	rules     dirRules             // of the directory handled last
+	packs     *packs
+	ignore    *folder.Ignore // of the command line
+	rules     dirRules       // of the directory handled last
 	ignored   store.Want
 	extras    bool // entries that the source never had may go
 	did       int
@@ -94,7 +95,11 @@ func (f *Folder) syncRound(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	ready, extras := f.ready(risk.all())
+	atStake := risk.all()
+	if before, _ := f.removed.sum(); atStake > 0 {
+		atStake += before
+	}
+	ready, extras := f.ready(atStake)
 	if !ready {
 		return false, nil
 	}
@@ -107,6 +112,7 @@ func (f *Folder) syncRound(ctx context.Context) (more bool, err error) {
 	f.setState("syncing")
 	defer f.setState("idle")
 	r := &round{f: f, ctx: ctx, made: make(map[folder.Path]bool), ignore: f.ignore(), extras: extras, unpacked: make(map[folder.Path]bool)}
+	r.packs = newPacks(r)
 	r.place = newPlacer(f)
 	defer r.place.close()
 	r.fetch = newFetcher(ctx, f, r.place)

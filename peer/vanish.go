@@ -29,6 +29,7 @@ func (s *scan) vanished(c store.Change) error {
 	// for nothing.
 	if r, err := s.f.store.Record(c.Path); err != nil || r.Register.Live() {
 		s.toll.remove(c.Path, c.Before.Value.Kind)
+		s.counted[c.Path] = true
 		if c.Path.Dir() == "" {
 			s.top++
 		}
@@ -36,22 +37,40 @@ func (s *scan) vanished(c store.Change) error {
 	return nil
 }
 
-// Removals that come in a storm are counted as one: above so many the scanner
-// waits until no more have come for a while, or for long enough.
+// Removals that come in a storm are counted as one: above so many within a
+// second the scanner waits until no more have come for a while, or for long
+// enough. Where there are two at once it waits a moment, for they may be the
+// beginning of one.
 const (
-	stormGone = 20
-	stormWait = 300 * time.Millisecond
-	stormMost = 30 * time.Second
+	stormGone  = 20
+	stormWait  = 300 * time.Millisecond
+	stormMost  = 30 * time.Second
+	flurryGone = 2
+	flurryWait = 25 * time.Millisecond
+	flurryMost = 250 * time.Millisecond
 )
+
+// patience is how long to wait for more removals, and how long in all.
+func (s *scan) patience() (wait, most time.Duration) {
+	switch n := len(s.gone); {
+	case n == 0:
+	case n+s.f.away.lately(time.Second) > stormGone:
+		return stormWait, stormMost
+	case n >= flurryGone:
+		return flurryWait, flurryMost
+	}
+	return 0, 0
+}
 
 // gather waits for the end of a storm of removals. Where so much is hinted at
 // that everything must be looked at, it does that instead and reports true.
 func (s *scan) gather(hints <-chan disk.Hint) (whole bool, err error) {
 	f := s.f
-	end := time.Now().Add(stormMost)
-	quiet := time.NewTimer(stormWait)
+	began := time.Now()
+	wait, most := s.patience()
+	quiet := time.NewTimer(wait)
 	defer quiet.Stop()
-	for len(s.gone) > stormGone && time.Now().Before(end) {
+	for wait > 0 && time.Since(began) < most {
 		select {
 		case <-s.ctx.Done():
 			return false, s.ctx.Err()
@@ -71,7 +90,8 @@ func (s *scan) gather(hints <-chan disk.Hint) (whole bool, err error) {
 		if len(s.gone) == before {
 			break
 		}
-		quiet.Reset(stormWait)
+		wait, most = s.patience()
+		quiet.Reset(wait)
 	}
 	return false, nil
 }
@@ -83,7 +103,7 @@ var errRecount = errors.New("too much of what was looked at is gone")
 // recount looks at everything, and knows what this look has found new.
 func (s *scan) recount() error {
 	all := s.f.newScan(s.ctx, true)
-	all.named, all.added = s.named, s.added
+	all.named, all.added, all.born = s.named, s.added, s.born
 	return all.all()
 }
 
@@ -103,14 +123,60 @@ func (s *scan) brake(r risk) (store.Hold, error) {
 			}
 		}
 	}
+	before, born := s.f.away.sum()
 	if s.f.cfg.MaxDelete.Stops(r.lost, total) {
-		return store.Hold{Why: store.HoldVanished, Count: r.lost, Total: total}, nil
+		return store.Hold{Why: store.HoldVanished, Count: r.lost, Total: total + before, Passed: before}, nil
+	}
+	lost := s.losses(true)
+	if before, stop, err := s.f.overdone(&s.f.away, lost, total-born); stop || err != nil {
+		_, born = s.f.away.sum()
+		return store.Hold{Why: store.HoldVanished, Count: int64(len(lost)), Total: total - born + before, Passed: before}, err
 	}
 	emptied, err := s.emptied()
 	if !emptied || err != nil {
 		return store.Hold{}, err
 	}
-	return store.Hold{Why: store.HoldEmptied, Count: r.all(), Total: s.f.store.Totals().Entries()}, nil
+	return store.Hold{Why: store.HoldEmptied, Count: r.all(), Total: s.f.total(risk{})}, nil
+}
+
+// losses are the entries that are gone and count: git has not moved them, nor, if
+// that matters, have they another name that was found with them.
+func (s *scan) losses(names bool) (all []loss) {
+	if len(s.counted) == 0 || s.f.cfg.MaxDelete.Percent >= 100 {
+		return nil
+	}
+	var named renames
+	if names {
+		named.m = maps.Clone(s.named.m)
+	}
+	for i := range s.gone {
+		p, v := s.gone[i].Path, s.gone[i].Before.Value
+		if dir, ok := folder.PackDir(p, v.Kind); s.counted[p] && !(ok && s.packed[dir]) && !named.take(v) {
+			all = append(all, lossOf(p, v))
+		}
+	}
+	return all
+}
+
+// windowed tells the window what this look has passed on.
+func (s *scan) windowed(lost []loss) {
+	f := s.f
+	if f.cfg.MaxDelete.Percent >= 100 || !f.Mode().announces() || f.store.Drops() {
+		return
+	}
+	if s.let {
+		f.away.clear()
+		return
+	}
+	if f.scanned.isOpen() { // what was not there when the program began may be old
+		for _, l := range s.born {
+			f.away.came(l, true)
+		}
+		f.away.cameMore(s.added - int64(len(s.born)))
+	}
+	for _, l := range lost {
+		f.away.gone(l)
+	}
 }
 
 // emptied reports whether nothing is left of several entries that the root held
@@ -147,9 +213,11 @@ func (s *scan) weigh() error {
 		}
 	}
 	r, err := s.toll.sum(func(dir folder.Path) (bool, error) {
-		return s.f.packIn(dir, func(rec *store.Record) (bool, error) {
+		held, err := s.f.packIn(dir, func(rec *store.Record) (bool, error) {
 			return rec.Local.Value.Kind == folder.File && rec.Register.Live() && !s.seen[rec.Path], nil
 		})
+		s.packed[dir] = held
+		return held, err
 	})
 	if err != nil {
 		return err
@@ -183,6 +251,7 @@ func (s *scan) check(r risk) error {
 		return err
 	}
 	if ok {
+		s.let = true
 		return s.f.grant()
 	}
 	return s.f.hold(h, paths)
@@ -218,6 +287,7 @@ func (s *scan) bringBack() error {
 	}
 	s.gone, s.toll, s.top = nil, tally{}, 0
 	clear(s.seen)
+	clear(s.counted)
 	for _, c := range gone {
 		if err := s.vanished(c); err != nil {
 			return err
@@ -237,12 +307,16 @@ func packsFirst(p folder.Path) int {
 // finish commits what is left, the vanished entries last: by then a rename has
 // been seen as the new entry that it is too.
 func (s *scan) finish() error {
+	if !s.whole {
+		s.f.unsynced.Add(s.ignored)
+	}
 	if err := s.flush(&s.batch); err != nil {
 		return err
 	}
 	if err := s.weigh(); err != nil {
 		return err
 	}
+	lost := s.losses(!s.f.scanned.isOpen()) // else the window knows the names
 	for len(s.gone) > 0 {
 		n := min(len(s.gone), scanBatch)
 		part := s.gone[:n]
@@ -254,11 +328,15 @@ func (s *scan) finish() error {
 		// Only now: the syncer looks whether anything still keeps them.
 		for i := range told {
 			s.f.lostEntry(told[i].Path.Dir())
+			if told[i].Before.Ignored {
+				s.f.unsynced.Add(-1)
+			}
 		}
 		s.f.wakeSyncer()
 	}
+	s.windowed(lost)
 	if s.whole && heldHere(s.f.store.Hold()) {
-		return s.f.store.Release() // it has passed, or is no more
+		return s.f.release() // it has passed, or is no more
 	}
 	return nil
 }

@@ -39,6 +39,7 @@ type Hold struct {
 	Why    HoldWhy
 	Count  int64 // entries that would go
 	Total  int64 // of so many
+	Passed int64 `json:",omitempty"` // that had gone already, in small parts, when it became too much
 	At     time.Time
 	Answer HoldAnswer
 }
