@@ -17,9 +17,9 @@ const (
 	peerRoom   = 8 << 20                   // of that for one peer at most
 	fetchRoom  = bufferRoom / 2            // of that for content that is being received
 
-	frameRoom  = protocol.MaxIndex + 64    // a batch of the index on its way
-	answerRoom = 640 << 10                 // a request and the buffers of its answer
-	askRoom    = protocol.MaxData + 64<<10 // what reads an answer
+	frameRoom  = protocol.MaxIndex + 64                         // a batch of the index on its way
+	answerRoom = 960 << 10                                      // a request and the buffers of its answer
+	askRoom    = protocol.MaxData + protocol.MaxPacked + 64<<10 // what reads an answer
 )
 
 // stallWait is how long something may take that holds memory others wait for.

@@ -15,6 +15,7 @@ import (
 
 	"qsync/certs"
 	"qsync/folder/disk"
+	"qsync/protocol"
 )
 
 // Node runs folders and their links. Make one with [New].
@@ -26,6 +27,7 @@ type Node struct {
 	buffers  *budget
 	fetching *account // of buffers
 	recipes  *recipes
+	encoders *protocol.Encoders // of what is sent packed
 	coders   *coders
 	files    *budget // of descriptors, for files that are staged
 
@@ -46,6 +48,7 @@ func New(cfg Config) (*Node, error) {
 	n := &Node{cfg: cfg, started: time.Now(), run: randomRun(), buffers: newBudget(bufferRoom), coders: newCoders()}
 	n.fetching = n.buffers.account(fetchRoom)
 	n.recipes = newRecipes()
+	n.encoders = protocol.NewEncoders(packAtOnce)
 	n.files = newBudget(stagedFiles(disk.MaxOpen()))
 	n.eraCtx, n.eraEnd = context.WithCancel(context.Background())
 	if cfg.Conn != nil {
@@ -167,7 +170,7 @@ func (n *Node) accept(l *authLink) {
 
 // ident is what this node tells a peer that proved itself.
 func (n *Node) ident() certs.Ident {
-	id := certs.Ident{Name: n.cfg.Name, Epoch: n.run, Caps: capRecipes}
+	id := certs.Ident{Name: n.cfg.Name, Epoch: n.run, Caps: capRecipes | capPacked}
 	for _, f := range n.Folders() {
 		if f.cfg.Plan != nil {
 			id.Caps |= capObserver

@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -17,11 +16,10 @@ import (
 )
 
 const (
-	serveAtOnce  = 16               // requests of one peer answered at the same time
-	requestWait  = 30 * time.Second // for a peer to say what it wants, or to take what it asked for
-	chunkSize    = 256 << 10        // bytes of a Data frame
-	answerBuffer = 64 << 10         // of small answers that are sent together
-	smallAnswer  = 64 << 10         // up to here content goes into the Response
+	serveAtOnce = 16               // requests of one peer answered at the same time
+	requestWait = 30 * time.Second // for a peer to say what it wants, or to take what it asked for
+	chunkSize   = 256 << 10        // bytes of a Data frame
+	smallAnswer = 64 << 10         // up to here content goes into the Response
 )
 
 // answers serves the peer's requests for content.
@@ -71,7 +69,7 @@ func (s *session) serve(ctx context.Context, st Stream) error {
 	}
 	req := m.(*protocol.Request) // such a stream carries nothing else
 	// Small answers gather into writes that fill a burst of packets.
-	out := bufio.NewWriterSize(&steady{Stream: st, hurry: s.mem.greedy}, answerBuffer)
+	out := protocol.NewPacker(&timed{&steady{Stream: st, hurry: s.mem.greedy}, &s.flow}, &packing{s: s}, s.f.node.encoders)
 	a := &answer{s: s, st: st, w: protocol.NewWriter(out), hash: chunk.New()}
 	for i := range req.Items {
 		st.SetDeadline(time.Now().Add(requestWait))

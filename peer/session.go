@@ -47,6 +47,7 @@ type session struct {
 	ended  chan struct{}
 	waits  sync.WaitGroup
 	mem    *account // what is held for the peer
+	flow   flow     // how fast answers go out
 	known  bool     // the store knows that the peer is here
 
 	began   time.Time

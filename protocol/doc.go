@@ -9,7 +9,7 @@
 //	stream                       opened by          carries
 //	first bidirectional          dialer             the handshake of package certs, then both ways Hello, Resume, Progress
 //	one unidirectional           each side, once    Index
-//	any further bidirectional    who wants content  one Request; back: Response, Data, Abort
+//	any further bidirectional    who wants content  one Request; back: Response, Data, Abort, packed frames
 //	                             or to know of it   one RecipeRequest; back: Recipe
 //
 // No other stream exists before the handshake has succeeded on both sides. A
@@ -43,6 +43,7 @@
 //	9     RecipeRequest
 //	                array of 4                            64 KiB
 //	10    Recipe    array of 3                            1 MiB
+//	11    -         packed frames                         512 KiB
 //
 // A receiver checks the length against the type before it allocates anything.
 //
@@ -227,6 +228,12 @@
 // what its map holds under the digest and size asked for; anything else is "not
 // here". It never becomes a path on a disk. Nobody asks for empty files.
 //
+// A responder may send frames of an answer packed, to a node whose capabilities
+// have the bit 0x4: the payload of a frame of type 11 is one zstd frame (RFC 8878)
+// that states its content size, at most 512 KiB, and has no dictionary. Its content
+// is one or more whole frames, none of them packed, which count as if they had come
+// by themselves. A sender packs where that is likely to be the faster way.
+//
 // # Recipes
 //
 //	RecipeRequest
@@ -244,7 +251,7 @@
 //
 // Only a node whose capabilities in the handshake have the bit 0x2 is sent a
 // RecipeRequest. (Bit 0x1 says that the dialer only looks: it is told the index
-// and sends nothing.)
+// and sends nothing; 0x4 that the node reads packed frames.)
 //
 // A file is cut into chunks, and its chunks gathered into groups, as package
 // chunk says: the average chunk has 2^bits bytes, which follows from the size. A

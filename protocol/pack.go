@@ -73,12 +73,18 @@ func (u *unpacker) unpack(payload []byte) ([]byte, error) {
 		}
 		return body, nil
 	}
+	return u.decompress(body, MaxIndex)
+}
+
+// decompress returns the content of a zstd frame that states its size, at most
+// limit, in u's buffer.
+func (u *unpacker) decompress(body []byte, limit uint64) ([]byte, error) {
 	var h zstd.Header
 	if err := h.Decode(body); err != nil {
 		return nil, err
 	}
-	if h.Skippable || !h.HasFCS || h.FrameContentSize > MaxIndex {
-		return nil, fmt.Errorf("compressed frame that states no size up to %d", MaxIndex)
+	if h.Skippable || !h.HasFCS || h.FrameContentSize > limit {
+		return nil, fmt.Errorf("compressed frame that states no size up to %d", limit)
 	}
 	if err := u.prepare(); err != nil {
 		return nil, err

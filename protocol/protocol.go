@@ -45,7 +45,8 @@ const maxCounter = 1<<63 - 1
 var ErrProtocol = errors.New("protocol violated")
 
 // Message is one of *[Hello], *[Resume], *[Progress], *[Index], *[Request],
-// *[Response], *[Data], *[Abort], *[RecipeRequest] and *[Recipe].
+// *[Response], *[Data], *[Abort], *[RecipeRequest] and *[Recipe]. Frames that are
+// packed together are no message of their own.
 type Message interface {
 	kind() kind
 	check() error // both ends apply it: the sender before encoding, the receiver after decoding
@@ -67,10 +68,11 @@ const (
 	kindAbort
 	kindRecipeRequest
 	kindRecipe
+	kindPacked
 	kinds
 )
 
-var kindNames = [kinds]string{"frame", "hello", "resume", "progress", "index", "request", "response", "data", "abort", "recipe request", "recipe"}
+var kindNames = [kinds]string{"frame", "hello", "resume", "progress", "index", "request", "response", "data", "abort", "recipe request", "recipe", "packed frames"}
 
 func (k kind) String() string {
 	if k < kinds {
@@ -95,15 +97,16 @@ var frames = Limits{
 
 	kindRecipeRequest: MaxControl,
 	kindRecipe:        MaxRecipe,
+	kindPacked:        MaxPacked,
 }
 
 // The five uses of a stream, for [NewReader].
 var (
-	Control  = frames.only(kindHello, kindResume, kindProgress) // the stream of the handshake, both ways
-	Indexes  = frames.only(kindIndex)                           // the one-way stream of each side
-	Requests = frames.only(kindRequest, kindRecipeRequest)      // a stream that the peer opened
-	Answers  = frames.only(kindResponse, kindData, kindAbort)   // a stream that was opened here with a Request
-	Recipes  = frames.only(kindRecipe)                          // a stream that was opened here with a RecipeRequest
+	Control  = frames.only(kindHello, kindResume, kindProgress)           // the stream of the handshake, both ways
+	Indexes  = frames.only(kindIndex)                                     // the one-way stream of each side
+	Requests = frames.only(kindRequest, kindRecipeRequest)                // a stream that the peer opened
+	Answers  = frames.only(kindResponse, kindData, kindAbort, kindPacked) // a stream that was opened here with a Request
+	Recipes  = frames.only(kindRecipe)                                    // a stream that was opened here with a RecipeRequest
 )
 
 func (l Limits) only(ks ...kind) Limits {

@@ -27,6 +27,7 @@ type Reader struct {
 	buf      []byte
 	d        decoder
 	unpacker unpacker
+	frames   []byte // of a packed one, still to come
 	response Response
 	data     Data
 	err      error
@@ -41,7 +42,7 @@ func NewReader(r io.Reader, limits Limits) *Reader {
 // Reset makes r receive from another stream and keeps its buffers.
 func (r *Reader) Reset(from io.Reader, limits Limits) {
 	r.r.Reset(from)
-	r.limits, r.err = limits, nil
+	r.limits, r.frames, r.err = limits, nil, nil
 }
 
 // Next returns the next message. A *[Data] and a *[Response] are the Reader's
@@ -96,6 +97,11 @@ func (r *Reader) header() (kind, int, error) {
 	if _, err := io.ReadFull(r.r, r.head[:]); err != nil {
 		return 0, 0, err
 	}
+	return r.checkHead()
+}
+
+// checkHead takes the header apart that was read last.
+func (r *Reader) checkHead() (kind, int, error) {
 	size, k := binary.BigEndian.Uint32(r.head[:]), kind(r.head[4])
 	if k >= kinds || r.limits[k] == 0 {
 		return 0, 0, fmt.Errorf("%w: unexpected %v", ErrProtocol, k)
@@ -115,11 +121,11 @@ func within(err error) error {
 }
 
 func (r *Reader) next() (Message, error) {
-	k, n, err := r.header()
-	if err != nil {
-		return nil, err
+	read := r.outer
+	if len(r.frames) > 0 {
+		read = r.inner
 	}
-	payload, err := r.payload(n)
+	k, payload, err := read()
 	if err != nil {
 		return nil, err
 	}
