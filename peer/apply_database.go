@@ -132,7 +132,7 @@ func (s *stagedFile) all() []stagedFile {
 
 // swapWhole puts a database in place with what stands beside it. What did so
 // until now goes first: no log is ever found with the content of another time.
-func (p *placer) swapWhole(s stagedFile) error {
+func (p *placer) swapWhole(s stagedFile, strangers []store.Record) error {
 	var ready []swap
 	for _, one := range s.all() {
 		x, ok, err := p.prepare(one)
@@ -144,6 +144,14 @@ func (p *placer) swapWhole(s stagedFile) error {
 	for i := range s.away { // before the first of them goes
 		if old := &s.away[i]; !p.f.root.Unchanged(old.Path, old.Local) {
 			return p.f.pathFailed(old.Path, disk.ErrChanged)
+		}
+	}
+	for i := range ready {
+		if _, beside := folder.Sidecar(ready[i].want.rec.Path); beside {
+			continue
+		}
+		if err := p.clear(&ready[i], strangers); err != nil {
+			return p.f.pathFailed(ready[i].want.rec.Path, err)
 		}
 	}
 	for i := range s.away {

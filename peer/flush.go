@@ -129,12 +129,19 @@ func (p *placer) each(staged []stagedFile, do func(stagedFile) error) error {
 // swap puts one durable file in place.
 func (p *placer) swap(s stagedFile) error {
 	defer p.discard([]stagedFile{s}) // once it is in place that gives back its descriptor alone
+	strangers, err := p.strangers(&s)
+	if err != nil {
+		return p.f.pathFailed(s.want.rec.Path, err)
+	}
 	if len(s.with)+len(s.away) > 0 {
-		return p.swapWhole(s)
+		return p.swapWhole(s, strangers)
 	}
 	x, ok, err := p.prepare(s)
 	if err != nil || !ok {
 		return err
+	}
+	if err := p.clear(&x, strangers); err != nil {
+		return p.f.pathFailed(s.want.rec.Path, err)
 	}
 	_, err = p.swapIn(&x)
 	return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"time"
 
@@ -40,8 +41,9 @@ const batchGap = time.Minute
 // UndoBatch brings back from the older versions what sync has removed or
 // replaced here, as edits of this machine's user. What has changed since then,
 // and what there is no older version of, stays as it is and says why. What was
-// added stays too. A database comes back with its journal and log, or not at all. The error of a folder that becomes like its source whatever
-// happens in it wraps [ErrOneWay].
+// added stays too. A database comes back with its journal and log, or not at all.
+// The error of a folder that becomes like its source whatever happens in it wraps
+// [ErrOneWay].
 func (f *Folder) UndoBatch(ctx context.Context, q UndoQuery) ([]UndoItem, error) {
 	if f.Mode() == Mirror {
 		return nil, fmt.Errorf("%w: %s becomes like its source at once, whatever comes back; 'qsync restore' with --to takes older versions elsewhere", ErrOneWay, f.Dir())
@@ -89,6 +91,11 @@ type undoing struct {
 // lost returns what is to be taken back, in the order of a walk.
 func (u *undoing) lost() []store.Logged {
 	all := slices.Collect(maps.Values(u.by))
+	all = slices.DeleteFunc(all, func(e store.Logged) bool {
+		of, is := folder.ConflictOf(e.Path)
+		// Its conflict was resolved; it did not go with what it is a copy of.
+		return is && e.Action == store.Deleted && u.by[of].Action != store.Deleted
+	})
 	slices.SortFunc(all, func(a, b store.Logged) int { return a.Path.Compare(b.Path) })
 	return all
 }
@@ -282,7 +289,14 @@ func (f *Folder) stageVersion(v disk.Version, want *folder.Value) (*disk.Staged,
 		return nil, err
 	}
 	defer from.Close()
-	if err := f.room(v.Size); err != nil {
+	want.Size = v.Size
+	return f.stageCopy(from, want)
+}
+
+// stageCopy makes a durable copy of a file of about that size that is yet to be
+// put in place.
+func (f *Folder) stageCopy(from *os.File, want *folder.Value) (*disk.Staged, error) {
+	if err := f.room(want.Size); err != nil {
 		return nil, err
 	}
 	s, err := f.root.Stage()

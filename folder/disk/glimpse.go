@@ -82,6 +82,14 @@ func (r *Root) SQLiteVersion(v Version) SQLite {
 	return sqliteOf(f)
 }
 
+// SQLite does the same for a file that is to be put in place.
+func (s *Staged) SQLite() SQLite {
+	if s.f == nil {
+		return NotSQLite
+	}
+	return sqliteOf(io.NewSectionReader(s.f, 0, int64(len(databaseHeader))))
+}
+
 func sqliteOf(f io.Reader) SQLite {
 	head := make([]byte, len(databaseHeader))
 	n, _ := io.ReadFull(f, head) // what is shorter than one begins as none
