@@ -49,7 +49,7 @@ func (x *fetchJob) compare(s *session, w want) (*delta, error) {
 	if len(d.bases) == 0 {
 		return nil, nil
 	}
-	err := x.diff(s, w, d)
+	err := x.f.node.recipes.compare(x.ctx, func() error { return x.diff(s, w, d) })
 	if err != nil || !slices.ContainsFunc(d.pieces, func(p chunk.Piece) bool { return !p.Missing() }) {
 		d.close()
 		return nil, err

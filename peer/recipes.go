@@ -18,6 +18,7 @@ const capRecipes = 1 << 1
 
 const (
 	splitAtOnce  = 2               // recipes that a node makes at the same time
+	diffAtOnce   = 2               // files that it compares with older versions: up to 30 MB each
 	recipeKept   = 5 * time.Minute // after it was asked for the last time
 	recipeChunks = 1 << 19         // chunks, of 24 bytes, in all recipes that are kept
 )
@@ -26,6 +27,7 @@ const (
 // outline asks for chunks next.
 type recipes struct {
 	slots chan struct{}
+	diffs chan struct{}
 
 	mu  sync.Mutex
 	all map[folder.Digest]*recipe
@@ -40,7 +42,21 @@ type recipe struct {
 }
 
 func newRecipes() *recipes {
-	return &recipes{slots: make(chan struct{}, splitAtOnce), all: make(map[folder.Digest]*recipe)}
+	return &recipes{
+		slots: make(chan struct{}, splitAtOnce), diffs: make(chan struct{}, diffAtOnce),
+		all: make(map[folder.Digest]*recipe),
+	}
+}
+
+// compare calls do while few others do the same.
+func (c *recipes) compare(ctx context.Context, do func() error) error {
+	select {
+	case c.diffs <- struct{}{}:
+		defer func() { <-c.diffs }()
+		return do()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // of returns the recipe of the content of that digest, by way of make if it is
