@@ -178,7 +178,7 @@ func histories(count uint64, ru rules) (seed uint64, failure string) {
 	return seed, failure
 }
 
-// TestSimulation runs 100 000 histories, or QSYNC_SIM of them, or tells the one
+// TestSimulation runs 50 000 histories, or QSYNC_SIM of them, or tells the one
 // of QSYNC_SIM_SEED.
 func TestSimulation(t *testing.T) {
 	if s, err := strconv.ParseUint(os.Getenv("QSYNC_SIM_SEED"), 10, 64); err == nil {
@@ -189,7 +189,7 @@ func TestSimulation(t *testing.T) {
 		}
 		return
 	}
-	count := uint64(100_000)
+	count := uint64(50_000)
 	if s := os.Getenv("QSYNC_SIM"); s != "" {
 		n, err := strconv.ParseUint(s, 10, 64)
 		if err != nil {

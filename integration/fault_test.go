@@ -4,9 +4,7 @@ package integration
 
 import (
 	"bufio"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -26,11 +24,7 @@ func breakable(t *testing.T) string {
 
 var buildBreakable = sync.OnceValues(func() (string, error) {
 	exe := filepath.Join(filepath.Dir(binary), "qsync-failpoint")
-	out, err := exec.Command("go", "build", "-tags", "failpoint", "-o", exe, "qsync/cmd/qsync").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return exe, nil
+	return exe, build(exe, nil, "-tags", "failpoint")
 })
 
 // points are the names of all points at which the program can be made to crash,

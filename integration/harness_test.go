@@ -81,12 +81,23 @@ func withBinary(run func() int) int {
 		return 1
 	}
 	binary = filepath.Join(dir, "qsync")
-	build := exec.Command("go", "build", "-o", binary, "qsync/cmd/qsync")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+	if err := build(binary, nil); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return run()
+}
+
+// build links the program. go run keeps what it has linked until something
+// changes, as go build does not, and linking takes seconds.
+func build(exe string, env []string, flags ...string) error {
+	args := append([]string{"run", "-exec", "cp"}, flags...)
+	cmd := exec.Command("go", append(args, "qsync/cmd/qsync", exe)...)
+	cmd.Env = append(os.Environ(), env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("building the program: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // machine is where qsync runs: a home of its own and perhaps a network

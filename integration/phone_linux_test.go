@@ -16,11 +16,7 @@ func newPhone(t *testing.T) *machine {
 	t.Helper()
 	m := newMachine(t, "phone")
 	m.exe = filepath.Join(t.TempDir(), "qsync-arm64")
-	build := exec.Command("go", "build", "-o", m.exe, "qsync/cmd/qsync")
-	build.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	must(t, build(m.exe, []string{"GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0"}))
 	if runtime.GOARCH == "arm64" {
 		return m
 	}

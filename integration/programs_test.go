@@ -68,7 +68,7 @@ func goTree(t *testing.T) (at string, packages []string) {
 	if long {
 		return at, []string{"."}
 	}
-	return at, []string{"archive", "os", "encoding", "text"}
+	return at, []string{"archive", "text"}
 }
 
 // What people run in their folders: on the other side all of it arrives, whole,
@@ -121,7 +121,7 @@ func (p *pair) builds() {
 		does(p.T, a, "git", "clone", "-q", repository(p.T), "src")
 	} else {
 		write(p.T, filepath.Join(src, "go.mod"), "module example.org/m\n\ngo 1.25\n")
-		for i := range 30 {
+		for i := range 12 {
 			name := fmt.Sprint("p", i)
 			write(p.T, filepath.Join(src, name, "p.go"), fmt.Sprintf("package %s\n\nfunc F(n int) int { return n * %d }\n", name, i))
 		}

@@ -155,7 +155,7 @@ func TestFolderComesBack(t *testing.T) {
 	must(t, os.Rename(aside, gone))
 	began := time.Now()
 	for state(gone) == "stopped" && time.Since(began) < 40*time.Second {
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(time.Second)
 	}
 	m.must(0, "wait", gone)
 	p.end(sigterm, 143)

@@ -29,7 +29,7 @@ const (
 // QSYNC_SOAK=1h makes it last that long.
 func TestSoak(t *testing.T) {
 	t.Parallel()
-	last := 6 * time.Second
+	last := 4 * time.Second
 	if s := os.Getenv("QSYNC_SOAK"); s != "" {
 		var err error
 		last, err = time.ParseDuration(s)

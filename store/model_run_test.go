@@ -13,7 +13,7 @@ import (
 // equal, with nothing lost, resurrected or invented. QSYNC_STORE_SEED repeats
 // one, QSYNC_STORE_HISTORIES runs more than the usual number.
 func TestHistories(t *testing.T) {
-	first, count := uint64(1), uint64(200)
+	first, count := uint64(1), uint64(100)
 	if s := os.Getenv("QSYNC_STORE_SEED"); s != "" {
 		first, count = number(t, s), 1
 	} else if s := os.Getenv("QSYNC_STORE_HISTORIES"); s != "" {
