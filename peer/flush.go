@@ -130,6 +130,9 @@ func (p *placer) each(staged []stagedFile, do func(stagedFile) error) error {
 func (p *placer) swap(s stagedFile) error {
 	defer p.discard([]stagedFile{s}) // once it is in place that gives back its descriptor alone
 	strangers, err := p.strangers(&s)
+	if errors.Is(err, errInUse) {
+		return p.f.inUse(s.want.rec.Path)
+	}
 	if err != nil {
 		return p.f.pathFailed(s.want.rec.Path, err)
 	}

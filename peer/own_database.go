@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,9 +16,24 @@ import (
 // the database, whichever of them was written to: both are kept under a conflict
 // name, as a pair that opens, and the log goes before the new one comes.
 
+// errInUse is told of a database that cannot be replaced for long.
+var errInUse = errors.New("a program here writes beside the database that is to be replaced; close it, or wait until it rests")
+
+// inUseTries is how often it is tried before people are told: about a minute.
+const inUseTries = 9
+
+// inUse puts the database off that p belongs to.
+func (f *Folder) inUse(p folder.Path) error {
+	if f.cfg.Once || f.parked.tries(p) >= inUseTries {
+		f.blocks(p, errInUse)
+		return nil
+	}
+	return f.pathFailed(p, fmt.Errorf("%w: %w", disk.ErrChanged, errInUse))
+}
+
 // strangers returns the journal and the log beside the database that s puts in
-// place which are none of the shared folder's. The error is [disk.ErrChanged]
-// where it is not known yet what they are.
+// place which are none of the shared folder's. The error is errInUse where it is
+// not known yet what they are.
 func (p *placer) strangers(s *stagedFile) (found []store.Record, err error) {
 	f, handled := p.f, make(map[folder.Path]bool)
 	var db folder.Path
@@ -61,7 +77,7 @@ func (p *placer) strangers(s *stagedFile) (found []store.Record, err error) {
 			found = append(found, rec)
 		default:
 			f.look.add(at, false)
-			return nil, fmt.Errorf("%w: what stands beside it is not known yet", disk.ErrChanged)
+			return nil, errInUse
 		}
 	}
 	return found, nil

@@ -91,3 +91,57 @@ func TestOwnLogBesideNewDatabase(t *testing.T) {
 		})
 	}
 }
+
+// TestBusyLogBesideNewDatabase: under a program that writes beside a database all
+// the time it is not replaced: a single pass ends without it, with a word, and one
+// that goes on says so and does it when the program has ended (F38).
+func TestBusyLogBesideNewDatabase(t *testing.T) {
+	t.Parallel()
+	for _, once := range []bool{true, false} {
+		bubble(t, 2, func(c *cluster) {
+			a, b := c.nodes[0], c.nodes[1]
+			c.line()
+			a.cfg.Mode, b.cfg.Mode = Send, Mirror
+			b.cfg.Once = once
+			a.write("other", "other")
+			a.standIn("x.db", 2, false)
+			b.standIn("x.db", 1, true)
+			stop, done := make(chan struct{}), make(chan struct{})
+			go func() {
+				defer close(done)
+				for n := 3; ; n++ {
+					select {
+					case <-stop:
+						return
+					case <-time.After(time.Second):
+						b.must(os.WriteFile(b.path("x.db-wal"), []byte("\x37\x7f\x06\x82"+strings.Repeat("00000001", n)), 0o644))
+						if !once { // which has no watcher
+							b.hint("x.db-wal", false)
+						}
+					}
+				}
+			}()
+			c.start()
+			time.Sleep(3 * time.Minute)
+			if !strings.Contains(b.read("x.db"), "00000001") || b.read("other") != "other" {
+				c.Errorf("once %v: %v", once, b.tree())
+			}
+			if got := b.f.Problems(); len(got) == 0 || got[0].Path != "x.db" {
+				c.Errorf("once %v: %+v", once, got)
+			}
+			if why := b.f.missing(1, true); once && why != "" {
+				c.Errorf("a single pass does not end: %s", why)
+			}
+			close(stop)
+			<-done
+			if once {
+				return
+			}
+			time.Sleep(3 * time.Minute)
+			c.settle(20 * time.Second)
+			if g := b.generation("x.db"); g != "00000002" || b.exists("x.db-wal") || len(b.f.Problems()) != 0 {
+				c.Errorf("%s %v %+v", g, b.tree(), b.f.Problems())
+			}
+		})
+	}
+}

@@ -174,6 +174,13 @@ func (k *parking) park(p folder.Path, why string) (news bool) {
 	return news
 }
 
+// tries is how often p was parked in a row.
+func (k *parking) tries(p folder.Path) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.m[p].tries
+}
+
 // reason is why p is parked, "" if it is not or for no reason to tell.
 func (k *parking) reason(p folder.Path) string {
 	k.mu.Lock()
