@@ -102,12 +102,16 @@ func TestMarker(t *testing.T) {
 			spoil(t, d[1])
 			before := synced.must(t, d[0])
 			spoilt := synced.must(t, d[1])
-			m.must(6, d[0], d[1], "-b", "--once").names(t, "right", "forget")
+			m.must(6, d[0], d[1], "-b", "--once").names(t, "right", "qsync confirm")
 			m.start(d[0], d[1], "-b").exits(6)
 			must(t, differs(before, synced.must(t, d[0])))
 			must(t, differs(spoilt, synced.must(t, d[1])))
-			m.must(0, "forget", d[1])
-			m.must(0, "forget", d[0])
+			if name == "unmounted" {
+				m.must(0, "forget", d[1])
+				m.must(0, "forget", d[0])
+			} else {
+				m.must(0, "confirm", d[1]).names(t, "is taken for the folder again")
+			}
 			m.must(0, d[0], d[1], "-b", "--once")
 			must(t, synced.unequal(d...))
 			must(t, differs(before, synced.must(t, d[0])))

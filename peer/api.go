@@ -144,6 +144,7 @@ type FolderConfig struct {
 	Rescan time.Duration // full pass beside watching, as a safety net; 0 means an hour
 	Once   bool          // one pass: no watching, no rescans
 	Paused bool          // opened only, see [Folder.SetPaused]
+	Adopt  bool          // a directory that is not the one that was synced is taken for it: a new map begins
 	// Plan, if set, makes a dry run: the disk and the peers stay as they are
 	// and every change that would be made is reported instead.
 	Plan func(PlanItem)
@@ -320,7 +321,7 @@ type PeerStatus struct {
 	LastSeen  time.Time `json:"last_seen"`
 	Queued    Amount    `json:"queued"` // what it has not confirmed yet
 	InSync    bool      `json:"in_sync"`
-	Reason    string    `json:"reason,omitempty"` // why it is left out
+	Reason    string    `json:"reason,omitempty"` // why it is left out, or has stopped
 }
 
 // Dialer is an address at which a folder looks for peers.

@@ -102,6 +102,7 @@ func (f *Folder) converse(ctx context.Context, s *session) {
 	if !s.observer {
 		f.mu.Lock()
 		f.met = true
+		delete(f.braked, s.id)
 		f.mu.Unlock()
 		f.parked.hope()
 		event := "peer_connected"
@@ -127,6 +128,9 @@ func (f *Folder) converse(ctx context.Context, s *session) {
 		f.parted[s.id] = true
 	}
 	left := s.left
+	if last && !s.observer && isBraked(s.link.Err()) {
+		f.braked[s.id] = true
+	}
 	f.mu.Unlock()
 	if violation(err) {
 		f.violated(s)
@@ -151,6 +155,15 @@ func isDuplicate(err error) bool {
 	var le *LinkError
 	return errors.As(err, &le) && le.Remote && le.Code == CodeDuplicate
 }
+
+// isBraked reports whether the peer says that its brake has stopped the folder.
+func isBraked(err error) bool {
+	var le *LinkError
+	return errors.As(err, &le) && le.Remote && le.Reason == ErrBrake.Error()
+}
+
+// brakedText is what a person can do about a peer whose brake has stopped it.
+const brakedText = "its brake has stopped the folder there: 'qsync status' there says for what, and 'qsync confirm DIR' or 'qsync undo DIR' there goes on"
 
 // stillParted waits a moment for the link that the peer of s prefers to s, and
 // reports whether none has come.

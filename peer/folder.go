@@ -87,6 +87,7 @@ type Folder struct {
 	next      time.Time // of the next pass by the clock
 	sessions  map[store.NodeID]*session
 	observers map[store.NodeID]*session // of dry runs
+	braked    map[store.NodeID]bool     // who said at its end that its brake has stopped it
 	parted    map[store.NodeID]bool     // who ended a link for another one that is not here yet
 	problems  map[folder.Path]string
 	conflict  map[folder.Path]bool // conflict copies on disk, as far as they have been seen
@@ -131,6 +132,7 @@ func openFolder(n *Node, fc FolderConfig) (f *Folder, err error) {
 		sessions:  make(map[store.NodeID]*session),
 		observers: make(map[store.NodeID]*session),
 		parted:    make(map[store.NodeID]bool),
+		braked:    make(map[store.NodeID]bool),
 		problems:  make(map[folder.Path]string),
 		conflict:  make(map[folder.Path]bool),
 		wrong:     make(map[string]error),
@@ -169,7 +171,11 @@ func (f *Folder) open() error {
 		return err
 	}
 	f.resumeHeld()
-	if err := f.checkRoot(true); err != nil {
+	err = f.checkRoot(true)
+	if errors.Is(err, ErrRoot) && f.cfg.Adopt {
+		err = f.adopt()
+	}
+	if err != nil {
 		return err
 	}
 	if err := f.witness(); err != nil {

@@ -3,6 +3,7 @@ package peer
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"qsync/folder"
@@ -15,11 +16,28 @@ func (f *Folder) hold(h store.Hold, paths []folder.Path) error {
 	if err := f.store.SetHold(h, paths); err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: %s", ErrBrake, f.holdText(h))
+	return fmt.Errorf("%w: %s", ErrBrake, holdText(f.Dir(), f.Mode(), h))
 }
 
-func (f *Folder) holdText(h store.Hold) string {
-	dir, name := f.Dir(), typed(f.Dir())
+// HeldIn says what a folder in dir, which no process has open and whose map is in
+// state, has been stopped for by its brake, and how a person decides, or has
+// decided; "" if there is no such stop.
+func HeldIn(state, dir string) string {
+	h, mode, err := store.PeekHold(filepath.Join(state, "map.db"))
+	if err != nil || h.Why == store.NoHold {
+		return "" // a map that cannot be read is another matter
+	}
+	switch h.Answer {
+	case store.Confirmed:
+		return fmt.Sprintf("what the brake had stopped, %d of %d entries, is confirmed", h.Count, h.Total)
+	case store.Undone:
+		return fmt.Sprintf("what the brake had stopped, %d of %d entries, is to be undone", h.Count, h.Total)
+	}
+	return ErrBrake.Error() + ": " + holdText(dir, Mode(mode), h)
+}
+
+func holdText(dir string, mode Mode, h store.Hold) string {
+	name := typed(dir)
 	var what, undo, passed string
 	switch {
 	case h.Why == store.HoldIncoming && h.Passed > 0:
@@ -34,7 +52,7 @@ func (f *Folder) holdText(h store.Hold) string {
 		what = fmt.Sprintf("%d of %d entries have vanished from %s within %d minutes: %d had been passed on before it was that many, the other %d were not",
 			h.Passed+h.Count, h.Total, dir, windowMinutes, h.Passed, h.Count)
 		undo = "brings these back"
-		passed = ". " + f.passedText(h.Passed)
+		passed = ". " + passedText(mode, h.Passed)
 	case h.Why == store.HoldEmptied:
 		what = fmt.Sprintf("all %d entries have vanished from %s; nothing was passed on", h.Count, dir)
 		undo = "brings them back"
@@ -43,7 +61,7 @@ func (f *Folder) holdText(h store.Hold) string {
 		undo = "brings them back"
 	}
 	what += fmt.Sprintf(". 'qsync confirm %s' lets exactly that through", name)
-	if f.Mode() == TwoWay {
+	if mode == TwoWay {
 		what += fmt.Sprintf(", 'qsync undo %s' %s", name, undo)
 	}
 	return what + "; --max-delete 100% lifts the brake" + passed
@@ -52,8 +70,8 @@ func (f *Folder) holdText(h store.Hold) string {
 const windowMinutes = int(windowSpan / time.Minute)
 
 // passedText says how what had been passed on before a stop comes back.
-func (f *Folder) passedText(n int64) string {
-	if f.Mode() != TwoWay {
+func passedText(mode Mode, n int64) string {
+	if mode != TwoWay {
 		return fmt.Sprintf("The peers that took the %d away have them in .qsync/versions: 'qsync restore' there", n)
 	}
 	return fmt.Sprintf("The %d that were passed on come back by 'qsync undo DIR' on a peer that took them away", n)

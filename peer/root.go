@@ -26,7 +26,7 @@ func (f *Folder) checkRoot(first bool) error {
 	}
 	here, err := f.rootIdentity(strings.HasPrefix(known, byInode))
 	if err != nil {
-		return err
+		return fmt.Errorf("%w. %s", err, f.adoptText())
 	}
 	switch {
 	case here == known && strings.HasPrefix(known, byInode) != f.bare && first:
@@ -34,9 +34,39 @@ func (f *Folder) checkRoot(first bool) error {
 	case here == known:
 		return nil
 	case here == "":
-		return fmt.Errorf("%w: %s lacks its marker .qsync/marker; is the disk mounted? If it really is the right folder, run qsync forget and share or join it again", ErrRoot, f.cfg.Dir)
+		return fmt.Errorf("%w: %s lacks its marker .qsync/marker; is the disk mounted? %s", ErrRoot, f.cfg.Dir, f.adoptText())
 	}
-	return fmt.Errorf("%w: another directory has taken the place of %s; if that is meant, run qsync forget and share or join it again", ErrRoot, f.cfg.Dir)
+	return fmt.Errorf("%w: another directory has taken the place of %s; is the disk mounted? %s", ErrRoot, f.cfg.Dir, f.adoptText())
+}
+
+func (f *Folder) adoptText() string {
+	return fmt.Sprintf("If it really is the right folder, 'qsync confirm %s' takes it for that: the sync ID stays, and what is missing there is not passed on as removed", typed(f.cfg.Dir))
+}
+
+// adopt takes the directory that is here for the folder, because a person says
+// so. It may hold anything: what the map knew of the other one must make neither
+// a removal of what is missing nor an edit of what is older, so a new map begins.
+func (f *Folder) adopt() error {
+	mode := Mode(f.store.Mode())
+	if err := f.store.Close(); err != nil {
+		return err
+	}
+	f.store = nil
+	for _, name := range []string{"map.db", touchedName} {
+		if err := os.Remove(filepath.Join(f.cfg.State, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if err := f.openStore(); err != nil {
+		return err
+	}
+	f.node.cfg.Log.Warn("another directory is taken for the folder; it is compared with the peers anew", "folder", f.cfg.Dir)
+	if f.cfg.Mode == ModeAuto && !f.cfg.Unsettled && mode != ModeAuto {
+		if err := f.store.SetLaw(f.law(mode)); err != nil {
+			return err
+		}
+	}
+	return f.own()
 }
 
 // rootGone is the reason to stop when the root went while it was worked in.

@@ -101,7 +101,11 @@ func (s *session) shut(why error) {
 	if violation(why) {
 		code = CodeProtocol
 	}
-	s.link.Close(code, "")
+	text := ""
+	if errors.Is(s.f.Err(), ErrBrake) {
+		text = ErrBrake.Error()
+	}
+	s.link.Close(code, text)
 }
 
 // violation reports whether a session ended because the peer broke the

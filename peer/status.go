@@ -130,7 +130,7 @@ func (f *Folder) peerStatus() []PeerStatus {
 	}
 	for _, p := range f.store.Peers() {
 		f.mu.Lock()
-		s := f.sessions[p.ID]
+		s, braked := f.sessions[p.ID], f.braked[p.ID]
 		f.mu.Unlock()
 		ps := PeerStatus{
 			Name: p.Name, Node: fmt.Sprintf("%x", p.ID[:]), Address: p.Address,
@@ -138,6 +138,9 @@ func (f *Folder) peerStatus() []PeerStatus {
 		}
 		if s != nil { // it may have moved since it was greeted
 			ps.Address = s.link.Remote()
+		}
+		if braked && s == nil && ps.Reason == "" {
+			ps.Reason = brakedText
 		}
 		for _, a := range p.Addrs {
 			ps.Addresses = append(ps.Addresses, a.At.String())

@@ -282,6 +282,10 @@
 //	7  no version in common
 //	8  no sign of life
 //
+// With code 4 the reason "stopped by the safety brake" says that a person has to
+// decide there before the folder goes on; it is told to people, and means nothing
+// else.
+//
 // Of two connections between the same two nodes, in the same run of both, one
 // stays: that whose dialer has the smaller node ID, and of two that the same node
 // dialled the one with the smaller rank, 8 bytes of the TLS exporter with the

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -50,6 +52,28 @@ func (s *Store) Hold() Hold {
 		return *h
 	}
 	return Hold{}
+}
+
+// PeekHold reads the stop, and the mode, of a map that no process has open, and
+// leaves the map as it is. Errors as those of [Examine].
+func PeekHold(path string) (h Hold, mode uint8, err error) {
+	o := options()
+	o.ReadOnly, o.InitialMmapSize = true, 0
+	o.Timeout = 50 * time.Millisecond
+	db, err := openBolt(path, o)
+	if err != nil {
+		return h, 0, fmt.Errorf("store: %w", err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	err = db.View(func(tx *bolt.Tx) error {
+		m, err := metaOf(tx)
+		if m.Hold != nil {
+			h = *m.Hold
+		}
+		mode = m.Mode
+		return err
+	})
+	return h, mode, err
 }
 
 var keyHeld = []byte("paths")

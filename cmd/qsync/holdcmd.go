@@ -48,6 +48,9 @@ func (c *confirmCmd) Run(p *program) error {
 		return err
 	}
 	h, err := verbConfirm.ask(p, at, struct{}{})
+	if errors.Is(err, peer.ErrRoot) {
+		return p.adopt(at)
+	}
 	if err != nil {
 		return err
 	}
@@ -55,6 +58,23 @@ func (c *confirmCmd) Run(p *program) error {
 		err = p.printJSON(h)
 	} else {
 		p.ui.say("confirmed: %s of %s; exactly that passes, once%s", h.What, quote(at.entry.Dir), p.goesOn(at))
+	}
+	return errors.Join(err, p.restart(at))
+}
+
+// adopt takes the directory that is there for the folder, which it is not by its
+// marker.
+func (p *program) adopt(at place) error {
+	err := p.openAs(at, func(fc *peer.FolderConfig) { fc.Adopt = true }, func(*peer.Folder) error { return nil })
+	if err != nil {
+		return err
+	}
+	if p.flags.JSON {
+		err = p.printJSON(struct {
+			Adopted string `json:"adopted"`
+		}{at.entry.Dir})
+	} else {
+		p.ui.say("%s is taken for the folder again, under its sync ID: what is missing in it comes back, and what differs stays on both sides%s", quote(at.entry.Dir), p.goesOn(at))
 	}
 	return errors.Join(err, p.restart(at))
 }
@@ -100,6 +120,9 @@ func (c *undoCmd) held(p *program, at place, h *peer.Held) error {
 		} else if len(h.Peers) > 0 {
 			will += fmt.Sprintf(". They come from %s, as soon as one of these is here", strings.Join(quoted(h.Peers), ", "))
 		}
+		if h.Passed > 0 {
+			will += fmt.Sprintf(". %s that had gone before it was too much: 'qsync undo %s' %s", plural(h.Passed, "more entry", "more entries"), passedDir(h, at), passedWhere(h))
+		}
 		if c.DryRun {
 			will = "would " + will
 		}
@@ -109,6 +132,21 @@ func (c *undoCmd) held(p *program, at place, h *peer.Held) error {
 		return nil
 	}
 	return p.restart(at)
+}
+
+// passedDir and passedWhere say how what went before a stop comes back.
+func passedDir(h *peer.Held, at place) string {
+	if h.Why == "incoming" {
+		return quote(at.entry.Dir) + " --batch 1"
+	}
+	return "DIR"
+}
+
+func passedWhere(h *peer.Held) string {
+	if h.Why == "incoming" {
+		return "brings those back"
+	}
+	return "on a peer that took them away brings those back"
 }
 
 func quoted(names []string) []string {
@@ -172,5 +210,31 @@ func (p *program) goesOn(at place) string {
 			return ""
 		}
 	}
-	return ". It takes effect when qsync runs it again: nothing does now"
+	return ". It takes effect when qsync runs it again: nothing does now; " + p.starts(at)
+}
+
+// starts says how a folder that nothing runs is started.
+func (p *program) starts(at place) string {
+	if c, err := at.home.config(); err == nil {
+		for _, f := range c.Folders {
+			if sameDir(f.Path, at.entry.Dir) || f.To != "" && sameDir(f.To, at.entry.Dir) {
+				return "'qsync serve' starts it"
+			}
+		}
+	}
+	all, err := at.home.entries()
+	if at.entry.Kind != "pair" || err != nil {
+		return "start it with the command that ran it before"
+	}
+	src, dst := at.entry, at.entry
+	for _, e := range all {
+		switch {
+		case e.ID != at.entry.ID || e.Kind != "pair" || e.Dir == at.entry.Dir:
+		case roleOf(at.entry.Mode) == peer.Receive.String():
+			src = e
+		default:
+			dst = e
+		}
+	}
+	return fmt.Sprintf("'qsync %s %s', with the flags that it had, starts it", quote(src.Dir), quote(dst.Dir))
 }

@@ -55,7 +55,35 @@ func (h home) knows(name, dir string) error {
 }
 
 type statusJSON struct {
-	Nodes []peer.Status `json:"nodes"`
+	Nodes  []peer.Status `json:"nodes"`
+	Halted []halted      `json:"halted,omitempty"`
+}
+
+// halted is a folder that nothing runs, and that its brake has stopped.
+type halted struct {
+	Path   string `json:"path"`
+	Reason string `json:"reason"`
+	starts string
+}
+
+// haltedFolders are those of the home, or if dir is given that one.
+func (p *program) haltedFolders(h home, dir string, nodes []peer.Status) (out []halted) {
+	all, err := h.entries()
+	if err != nil {
+		return nil // whoever wants a folder by name is told
+	}
+	for _, e := range all {
+		runs := slices.ContainsFunc(nodes, func(n peer.Status) bool {
+			return slices.ContainsFunc(n.Folders, func(f peer.FolderStatus) bool { return sameDir(f.Path, e.Dir) })
+		})
+		if runs || dir != "" && !sameDir(e.Dir, dir) {
+			continue
+		}
+		if why := peer.HeldIn(h.state(e.tag), e.Dir); why != "" {
+			out = append(out, halted{e.Dir, why, p.starts(place{h, e})})
+		}
+	}
+	return out
 }
 
 // statuses asks the running nodes of the home, about one folder if dir names one.
@@ -79,8 +107,9 @@ func (p *program) statuses(h home, dir string) []peer.Status {
 
 func (p *program) showStatus(h home, dir string) error {
 	nodes := p.statuses(h, dir)
+	stops := p.haltedFolders(h, dir, nodes)
 	if p.flags.JSON {
-		return p.printJSON(statusJSON{nodes})
+		return p.printJSON(statusJSON{nodes, stops})
 	}
 	var b strings.Builder
 	for _, n := range nodes {
@@ -88,6 +117,13 @@ func (p *program) showStatus(h home, dir string) error {
 	}
 	if len(nodes) == 0 {
 		b.WriteString(strings.Join(wrap(noNode(dir), statusWidth), "\n") + "\n")
+	}
+	for _, x := range stops {
+		t := &page{}
+		t.name(0, "folder", x.Path, "")
+		t.row(2, "stopped", "nothing runs it now; when that is decided, "+x.starts)
+		t.row(2, "reason", x.Reason)
+		b.WriteString(t.String())
 	}
 	return p.print(b.String())
 }

@@ -129,6 +129,11 @@ func (v verb[Q, A]) ask(p *program, at place, q Q) (A, error) {
 
 // openHere opens a folder that no node runs, without running it either.
 func (p *program) openHere(at place, do func(*peer.Folder) error) error {
+	return p.openAs(at, func(*peer.FolderConfig) {}, do)
+}
+
+// openAs is openHere; adjust may change what the node is told.
+func (p *program) openAs(at place, adjust func(*peer.FolderConfig), do func(*peer.Folder) error) error {
 	s, err := p.startSession(&nodeFlags{}, false, false)
 	if err != nil {
 		return err
@@ -144,6 +149,7 @@ func (p *program) openHere(at place, do func(*peer.Folder) error) error {
 		return err
 	}
 	fc.Paused, fc.Mirror = true, at.entry.Kind == "pair" && fc.Mode == peer.Send
+	adjust(&fc)
 	f, err := s.node.Add(fc)
 	if err != nil {
 		return s.opened(err, at.entry.Dir)

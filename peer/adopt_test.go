@@ -1,0 +1,106 @@
+package peer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestAdopt: a directory that a person takes for the folder again makes neither a
+// removal of what it lacks nor an edit of what is older in it; the sync ID stays
+// (F21, F22).
+func TestAdopt(t *testing.T) {
+	t.Parallel()
+	cases := map[string]func(m *machine){
+		"marker lost":    func(m *machine) { m.must(os.Remove(m.path(".qsync/marker"))) },
+		"marker damaged": func(m *machine) { m.must(os.WriteFile(m.path(".qsync/marker"), nil, 0o600)) },
+		"empty":          func(m *machine) {},
+		"an old backup": func(m *machine) {
+			for i := range 10 {
+				m.must(os.WriteFile(m.path(fmt.Sprint(i)), []byte("old"), 0o644))
+				old := time.Now().Add(-24 * time.Hour)
+				m.must(os.Chtimes(m.path(fmt.Sprint(i)), old, old))
+			}
+		},
+	}
+	for name, spoil := range cases {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, 2, func(c *cluster) {
+				a, b := c.nodes[0], c.nodes[1]
+				c.line()
+				for i := range 20 {
+					a.write(fmt.Sprint(i), fmt.Sprint("new", i))
+				}
+				c.start()
+				want := c.converged(20 * time.Second)
+				a.stop()
+				if !strings.HasPrefix(name, "marker") {
+					m := a.dir + ".away"
+					a.must(os.Rename(a.dir, m))
+					a.must(os.Mkdir(a.dir, 0o755))
+				}
+				spoil(a)
+				if err := a.start(); !errors.Is(err, ErrRoot) || !strings.Contains(err.Error(), "qsync confirm") {
+					c.Fatal(err)
+				}
+				a.cfg.Adopt, a.cfg.Paused = true, true
+				c.start(a)
+				a.stop()
+				a.cfg.Adopt, a.cfg.Paused = false, false
+				c.start(a)
+				got := c.converged(60 * time.Second)
+				for i := range 20 {
+					if p := fmt.Sprint(i); a.read(p) != "new"+p || b.read(p) != "new"+p {
+						c.Errorf("%s is %q here and %q there", p, a.read(p), b.read(p))
+					}
+				}
+				if extra := len(got) - len(want); extra != map[string]int{"an old backup": 10}[name] {
+					c.Errorf("%d more: %v", extra, want.diff(got))
+				}
+			})
+		})
+	}
+}
+
+// TestPeerBraked: a node whose peer's brake has stopped says so, and what to type
+// there, until it is back (F26).
+func TestPeerBraked(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		c.line()
+		a.cfg.MaxDelete.Percent = 100
+		a.fill("d", 150)
+		c.start()
+		c.converged(20 * time.Second)
+		a.remove("d")
+		time.Sleep(20 * time.Second)
+		if !errors.Is(b.f.Err(), ErrBrake) {
+			c.Fatal(b.f.Err())
+		}
+		reason := func() string {
+			for _, p := range a.f.Status().Peers {
+				if p.Reason != "" {
+					return p.Reason
+				}
+			}
+			return ""
+		}
+		if !strings.Contains(reason(), "'qsync confirm DIR'") {
+			c.Errorf("%q", reason())
+		}
+		b.stop()
+		if HeldIn(b.state, b.dir) == "" || !strings.Contains(HeldIn(b.state, b.dir), "'qsync confirm "+b.dir+"'") {
+			c.Errorf("%q", HeldIn(b.state, b.dir))
+		}
+		c.start(b)
+		b.answer(confirm)
+		c.converged(30 * time.Second)
+		if reason() != "" || b.f.Held().Why != "" {
+			c.Errorf("%q, %+v", reason(), b.f.Held())
+		}
+	})
+}
