@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,6 +66,34 @@ func serveFolders(t *testing.T, h home, folders ...stillFolder) (socket string) 
 	go func() { defer close(done); c.serve(ctx, l) }()
 	t.Cleanup(func() { cancel(); <-done })
 	return filepath.Base(path)
+}
+
+// A node that ends over a change, for its last folder is forgotten, may be gone
+// before it has answered; one that is there and does not answer is an error.
+func TestGoneBeforeItAnswers(t *testing.T) {
+	for _, stays := range []bool{false, true} {
+		h := testHome(t)
+		l, _, err := h.listenControl()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodGet {
+				answer(w, peer.Status{PID: 7})
+				return
+			}
+			if !stays {
+				_ = l.Close()
+			}
+			panic(http.ErrAbortHandler)
+		})}
+		defer srv.Close()
+		go func() { _ = srv.Serve(l) }()
+		if err := h.applyAll(applyRequest{}); (err != nil) != stays {
+			t.Errorf("it stays %v: %v", stays, err)
+		}
+	}
 }
 
 func TestControlSocket(t *testing.T) {

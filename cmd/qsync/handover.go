@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
@@ -43,7 +44,7 @@ func (h home) apply(n answeringNode, q applyRequest) error {
 	defer cancel()
 	var a waitAnswer
 	if err := h.call(ctx, n.socket, "/v1/apply", q, &a); err != nil {
-		return failf("process %d has not taken the change: %v", n.PID, err)
+		return &sentence{text: fmt.Sprintf("process %d has not taken the change: %v", n.PID, err), kind: errUnheard}
 	}
 	return a.err()
 }
@@ -61,13 +62,33 @@ func (a waitAnswer) err() error {
 	return failf("%s", a.Missing)
 }
 
-// applyAll has all nodes of the home take config.yaml anew.
+// errUnheard is a node that did not answer a change.
+var errUnheard = errors.New("no answer")
+
+// applyAll has all nodes of the home take config.yaml anew. One that ends over
+// it, for its last folder is forgotten, may be gone before it has answered: there
+// is nobody left then who has not taken the change.
 func (h home) applyAll(q applyRequest) error {
 	var errs []error
 	for _, n := range h.ask(askTime) {
-		errs = append(errs, h.apply(n, q))
+		err := h.apply(n, q)
+		if !errors.Is(err, errUnheard) || h.listens(n.socket) {
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
+}
+
+// listens reports whether somebody is at a control socket.
+func (h home) listens(socket string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), askTime)
+	defer cancel()
+	c, err := h.dial(ctx, socket)
+	if err != nil {
+		return false
+	}
+	_ = c.Close()
+	return true
 }
 
 // handing is a folder on its way to the 'qsync serve' of the home.
