@@ -334,7 +334,7 @@ func (f *Folder) stop(err error) {
 	f.mu.Unlock()
 	f.changed()
 	if first {
-		f.node.cfg.Log.Error("folder stopped", "folder", f.cfg.Dir, "error", err)
+		f.node.cfg.Log.Error(FolderStopped, "folder", f.cfg.Dir, "error", err)
 		f.event(Event{Event: "stopped", Text: err.Error()})
 	}
 	f.cancel(errors.Join(err, context.Canceled))

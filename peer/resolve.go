@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"qsync/folder"
@@ -280,79 +278,4 @@ func (r *resolving) putMerged(file string) error {
 		return nil // what has the plain name is the result
 	}
 	return r.put(r.plain, from, v)
-}
-
-// Ancestor writes the content that both sides of a conflict were made of to the
-// file to, if it is among the versions here, and reports whether it was. It is
-// known by the first bytes of its digest.
-func (f *Folder) Ancestor(ctx context.Context, p folder.Path, to string) (bool, error) {
-	cp, err := f.conflictOf(ctx, p)
-	if err != nil {
-		return false, err
-	}
-	of, err := f.originalOf(cp)
-	if err != nil {
-		return false, err
-	}
-	plain, err := f.store.Record(of)
-	if err != nil {
-		return false, err
-	}
-	ids := []uint64{folder.LostOf(cp.Local.Value).Base, plain.Local.Value.Base.Content}
-	if sib, ok := plain.Register.Has(plain.Local.Dot); ok {
-		ids[1] = sib.Value.Base.Content
-	}
-	for _, id := range slices.Compact(ids) {
-		if id == 0 {
-			continue
-		}
-		if found, err := f.version(ctx, of, id, to); found || err != nil {
-			return found, err
-		}
-	}
-	return false, nil
-}
-
-var errFound = errors.New("found")
-
-// version copies the version of p whose content has that ID to a file.
-func (f *Folder) version(ctx context.Context, p folder.Path, id uint64, to string) (bool, error) {
-	buf := make([]byte, 1<<20)
-	err := f.root.Versions(ctx, p, "", func(all []disk.Version) error {
-		for _, v := range all {
-			if v.Path != p || v.Kind != folder.File {
-				continue
-			}
-			from, err := f.root.OpenVersion(v)
-			if err != nil {
-				continue // pruned meanwhile
-			}
-			defer from.Close()
-			d, _, err := chunk.Sum(from, buf)
-			if err != nil || (folder.Value{Kind: folder.File, Digest: d}).ContentID() != id {
-				continue
-			}
-			if _, err := from.Seek(0, io.SeekStart); err != nil {
-				return err
-			}
-			return copyOut(from, to, buf)
-		}
-		return nil
-	})
-	if errors.Is(err, errFound) {
-		return true, nil
-	}
-	return false, err
-}
-
-func copyOut(from io.Reader, to string, buf []byte) error {
-	out, err := os.OpenFile(filepath.Clean(to), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.CopyBuffer(out, from, buf)
-	if err := errors.Join(err, out.Close()); err != nil {
-		return err
-	}
-	return errFound
 }

@@ -202,6 +202,12 @@ func TestAncestor(t *testing.T) {
 		if found, err := c.nodes[0].f.Ancestor(c.Context(), folder.Path(cp), to); found || err != nil {
 			c.Error("its author has overwritten it:", found, err)
 		}
+		z.write("e/f.txt.orig", "old")
+		c.converged(20 * time.Second)
+		found, err = c.nodes[0].f.Ancestor(c.Context(), folder.Path(cp), to)
+		if b, _ := os.ReadFile(to); err != nil || !found || string(b) != "old" {
+			c.Errorf("another file holds it: %v %q %v", found, b, err)
+		}
 	})
 }
 

@@ -182,3 +182,6 @@ func (p *placer) doubt(on pendingChanges, err error) error {
 	p.f.trouble.adrift = true
 	return err
 }
+
+// FolderStopped is the message of the log about a folder that does nothing more.
+const FolderStopped = "folder stopped"

@@ -49,13 +49,14 @@ func (c *logCmd) changes(p *program, at place) error {
 	if c.Limit != nil {
 		q.Limit = int(*c.Limit)
 	}
-	left := q.Limit
+	left, any := q.Limit, false
 	for {
 		page, err := verbLog.ask(p, at, q)
 		if err != nil {
 			return err
 		}
 		for i := range page.Changes {
+			any = true
 			if err := p.logged(at, &page.Changes[i]); err != nil {
 				return err
 			}
@@ -67,6 +68,9 @@ func (c *logCmd) changes(p *program, at place) error {
 			return nil
 		}
 		if page.Next == 0 {
+			if !any {
+				p.ui.say("no such change is logged in %s", quote(at.entry.Dir))
+			}
 			return nil
 		}
 		if q.Before = page.Next; q.Limit > 0 {

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"qsync/cmd/qsync/config"
+	"qsync/peer"
 )
 
 // logSwitch is the log of a session. Where it goes and what it takes can be
@@ -25,9 +26,37 @@ func (s *session) openLog(c *config.Config) (*slog.Logger, io.Closer, error) {
 	_, aside := file.(*logFile)
 	s.logAside.Store(aside)
 	h := log.Handler()
+	if !aside {
+		h = untold{h, s}
+	}
 	sw := logSwitch{to: &atomic.Pointer[slog.Handler]{}, with: func(h slog.Handler) slog.Handler { return h }}
 	sw.to.Store(&h)
 	return slog.New(sw), file, nil
+}
+
+// untold is a log on the screen of people, without what they are told in words: a
+// run in the foreground ends when its folder stops, and says why.
+type untold struct {
+	slog.Handler
+	s *session
+}
+
+// Handle implements slog.Handler.
+func (u untold) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == peer.FolderStopped && !u.s.folders.serve {
+		return nil
+	}
+	return u.Handler.Handle(ctx, r)
+}
+
+// WithAttrs implements slog.Handler.
+func (u untold) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return untold{u.Handler.WithAttrs(attrs), u.s}
+}
+
+// WithGroup implements slog.Handler.
+func (u untold) WithGroup(name string) slog.Handler {
+	return untold{u.Handler.WithGroup(name), u.s}
 }
 
 // reopenLog applies other settings of the log. Where that fails, the log stays

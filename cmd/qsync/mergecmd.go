@@ -34,7 +34,7 @@ func (p *program) merge(at place, q *resolveQuery, command, dir string) error {
 		return err
 	}
 	q.To = m.name("base")
-	found, err := verbAncestor.ask(p, at, *q)
+	found, err := p.ancestor(at, *q)
 	if err != nil {
 		return err
 	}
@@ -46,6 +46,29 @@ func (p *program) merge(at place, q *resolveQuery, command, dir string) error {
 	}
 	q.How = peer.Resolution{Keep: peer.KeepMerged, From: m.name("result"), This: c.This.Digest, Other: c.Other.Digest}
 	return nil
+}
+
+// ancestor asks for what both sides were made of: the folder, and where that has
+// it no more the others of this home with the same ID, such as the other
+// directory of a pair.
+func (p *program) ancestor(at place, q resolveQuery) (bool, error) {
+	found, err := verbAncestor.ask(p, at, q)
+	if found || err != nil {
+		return found, err
+	}
+	all, err := at.home.entries()
+	if err != nil {
+		return false, err
+	}
+	for _, e := range all {
+		if e.ID != at.entry.ID || e.tag == at.entry.tag {
+			continue
+		}
+		if found, err := verbAncestor.ask(p, place{at.home, e}, q); found && err == nil {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // merging are the files of a merge.

@@ -24,6 +24,7 @@ type reading struct {
 	Current string      // path
 	State   string      // of the folder that is least at rest
 	Peers   int         // connected
+	Pair    bool        // the folders are each other's peers
 	Busy    bool
 	Began   bool // this reading begins a burst
 	Ended   bool // this one ends it
@@ -45,7 +46,7 @@ func (r reading) percent() int {
 // that what is queued for one is what the other one wants.
 func (m *meter) read(folders []peer.FolderStatus, pair bool) (r reading) {
 	var moved int64
-	r.State = "idle"
+	r.State, r.Pair = "idle", pair
 	for _, f := range folders {
 		r.Left.Entries += f.Want.Entries
 		r.Left.Bytes += f.Want.Bytes
@@ -128,6 +129,8 @@ func (r reading) rest() string {
 		return r.State
 	case r.Peers == 0:
 		return "waiting for a peer"
+	case r.Pair:
+		return "in sync"
 	}
 	return "in sync with " + plural(int64(r.Peers), "peer", "peers")
 }

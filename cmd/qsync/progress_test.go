@@ -79,6 +79,7 @@ func TestProgressLine(t *testing.T) {
 		"scanning":            {State: "scanning"},
 		"waiting for a peer":  {State: "idle"},
 		"in sync with 1 peer": {State: "idle", Peers: 1},
+		"in sync":             {State: "idle", Peers: 2, Pair: true},
 	} {
 		if got := r.line(80); got != want {
 			t.Errorf("at rest: %q, want %q", got, want)

@@ -43,8 +43,12 @@ func (s *session) watchConfig(ctx context.Context) {
 	}
 	tick := time.NewTicker(look)
 	defer tick.Stop()
-	seen := stampOf(s.home.configPath())
+	seen := s.confStamp
 	for {
+		if now := stampOf(s.home.configPath()); now != seen { // also what came before this watch began
+			seen = now
+			_ = s.folders.reload() // it was told; the old settings stay in force
+		}
 		asked := false
 		select {
 		case <-ctx.Done():
@@ -57,9 +61,8 @@ func (s *session) watchConfig(ctx context.Context) {
 		case <-hangup:
 			asked = true
 		}
-		if now := stampOf(s.home.configPath()); asked || now != seen {
-			seen = now
-			_ = s.folders.reload() // it was told; the old settings stay in force
+		if asked {
+			seen = "asked" // no file's
 		}
 	}
 }

@@ -26,24 +26,25 @@ const endTime = 5 * time.Second
 
 // session is one run of a node: from flags to totals.
 type session struct {
-	p        *program
-	home     home
-	flags    *nodeFlags
-	conf     *config.Config // as config.yaml was when the run began
-	identity identity
-	log      *slog.Logger
-	logFile  io.Closer
-	logAside atomic.Bool // it is no part of what people see
-	node     *peer.Node
-	conn     net.PacketConn    // nil without a network
-	beacon   *discovery.Beacon // nil without discovery
-	signals  chan os.Signal
-	folders  *manager
-	report   *reporter
-	ready    func() error                // prints that the node is up
-	chores   []func(ctx context.Context) // what runs beside the node until ctx ends
-	dry      bool
-	temp     string // a dry run's home, when there is no other
+	p         *program
+	home      home
+	flags     *nodeFlags
+	conf      *config.Config // as config.yaml was when the run began
+	confStamp string         // of the file then, or as it was just before
+	identity  identity
+	log       *slog.Logger
+	logFile   io.Closer
+	logAside  atomic.Bool // it is no part of what people see
+	node      *peer.Node
+	conn      net.PacketConn    // nil without a network
+	beacon    *discovery.Beacon // nil without discovery
+	signals   chan os.Signal
+	folders   *manager
+	report    *reporter
+	ready     func() error                // prints that the node is up
+	chores    []func(ctx context.Context) // what runs beside the node until ctx ends
+	dry       bool
+	temp      string // a dry run's home, when there is no other
 }
 
 // startSession makes everything of a run but its folders. The caller calls end.
@@ -59,6 +60,7 @@ func (p *program) startSession(f *nodeFlags, network, dry bool) (s *session, err
 	if s.home, err = s.openHome(); err != nil {
 		return s, err
 	}
+	s.confStamp = stampOf(s.home.configPath())
 	if s.conf, err = s.home.config(); err != nil {
 		return s, err
 	}

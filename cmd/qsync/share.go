@@ -132,6 +132,7 @@ func (p *program) serveHere(f *syncFlags, v served, m *managed, edit configEdit)
 	if err := s.home.change(f.named(edit)); err != nil {
 		return err
 	}
+	s.confStamp = stampOf(s.home.configPath())
 	if s.conf, err = s.home.config(); err != nil {
 		return err
 	}

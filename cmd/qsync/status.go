@@ -116,7 +116,7 @@ func (p *program) showStatus(h home, dir string) error {
 		b.WriteString(nodeText(n, p.now()))
 	}
 	if len(nodes) == 0 {
-		b.WriteString(strings.Join(wrap(noNode(dir), statusWidth), "\n") + "\n")
+		b.WriteString(strings.Join(wrap(h.noNode(dir), statusWidth), "\n") + "\n")
 	}
 	for _, x := range stops {
 		t := &page{}
@@ -129,10 +129,15 @@ func (p *program) showStatus(h home, dir string) error {
 }
 
 // noNode says that nobody answers, and what to do.
-func noNode(dir string) string {
+func (h home) noNode(dir string) string {
 	what := "no qsync is running on this home"
 	if dir != "" {
 		what = "no running qsync of this home has this folder"
+		if c, err := h.config(); err == nil {
+			if f, listed := folderAt(c, dir); listed {
+				return what + fmt.Sprintf(": 'qsync share %s' runs it, 'qsync serve' all that config.yaml names", quote(f.Path))
+			}
+		}
 	}
 	return what + ": start one with 'qsync share DIR' or 'qsync join - DIR', or name its home with --home"
 }

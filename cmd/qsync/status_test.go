@@ -36,7 +36,7 @@ folder    /home/u/docs
               connected at 192.168.0.3:2121, in sync
   peer      nas
               away for 1h 30m, 3 entries (5 B) queued; they go when it is back
-              (is qsync running there, and UDP 2121 open?)
+              (is qsync running there, and its UDP port open?)
   peer      liar
               away for 1m 0s; it is left out until 13:00
   problem   "x\x1b[2J"

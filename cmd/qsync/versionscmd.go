@@ -89,10 +89,12 @@ func (c *versionsCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	n := int64(0)
+	n, follows := int64(0), true
 	for _, in := range at {
+		mode, err := peer.ParseMode(in.entry.Mode)
+		follows = follows && err == nil && (mode == peer.Mirror || mode == peer.Send || mode == peer.Backup)
 		l := versionList{p: p, folder: in.entry.Dir, many: len(at) > 1}
-		err := verbVersions.parts(p, in, versionsQuery{Path: []byte(under)}, func(a versionsAnswer) (versionsQuery, bool, error) {
+		err = verbVersions.parts(p, in, versionsQuery{Path: []byte(under)}, func(a versionsAnswer) (versionsQuery, bool, error) {
 			n += int64(len(a.Versions))
 			return versionsQuery{[]byte(under), a.Next}, a.More, l.print(a.Versions)
 		})
@@ -103,6 +105,8 @@ func (c *versionsCmd) Run(p *program) error {
 	switch {
 	case n == 0:
 		p.ui.say("no older version is kept here; versions are kept where sync replaces or deletes, so peers may have some")
+	case follows:
+		p.ui.say("%s; 'qsync restore PATH --version N --to FILE' copies one out", plural(n, "version", "versions"))
 	default:
 		p.ui.say("%s; 'qsync restore PATH --version N' brings one back", plural(n, "version", "versions"))
 	}

@@ -40,7 +40,7 @@ func (p *program) watch(h home, dir string) error {
 			return err
 		}
 		defer func() { _ = p.print(leaveScreen) }()
-		show = func() error { return p.drawFrame(fd, p.statuses(h, dir), dir) }
+		show = func() error { return p.drawFrame(fd, p.statuses(h, dir), h.noNode(dir)) }
 	} else if !p.flags.JSON {
 		once := show
 		show = func() error {
@@ -62,15 +62,16 @@ func (p *program) watch(h home, dir string) error {
 	}
 }
 
-// drawFrame writes one frame as a whole, in the size that the window has now.
-func (p *program) drawFrame(fd int, nodes []peer.Status, dir string) error {
+// drawFrame writes one frame as a whole, in the size that the window has now; none
+// is what it says where nothing runs.
+func (p *program) drawFrame(fd int, nodes []peer.Status, none string) error {
 	v := view{width: 80, height: 24, colour: coloured(p.flags, p.vars), now: p.now()}
 	if w, n, err := term.GetSize(fd); err == nil && w > 0 && n > 0 {
 		v.width, v.height = w, n
 	}
 	lines := v.frame(nodes)
 	if len(nodes) == 0 {
-		for _, l := range wrap(noNode(dir), v.width) {
+		for _, l := range wrap(none, v.width) {
 			lines = append(lines, line{text: l})
 		}
 	}

@@ -52,7 +52,7 @@ syncing   /home/u/docs  two-way, 9 files, 3.0 MiB
 now       photos/deep/deep/deep/deep/deep/de…ep/deep/deep/deep/deep/deep/sea.jpg
 peer      phone     in sync  192.168.0.3:2121
 peer      nas       away for 1h 30m, 3 entries (5 B) queued
-          is qsync running there, and UDP 2121 open?
+          is qsync running there, and its UDP port open?
 peer      liar      left out
           it is left out until 13:00
 stuck     "x\x1b[2J"
@@ -148,7 +148,7 @@ func TestFramesDoNotFlicker(t *testing.T) {
 	}
 	out.Reset()
 	p.vars["NO_COLOR"] = "1"
-	if err := p.drawFrame(-1, nil, "x"); err != nil || sgr.MatchString(out.String()) || !strings.Contains(out.String(), "no running qsync of this home has this folder") {
+	if err := p.drawFrame(-1, nil, "x"); err != nil || sgr.MatchString(out.String()) || !strings.Contains(out.String(), "x"+lineEnd) {
 		t.Errorf("%q", out.String())
 	}
 }
