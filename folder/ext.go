@@ -1,6 +1,10 @@
 package folder
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+	"strings"
+)
 
 // The fields of [Value.Ext], each a tag (1 byte), a length and so many bytes.
 // Fields of other tags are kept and passed on unread; what cannot be taken apart
@@ -8,9 +12,11 @@ import "encoding/binary"
 //
 //	1 lost    author's replica (8 bytes), counter, base content (8 bytes)
 //	2 waives  nothing
+//	3 beside  digest (32 bytes) and modification time (8 bytes) of a database
 const (
 	extLost   = 1
 	extWaives = 2
+	extBeside = 3
 )
 
 // Lost tells of a conflict copy what its content was before: the write that lost,
@@ -50,6 +56,39 @@ func (v Value) Waives() bool {
 
 // Waiving returns v as a write of which no conflict copy is asked for.
 func (v Value) Waiving() Value { return v.with(extWaives, "") }
+
+// Beside says of the journal or log beside a database which content of the
+// database it belongs to: with any other it is damage.
+type Beside struct {
+	Digest Digest
+	MTime  int64
+}
+
+// BesideOf returns what v says of the database that it stands beside, if it does.
+func BesideOf(v Value) (b Beside, ok bool) {
+	s := v.field(extBeside)
+	if len(s) != len(b.Digest)+8 {
+		return Beside{}, false
+	}
+	copy(b.Digest[:], s)
+	b.MTime = int64(binary.BigEndian.Uint64([]byte(s[len(b.Digest):])))
+	return b, true
+}
+
+// WithBeside returns v as what belongs to the database whose value is db.
+func (v Value) WithBeside(db Value) Value {
+	b := slices.Clone(db.Digest[:])
+	return v.without(extBeside).with(extBeside, string(binary.BigEndian.AppendUint64(b, uint64(db.MTime))))
+}
+
+func (v Value) without(tag byte) Value {
+	data, ok := v.find(tag)
+	if !ok {
+		return v
+	}
+	v.Ext = strings.Replace(v.Ext, string(appendString([]byte{tag}, data)), "", 1)
+	return v
+}
 
 func (v Value) with(tag byte, data string) Value {
 	if _, ok := v.find(tag); ok {

@@ -179,7 +179,7 @@ type Resolution struct {
 
 // Resolve decides what a path shows, the same on every replica. The winner is
 // the greatest by (directory or not, mtime, replica, counter) among the writes
-// that no other subsumes; causality is already settled by [Join], so any total
+// that no other subsumes, where the log of a database has the time of that first; causality is already settled by [Join], so any total
 // order is correct and this one is a courtesy. Equal content is no conflict.
 func (r Register) Resolve() Resolution {
 	var res Resolution
@@ -236,8 +236,19 @@ func beats(a, b Sibling) bool {
 	if d := a.Value.Kind == Dir; d != (b.Value.Kind == Dir) {
 		return d
 	}
+	if x, y := rank(a.Value), rank(b.Value); x != y {
+		return x > y
+	}
 	if a.Value.MTime != b.Value.MTime {
 		return a.Value.MTime > b.Value.MTime
 	}
 	return a.Dot.Compare(b.Dot) > 0
+}
+
+// rank is the time by which v wins. What stands beside a database wins with it.
+func rank(v Value) int64 {
+	if b, ok := BesideOf(v); ok {
+		return b.MTime
+	}
+	return v.MTime
 }

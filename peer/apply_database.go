@@ -21,6 +21,9 @@ type wantedDatabase struct {
 // beside them is wanted too.
 func (r *round) expect(page []store.Record) error {
 	for i := range page {
+		if err := r.keepTogether(&page[i]); err != nil {
+			return err
+		}
 		db, ok := folder.Sidecar(page[i].Path)
 		if !ok || r.databases[db] != nil {
 			continue

@@ -254,7 +254,7 @@ func (s *scan) settleDatabases() error {
 }
 
 // settle tells of database db if it rests: of all that has changed of it at once.
-func (s *scan) settle(db folder.Path) error {
+func (s *scan) settle(db folder.Path) (err error) {
 	f, members := s.f, folder.Sidecars(db)
 	all := append([]folder.Path{db}, members[:]...)
 	before := f.glimpses(db)
@@ -291,6 +291,9 @@ func (s *scan) settle(db folder.Path) error {
 		s.batch = s.batch[:0]
 		s.busy(db, max(databaseQuiet, motionCost*time.Since(began)))
 		return nil
+	}
+	if s.batch, err = f.together(db, s.batch); err != nil {
+		return err
 	}
 	f.bases.drop(db)
 	f.solved(db, false, nil)

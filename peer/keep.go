@@ -122,7 +122,7 @@ func (f *Folder) keep(rec *store.Record, losers []folder.Sibling, winner folder.
 	if len(retire) == 0 {
 		return nil, nil
 	}
-	if f.waived(rec, losers, winner) {
+	if f.waived(rec, losers, winner) || f.isScratch(rec.Path) {
 		return []store.Change{{Path: rec.Path, Before: rec.Local, After: rec.Local, Applied: true, Retire: retire}}, nil
 	}
 	v := loser.Value

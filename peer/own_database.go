@@ -37,16 +37,17 @@ func (f *Folder) inUse(p folder.Path) error {
 func (p *placer) strangers(s *stagedFile) (found []store.Record, err error) {
 	f, handled := p.f, make(map[folder.Path]bool)
 	var db folder.Path
+	var main stagedFile
 	all := s.all()
 	for _, one := range all {
 		at := one.want.rec.Path
 		handled[at] = true
 		if _, beside := folder.Sidecar(at); !beside && (folder.LooksLikeDatabase(at) || one.staged.SQLite() == disk.Database) {
-			db = at
+			db, main = at, one
 		}
 	}
 	if db == "" {
-		return nil, nil
+		return nil, p.standsAlone(s)
 	}
 	for i := range s.away {
 		handled[s.away[i].Path] = true
@@ -65,7 +66,7 @@ func (p *placer) strangers(s *stagedFile) (found []store.Record, err error) {
 		switch ignored, err := f.leavesOut(&rec); {
 		case err != nil:
 			return nil, err
-		case known && rec.Register.Live() && rec.Have() && !rec.Local.Ignored:
+		case known && rec.Register.Live() && rec.Have() && !rec.Local.Ignored && belongs(&rec, main.want.res.Value):
 			// It belongs to what comes as well as to what was there.
 		case known && (rec.Stands() || f.keepsOwn(&rec)), known && ignored && restsSince(seen):
 			found = append(found, rec)
@@ -164,6 +165,7 @@ func (p *placer) keepPair(x *swap, strangers []store.Record) error {
 		if c.After, err = f.copyBeside(old, at); err != nil {
 			return err
 		}
+		c.After.Value, c.Again = c.After.Value.WithBeside(v), true
 		copied = append(copied, c)
 	}
 	f.tellConflict(name, "changed here and by others, with what stands beside it: "+string(rec.Path))

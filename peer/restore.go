@@ -60,7 +60,7 @@ func (f *Folder) Restore(ctx context.Context, q Restoring) (done []Restored, nex
 			return nil, "", false, err
 		}
 	}
-	b := &restoration{f: f, q: q}
+	b := &restoration{f: f, ctx: ctx, q: q}
 	err = f.root.Versions(ctx, q.Path, q.After, func(vs []disk.Version) error {
 		if len(b.picked) >= restoreFiles || b.bytes >= restoreBytes {
 			more = true
@@ -79,11 +79,13 @@ func (f *Folder) Restore(ctx context.Context, q Restoring) (done []Restored, nex
 // restoration is one part of what is brought back.
 type restoration struct {
 	f      *Folder
+	ctx    context.Context
 	q      Restoring
 	picked []Version
 	bytes  int64
 	done   []Restored
 	staged []*restored
+	whole  map[folder.Path]bool // databases that have come, or not, with what stands beside them
 }
 
 // restored is one file or symlink under way.
@@ -132,6 +134,7 @@ func (b *restoration) run() {
 		case b.q.Settle:
 		case !single && b.q.Number == 0 && v.MTime > b.q.At.UnixNano():
 			b.say(v, "newer", nil)
+		case b.database(v):
 		default:
 			b.stage(v)
 		}

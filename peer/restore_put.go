@@ -187,7 +187,17 @@ func (b *restoration) commit(put []*restored) error {
 			continue // somebody was faster
 		}
 		after.Stat = st
-		changes = append(changes, store.Change{Path: x.v.Path, Before: rec.Local, After: after, Why: store.WhyRestore, Kept: x.placed.Kept})
+		c := []store.Change{{Path: x.v.Path, Before: rec.Local, After: after, Why: store.WhyRestore, Kept: x.placed.Kept}}
+		db, beside := folder.Sidecar(x.v.Path)
+		if !beside {
+			db = x.v.Path
+		}
+		if f.isDatabase(db) {
+			if c, err = f.together(db, c); err != nil {
+				return err
+			}
+		}
+		changes = append(changes, c...)
 	}
 	out, err := f.store.Commit(changes, f.Mode().announces())
 	if err != nil {

@@ -67,6 +67,7 @@ type round struct {
 	removals []folder.Path
 
 	databases map[folder.Path]*wantedDatabase
+	together  map[folder.Path]bool // databases, by whether they wait for what belongs to them
 	unpacked  map[folder.Path]bool // directories of packs, by whether one that is wanted is missed
 	packs     *packs
 	ignore    *folder.Ignore // of the command line
@@ -211,6 +212,9 @@ func (r *round) plan(rec *store.Record) error {
 	parked, lost := f.parked.parked(rec.Path, res.Value.Digest)
 	if lost {
 		r.pass(rec)
+	}
+	if r.holdsBack(rec.Path) {
+		return nil
 	}
 	with := r.database(rec.Path)
 	if parked {

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,7 @@ type undoStep struct {
 	kept    folder.Path // where that is
 	placed  disk.Placed
 	put     bool
+	why     store.Why // if it is no undo
 }
 
 // database returns what becomes of the database that p is, or stands beside; nil
@@ -297,9 +299,20 @@ func (f *Folder) tellBack(steps []undoStep) error {
 	var changes []store.Change
 	for i := range steps {
 		s := &steps[i]
-		changes = append(changes, store.Change{Path: s.rec.Path, Before: s.rec.Local, After: s.placed.Local, Why: store.WhyUndo, Kept: s.kept})
+		changes = append(changes, store.Change{Path: s.rec.Path, Before: s.rec.Local, After: s.placed.Local, Why: cmp.Or(s.why, store.WhyUndo), Kept: s.kept})
 	}
-	out, err := f.store.Commit(changes, f.Mode().announces())
+	db, beside := folder.Sidecar(steps[0].rec.Path)
+	if !beside {
+		db = steps[0].rec.Path
+	}
+	changes, err := f.together(db, changes)
+	if err != nil {
+		return err
+	}
+	var out store.Outcome
+	if f.Mode() != ModeAuto { // else it is not settled what is told to whom
+		out, err = f.store.Commit(changes, f.Mode().announces())
+	}
 	for _, p := range out.Stale {
 		f.look.add(p, false)
 	}

@@ -22,6 +22,10 @@ type Change struct {
 	Why  Why
 	Kept folder.Path
 
+	// Again: After is announced as a new write even if its content is known,
+	// unless a live write of that content belongs to the same database.
+	Again bool
+
 	// Merged: After was applied with the mode of a write that is retired with
 	// it. That mode is announced as an own write, for it has no other any more.
 	Merged bool
@@ -87,7 +91,16 @@ func (t *txn) commit(c *Change, announce bool, out *Outcome) error {
 		// Others hear of the path again, now that the content can be had here.
 		moved = !old.Have() && r.Have() && r.Local.Value.Kind == folder.File && t.meta.Peers > 1
 	} else {
-		moved = t.observe(&r, old, announce, out)
+		if c.Again && announce && !tells(old.Register, r.Local.Value) {
+			was := old.Local
+			if old.Dropped != nil {
+				was = *old.Dropped
+			}
+			t.issueEdit(&r, was, old, out)
+			moved = true
+		} else {
+			moved = t.observe(&r, old, announce, out)
+		}
 		t.keepAside(&r, old)
 		if moved && r.Rivals() {
 			out.Rivals = append(out.Rivals, c.Path)
@@ -161,16 +174,28 @@ func (t *txn) observe(r *Record, old Record, announce bool, out *Outcome) bool {
 	if !announce {
 		return false
 	}
-	v := now.Value
-	if was.Value.Kind == folder.File && v.Kind == folder.File {
+	t.issueEdit(r, was, old, out)
+	return true
+}
+
+// issueEdit announces what r's disk holds as an own write by somebody who saw was.
+func (t *txn) issueEdit(r *Record, was folder.Local, old Record, out *Outcome) {
+	v := r.Local.Value
+	before, _ := folder.BesideOf(was.Value)
+	beside, _ := folder.BesideOf(v)
+	// The log of another content of its database is no change of metadata.
+	again := before.Digest != beside.Digest && folder.SameContent(was.Value, v)
+	if was.Value.Kind == folder.File && v.Kind == folder.File && !again {
 		v.Base = folder.Base{Content: was.Value.ContentID(), Mode: was.Value.Mode}
+	} else {
+		v.Base = folder.Base{}
 	}
 	if t.meta.Waives && folder.LostOf(v) == (folder.Lost{}) {
 		v = v.Waiving()
 	}
 	d := t.issue()
 	r.Register = old.Register.Edit(was, d, v)
-	r.Local.Dot, r.Local.Value = d, v
+	r.Local.Dot, r.Local.Value, r.Local.Implicit = d, v, false
 	out.Issued++
 	if old.Local.Value.Kind == folder.Absent {
 		out.Added++
@@ -180,7 +205,16 @@ func (t *txn) observe(r *Record, old Record, announce bool, out *Outcome) bool {
 	if !folder.SameContent(was.Value, v) {
 		out.Bytes += v.Size
 	}
-	return true
+}
+
+// tells reports whether a live write has the content of v, and belongs to the
+// database that v belongs to.
+func tells(r folder.Register, v folder.Value) bool {
+	beside, _ := folder.BesideOf(v)
+	return slices.ContainsFunc(r.Sibs, func(s folder.Sibling) bool {
+		b, _ := folder.BesideOf(s.Value)
+		return b.Digest == beside.Digest && folder.SameContent(s.Value, v)
+	})
 }
 
 // keepMode makes the mode on disk an own write, a chmod of the winner, unless it
