@@ -132,7 +132,8 @@ type scan struct {
 	since    time.Time
 	asked    time.Time            // when the hints had been given that it is about
 	gone     []store.Change       // vanished entries, held back until they are counted
-	seen     map[folder.Path]bool // that they are gone; hints overlap
+	turned   []store.Change       // directories that are something else now: told once what was below is told to be gone
+	seen     map[folder.Path]int  // which of gone they are, from 1; hints overlap
 	toll     tally                // those of them that were to stay
 	counted  map[folder.Path]bool // the same, one by one
 	packed   map[folder.Path]bool // directories of packs, by whether they hold one: see tally
@@ -156,7 +157,7 @@ func (f *Folder) newScan(ctx context.Context, whole bool) *scan {
 	f.settled.clear() // from here on: what is settled while this look is under way
 	return &scan{
 		f: f, ctx: ctx, whole: whole, since: time.Now(), asked: time.Now(), initial: f.store.Fresh() && !f.scanned.isOpen(),
-		seen: make(map[folder.Path]bool), counted: make(map[folder.Path]bool), packed: make(map[folder.Path]bool),
+		seen: make(map[folder.Path]int), counted: make(map[folder.Path]bool), packed: make(map[folder.Path]bool),
 	}
 }
 
@@ -314,6 +315,10 @@ func (s *scan) found(x disk.Found) error {
 	}
 	s.linkChanged(&c)
 	s.moved(&c)
+	if s.database == "" && c.Before.Value.Kind == folder.Dir && c.After.Value.Kind != folder.Dir {
+		s.turned = append(s.turned, c)
+		return nil
+	}
 	s.batch = append(s.batch, c)
 	return s.flushFull()
 }

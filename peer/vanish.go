@@ -13,18 +13,18 @@ import (
 
 // vanished holds back an entry that is gone.
 func (s *scan) vanished(c store.Change) error {
-	if s.seen[c.Path] {
-		return nil
-	}
-	s.seen[c.Path] = true
-	if c.Before.Ignored && !s.f.mirror() {
-		// It was removed when that was nobody else's business: who has it keeps it,
-		// and it comes back from there. A mirror's receivers become like it.
-		c.Applied = true
-		s.gone = append(s.gone, c)
+	// It may have been removed when that was nobody else's business: who has it
+	// keeps it, and it comes back from there. A mirror's receivers become like it.
+	c.Applied = c.Before.Ignored && !s.f.mirror()
+	if i := s.seen[c.Path]; i > 0 {
+		s.gone[i-1] = c // it may have come and gone again meanwhile
 		return nil
 	}
 	s.gone = append(s.gone, c)
+	s.seen[c.Path] = len(s.gone)
+	if c.Applied {
+		return nil
+	}
 	// What sync itself has just removed, but not yet told the map, counts
 	// for nothing.
 	if r, err := s.f.store.Record(c.Path); err != nil || r.Register.Live() {
@@ -84,6 +84,9 @@ func (s *scan) gather(hints <-chan disk.Hint) (whole bool, err error) {
 			return true, s.recount()
 		}
 		before := len(s.gone)
+		if err := s.flush(&s.batch); err != nil { // what is found next is compared with it
+			return false, err
+		}
 		if err := s.glances(looks); err != nil {
 			return false, err
 		}
@@ -187,7 +190,7 @@ func (s *scan) emptied() (bool, error) {
 	}
 	left := false
 	err := s.f.store.Top(func(r store.Record) bool {
-		left = r.Local.Value.Kind != folder.Absent && !r.Local.Ignored && !s.seen[r.Path]
+		left = r.Local.Value.Kind != folder.Absent && !r.Local.Ignored && s.seen[r.Path] == 0
 		return !left
 	})
 	return !left, err
@@ -214,7 +217,7 @@ func (s *scan) weigh() error {
 	}
 	r, err := s.toll.sum(func(dir folder.Path) (bool, error) {
 		held, err := s.f.packIn(dir, func(rec *store.Record) (bool, error) {
-			return rec.Local.Value.Kind == folder.File && rec.Register.Live() && !s.seen[rec.Path], nil
+			return rec.Local.Value.Kind == folder.File && rec.Register.Live() && s.seen[rec.Path] == 0, nil
 		})
 		s.packed[dir] = held
 		return held, err
@@ -297,6 +300,20 @@ func (s *scan) bringBack() error {
 	return nil
 }
 
+// tellTurned tells of directories that are something else now. Told before what
+// was below them, or when they are directories again, they would be rivals of it
+// for others.
+func (s *scan) tellTurned() error {
+	s.turned = slices.DeleteFunc(s.turned, func(c store.Change) bool {
+		still := s.f.root.Unchanged(c.Path, c.After)
+		if !still {
+			s.f.look.add(c.Path, true)
+		}
+		return !still
+	})
+	return s.flush(&s.turned)
+}
+
 func packsFirst(p folder.Path) int {
 	if folder.IsPack(p) {
 		return 0
@@ -333,6 +350,9 @@ func (s *scan) finish() error {
 			}
 		}
 		s.f.wakeSyncer()
+	}
+	if err := s.tellTurned(); err != nil {
+		return err
 	}
 	s.windowed(lost)
 	if s.whole && heldHere(s.f.store.Hold()) {
