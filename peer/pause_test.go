@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -123,11 +122,7 @@ func TestPauseInATransfer(t *testing.T) {
 		a, b := c.nodes[0], c.nodes[1]
 		b.dials(a)
 		const size = 48 << 20
-		content := bytes.Repeat([]byte("0123456789abcdef"), size/16)
-		for i := range size / 4096 {
-			copy(content[i*4096:], fmt.Sprint("block ", i))
-		}
-		a.write("big", string(content))
+		a.write("big", random(size)) // nothing that arrives at once for being compressed
 		for i := range 300 {
 			a.write(fmt.Sprint("small/", i), fmt.Sprint(i))
 		}
