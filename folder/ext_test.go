@@ -33,3 +33,27 @@ func TestExt(t *testing.T) {
 		}
 	})
 }
+
+// TestBeside: what stands beside a database says so, keeps what else it says, and
+// wins by the time of the database.
+func TestBeside(t *testing.T) {
+	db := Value{Kind: File, Digest: Digest{1, 2}, MTime: -5}
+	v := Value{Kind: File, MTime: 9}.Waiving().WithBeside(db)
+	other := v.WithBeside(Value{Kind: File, Digest: Digest{3}, MTime: 7})
+	if b, ok := BesideOf(v); !ok || b.Digest != db.Digest || b.MTime != -5 || !v.Waives() {
+		t.Error(b, ok, v)
+	}
+	if b, ok := BesideOf(other); !ok || b.Digest != (Digest{3}) || b.MTime != 7 || !other.Waives() || len(other.Ext) != len(v.Ext) {
+		t.Error(b, ok, other)
+	}
+	for _, bad := range []string{"", "\x03\x00", "\x03\x05abcde"} {
+		if _, ok := BesideOf(Value{Kind: File, Ext: bad}); ok {
+			t.Errorf("%q", bad)
+		}
+	}
+	other.MTime, other.Digest = 1, Digest{8}
+	r := Register{Sibs: []Sibling{{Dot: Dot{1, 1}, Value: other}, {Dot: Dot{2, 1}, Value: v}}}
+	if w := r.Resolve().Winner; w.Dot.Replica != 1 {
+		t.Error("the log of the older database wins:", w)
+	}
+}

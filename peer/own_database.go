@@ -176,13 +176,8 @@ func (p *placer) keepPair(x *swap, strangers []store.Record) error {
 // copyBeside puts a copy of the file at old's path at another one, durably.
 func (f *Folder) copyBeside(old *store.Record, at folder.Path) (folder.Local, error) {
 	local := old.Local
-	from, err := f.root.OpenFile(old.Path, local)
-	if err != nil {
-		return folder.Local{}, err
-	}
-	defer from.Close()
 	want := folder.Value{Kind: folder.File, Mode: local.Value.Mode, MTime: local.Value.MTime, Size: local.Value.Size}
-	s, err := f.stageCopy(from, &want)
+	s, err := f.stageRecord(old, &want)
 	if err != nil {
 		return folder.Local{}, err
 	}

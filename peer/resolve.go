@@ -65,26 +65,32 @@ func (f *Folder) Resolve(ctx context.Context, q Resolution) (Conflict, error) {
 		return c, err
 	}
 	r := resolving{f: f, copy: cp, plain: &plain, dirs: map[folder.Path]bool{cp.Path.Dir(): true}}
+	if err := r.pair(); err != nil {
+		return c, err
+	}
 	switch q.Keep {
 	case KeepThis:
 	case KeepOther:
-		err = r.putOther()
+		err = r.putOther(ctx)
 	case KeepBoth:
-		err = r.putAside()
+		err = r.putAsidePair()
 	case KeepMerged:
+		if r.paired {
+			return c, errMergePair
+		}
 		err = r.putMerged(q.From)
 	default:
 		return c, fmt.Errorf("cannot keep %q", q.Keep)
 	}
 	if err == nil {
-		err = r.dropCopy()
+		err = errors.Join(r.dropCopy(), r.dropPair())
 	}
 	if serr := f.settleOwn(r.done, r.dirs); err == nil {
 		err = serr
 	}
 	if errors.Is(err, disk.ErrChanged) {
-		f.look.add(cp.Path, false)
-		f.look.add(plain.Path, false)
+		f.look.add(r.copy.Path, false)
+		f.look.add(r.plain.Path, false)
 		err = ErrMoved
 	}
 	return c, err
@@ -164,6 +170,8 @@ func (f *Folder) lookAt(ctx context.Context, paths ...folder.Path) error {
 type resolving struct {
 	f           *Folder
 	copy, plain *store.Record
+	beside      []store.Record // what stands beside the copy, of a database
+	paired      bool           // something stands beside one of them
 	done        []store.Change
 	dirs        map[folder.Path]bool // to be made durable
 }
@@ -179,7 +187,10 @@ func (r *resolving) dropCopy() error {
 }
 
 // putOther puts what the copy holds under the plain name.
-func (r *resolving) putOther() error {
+func (r *resolving) putOther(ctx context.Context) error {
+	if r.paired {
+		return r.putOtherPair(ctx)
+	}
 	v := r.copy.Local.Value
 	v.Base, v.Origin, v.Ext = folder.Base{}, "", ""
 	return r.place(r.plain, v)

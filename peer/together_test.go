@@ -15,6 +15,7 @@ import (
 func (m *machine) database(db, content, log string) {
 	m.c.Helper()
 	m.rest()
+	now := time.Now()
 	for p, text := range map[string]string{db: standInDatabase(content), db + "-wal": standInLog(log)} {
 		if log == "" && p != db {
 			if err := os.Remove(m.path(p)); err != nil && !os.IsNotExist(err) {
@@ -22,6 +23,7 @@ func (m *machine) database(db, content, log string) {
 			}
 		} else if m.read(p) != text {
 			m.must(os.WriteFile(m.path(p), []byte(text), 0o644))
+			m.must(os.Chtimes(m.path(p), now, now))
 		}
 		m.hint(p, false)
 	}
@@ -235,4 +237,49 @@ func TestDatabaseTwoSidesSQLite(t *testing.T) {
 			c.quiet()
 		})
 	}
+}
+
+// TestDatabaseWaits: who may not decide what becomes of a log that belongs to
+// another content keeps what it has, and says so, until somebody else has (F38).
+func TestDatabaseWaits(t *testing.T) {
+	t.Parallel()
+	bubble(t, 3, func(c *cluster) {
+		a, z, b := c.nodes[0], c.nodes[1], c.nodes[2]
+		c.line()
+		z.cfg.Mode = Receive
+		a.write("other", "other")
+		a.database("x.db", "0", "0 first")
+		c.start()
+		time.Sleep(10 * time.Second)
+		c.settle(20 * time.Second)
+		c.net.part(z, b)
+		time.Sleep(30 * time.Second)
+		a.database("x.db", "0", "0 a")
+		time.Sleep(20 * time.Second)
+		c.net.part(a, z)
+		b.database("x.db", "1", "")
+		time.Sleep(30 * time.Second)
+		c.net.join(z, b)
+		for range 20 {
+			time.Sleep(15 * time.Second)
+			z.notTorn("x.db")
+			b.notTorn("x.db")
+		}
+		if all := z.pairs(); len(all) != 1 || !all["0|0 a"] {
+			c.Error("the receiver does not keep what it has:", all)
+		}
+		for _, m := range []*machine{z, b} {
+			if got := m.f.Problems(); len(got) != 1 || got[0].Problem != errApart.Error() {
+				c.Errorf("%s: %+v", m.name, got)
+			}
+		}
+		c.net.join(a, z)
+		time.Sleep(5 * time.Minute)
+		c.settle(20 * time.Second)
+		for _, m := range c.nodes {
+			if all := m.pairs(); len(all) != 2 || !all["0|0 a"] || !all["1|"] || len(m.f.Problems()) > 0 {
+				c.Errorf("%s: %v %+v", m.name, all, m.f.Problems())
+			}
+		}
+	})
 }

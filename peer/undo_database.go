@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,7 +32,8 @@ type undoStep struct {
 	kept    folder.Path // where that is
 	placed  disk.Placed
 	put     bool
-	why     store.Why // if it is no undo
+	why     store.Why
+	source  *store.Record // what comes is a copy of this, and no version
 }
 
 // database returns what becomes of the database that p is, or stands beside; nil
@@ -100,9 +100,9 @@ func (u *undoing) plan(d *undoneDatabase) error {
 		switch here := rec.Local.Value.Kind; {
 		case lost && !fresh:
 			want := folder.Value{Kind: folder.File, Mode: v.Mode & folder.ModeMask, MTime: v.MTime}
-			d.steps = append(d.steps, undoStep{rec: rec, version: v, want: want, away: p != d.path && here == folder.File})
+			d.steps = append(d.steps, undoStep{rec: rec, why: store.WhyUndo, version: v, want: want, away: p != d.path && here == folder.File})
 		case fresh && here == folder.File:
-			d.steps = append(d.steps, undoStep{rec: rec, away: true})
+			d.steps = append(d.steps, undoStep{rec: rec, why: store.WhyUndo, away: true})
 		case lost:
 			d.skip[p] = true
 		}
@@ -184,10 +184,14 @@ func (f *Folder) swapBack(ctx context.Context, steps []undoStep) (err error) {
 		if err := f.parentsOf(s.rec.Path); err != nil {
 			return err
 		}
-		if s.version.Kind == folder.File {
-			if s.staged, err = f.stageVersion(s.version, &s.want); err != nil {
-				return err
-			}
+		switch {
+		case s.source != nil:
+			s.staged, err = f.stageRecord(s.source, &s.want)
+		case s.version.Kind == folder.File:
+			s.staged, err = f.stageVersion(s.version, &s.want)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	for i := range steps {
@@ -208,6 +212,16 @@ func (f *Folder) swapBack(ctx context.Context, steps []undoStep) (err error) {
 		return err
 	}
 	return f.tellBack(steps)
+}
+
+// stageRecord makes a durable copy of the file at rec's path.
+func (f *Folder) stageRecord(rec *store.Record, want *folder.Value) (*disk.Staged, error) {
+	from, err := f.root.OpenFile(rec.Path, rec.Local)
+	if err != nil {
+		return nil, err
+	}
+	defer from.Close()
+	return f.stageCopy(from, want)
 }
 
 // putBack changes the disk.
@@ -299,7 +313,7 @@ func (f *Folder) tellBack(steps []undoStep) error {
 	var changes []store.Change
 	for i := range steps {
 		s := &steps[i]
-		changes = append(changes, store.Change{Path: s.rec.Path, Before: s.rec.Local, After: s.placed.Local, Why: cmp.Or(s.why, store.WhyUndo), Kept: s.kept})
+		changes = append(changes, store.Change{Path: s.rec.Path, Before: s.rec.Local, After: s.placed.Local, Why: s.why, Kept: s.kept})
 	}
 	db, beside := folder.Sidecar(steps[0].rec.Path)
 	if !beside {
