@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"qsync/store"
 )
 
 // TestAdopt: a directory that a person takes for the folder again makes neither a
@@ -101,6 +103,39 @@ func TestPeerBraked(t *testing.T) {
 		c.converged(30 * time.Second)
 		if reason() != "" || b.f.Held().Why != "" {
 			c.Errorf("%q, %+v", reason(), b.f.Held())
+		}
+	})
+}
+
+// TestAdoptRefused: who confirms what the brake has stopped, while the disk is
+// not mounted, does not say that the empty directory is the folder.
+func TestAdoptRefused(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a := c.nodes[0]
+		c.line()
+		a.fill("d", 150)
+		c.start()
+		want := c.converged(20 * time.Second)
+		a.remove("d")
+		time.Sleep(5 * time.Second)
+		if a.held().Why != store.HoldVanished {
+			c.Fatal("the brake has not stopped it")
+		}
+		away := a.dir + ".away"
+		a.must(os.Rename(a.dir, away))
+		a.must(os.Mkdir(a.dir, 0o755))
+		a.cfg.Adopt = true
+		if err := a.start(); !errors.Is(err, ErrRoot) || !strings.Contains(err.Error(), "mount the disk first") {
+			c.Fatal(err)
+		}
+		a.cfg.Adopt = false
+		a.must(os.RemoveAll(a.dir)) // what was tried has left its lock
+		a.must(os.Rename(away, a.dir))
+		c.start(a)
+		a.answer(undo)
+		if d := want.diff(c.converged(60 * time.Second)); d != "" {
+			c.Error(d)
 		}
 	})
 }

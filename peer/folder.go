@@ -173,7 +173,7 @@ func (f *Folder) open() error {
 	f.resumeHeld()
 	err = f.checkRoot(true)
 	if errors.Is(err, ErrRoot) && f.cfg.Adopt {
-		err = f.adopt()
+		err = f.adopt(err)
 	}
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"qsync/certs"
 	"qsync/folder/disk"
+	"qsync/store"
 )
 
 // checkRoot verifies that the root is the directory that was synced before: by
@@ -46,7 +47,12 @@ func (f *Folder) adoptText() string {
 // adopt takes the directory that is here for the folder, because a person says
 // so. It may hold anything: what the map knew of the other one must make neither
 // a removal of what is missing nor an edit of what is older, so a new map begins.
-func (f *Folder) adopt() error {
+// Who confirms what the brake has stopped does not speak of another directory:
+// then it is refused. why says how it is another one.
+func (f *Folder) adopt(why error) error {
+	if f.store.Hold().Why != store.NoHold {
+		return fmt.Errorf("%w. The brake has stopped this folder besides: mount the disk first and decide about that. If the directory is lost, 'qsync forget %s', and join it again with its ID", why, typed(f.cfg.Dir))
+	}
 	mode := Mode(f.store.Mode())
 	if err := f.store.Close(); err != nil {
 		return err
