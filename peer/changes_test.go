@@ -188,3 +188,33 @@ func TestSkewedClocks(t *testing.T) {
 		}
 	})
 }
+
+// TestDirectoryBecomesFile: a directory that has become a file or a link, a moment
+// ago, arrives as what it is now, and is nobody's rival of what was in it.
+func TestDirectoryBecomesFile(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		c.line()
+		for _, d := range []string{"x", "y", "z"} {
+			a.write(d+"/in/it", "below "+d)
+		}
+		c.start()
+		c.converged(20 * time.Second)
+		for _, d := range []string{"x", "y"} {
+			a.must(os.RemoveAll(a.path(d)))
+		}
+		a.must(os.WriteFile(a.path("x"), []byte("a file"), 0o644))
+		a.must(os.Chtimes(a.path("x"), time.Now(), time.Now())) // what is written now has the time of now
+		a.must(os.Symlink("nowhere", a.path("y")))
+		a.hint("x", true)
+		a.hint("y", true)
+		time.Sleep(time.Second)
+		if b.read("x") != "a file" {
+			c.Error("it has not come within a second")
+		}
+		if got := c.converged(20 * time.Second); len(got) != 5 { // z, z/in, z/in/it, x, y
+			c.Error(got)
+		}
+	})
+}

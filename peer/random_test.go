@@ -27,6 +27,16 @@ func TestRandom(t *testing.T) {
 	seeds{count: n, steps: 70, run: runHistory}.test(t)
 }
 
+// TestRandomFound: histories that have failed once, by what they found.
+func TestRandomFound(t *testing.T) {
+	t.Parallel()
+	for name, seed := range map[string]uint64{
+		"a directory that has just become a file is never told of": 1795993799142354771,
+	} {
+		t.Run(name, func(t *testing.T) { runHistory(t, seed, cut{}) })
+	}
+}
+
 // writeOf is one content that a user has written, unique in the history.
 type writeOf struct {
 	path, content string

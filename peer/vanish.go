@@ -305,11 +305,11 @@ func (s *scan) bringBack() error {
 // for others.
 func (s *scan) tellTurned() error {
 	s.turned = slices.DeleteFunc(s.turned, func(c store.Change) bool {
-		still := s.f.root.Unchanged(c.Path, c.After)
-		if !still {
+		again := s.f.root.KindOf(c.Path) == folder.Dir
+		if again {
 			s.f.look.add(c.Path, true)
 		}
-		return !still
+		return again
 	})
 	return s.flush(&s.turned)
 }
