@@ -144,7 +144,7 @@ func (r *round) removeOne(rec *store.Record) error {
 	case errors.Is(err, disk.ErrNotEmpty):
 		// Something lives in it, or is ignored there: it stays for that alone.
 		if rec.Register.Live() {
-			return r.failed(rec.Path, errDirHolds)
+			return r.makeWay(rec)
 		}
 		return r.unmake(rec)
 	case err != nil:
@@ -156,6 +156,53 @@ func (r *round) removeOne(rec *store.Record) error {
 		r.windowed(rec)
 	}
 	return r.place.add([]store.Change{{Path: rec.Path, Before: rec.Local, Applied: true, Kept: kept}}, "")
+}
+
+// makeWay clears the path of a directory that is to be something else and is not
+// empty. Where that is for what a receiver's user has made in it, it takes the name
+// of a conflict copy with all that is there, as a file that was edited here would;
+// else it stays, and a person is told.
+func (r *round) makeWay(rec *store.Record) error {
+	f := r.f
+	own, err := f.ownBelow(rec.Path)
+	if err != nil || !own {
+		return errors.Join(err, r.failed(rec.Path, errDirHolds))
+	}
+	to := folder.ConflictName(rec.Path, rec.Local.Value, folder.HashWidth)
+	if _, err := folder.ParsePath(string(to)); err != nil {
+		return r.failed(rec.Path, errDirHolds)
+	}
+	f.placing.add(rec.Path)
+	if _, err := f.root.Rename(rec.Path, to, rec.Local); err != nil {
+		f.placing.drop(rec.Path)
+		return r.failed(rec.Path, err)
+	}
+	r.did++
+	f.look.add(to, true)
+	f.look.add(rec.Path, true) // what was below it is gone from there
+	return r.place.add([]store.Change{{Path: rec.Path, Before: rec.Local, Applied: true}}, "")
+}
+
+// ownBelow reports whether all that the map has below p is what a receiver's user
+// has made there, and that there is some of it.
+func (f *Folder) ownBelow(p folder.Path) (own bool, err error) {
+	if f.Mode() != Receive {
+		return false, nil
+	}
+	for r, err := range f.store.Records(p) {
+		if err != nil {
+			return false, err
+		}
+		l := r.Local
+		if r.Path == p || l.Value.Kind == folder.Absent || l.Value.Kind == folder.Dir && l.Implicit {
+			continue
+		}
+		if l.Ignored || !l.Dot.IsZero() {
+			return false, nil
+		}
+		own = true
+	}
+	return own, nil
 }
 
 // windowed tells the window what has been removed, unless a person wanted it so.

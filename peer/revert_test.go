@@ -78,3 +78,33 @@ func TestRevertLeavesIgnored(t *testing.T) {
 		c.converged(20 * time.Second)
 	})
 }
+
+// TestOwnMakesWay: where the source makes a directory a file, what a receiver's
+// user has put into it goes aside whole, and the file comes.
+func TestOwnMakesWay(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := keeper(c)
+		b.cfg.Exclude = []string{"*.log"}
+		a.write("d/e/f", "source")
+		c.start()
+		c.settle(20 * time.Second)
+		b.write("d/e/own/deep", "b's own")
+		b.write("d/e/x.log", "b's log")
+		c.settle(20 * time.Second)
+		a.remove("d/e")
+		a.write("d/e", "a file now")
+		c.settle(20 * time.Second)
+		if b.read("d/e") != "a file now" || !b.tree().has("b's own") || !b.tree().has("b's log") || a.tree().has("b's own") {
+			c.Error(b.tree(), a.tree())
+		}
+		if len(b.f.Problems()) != 0 {
+			c.Error(b.f.Problems())
+		}
+		b.revert(false)
+		c.settle(20 * time.Second)
+		if b.tree().has("b's own") || !b.tree().has("b's log") || !slices.Contains(b.versions(), "b's own") {
+			c.Error("after the revert: ", b.tree(), b.versions())
+		}
+	})
+}
