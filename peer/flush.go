@@ -117,6 +117,7 @@ func (p *placer) swapDurable() error {
 
 // each does something to every file, and discards those that an error leaves.
 func (p *placer) each(staged []stagedFile, do func(stagedFile) error) error {
+	p.f.swaps.note(staged)
 	for i, s := range staged {
 		if err := do(s); err != nil {
 			p.discard(staged[i+1:])
@@ -245,6 +246,9 @@ func (p *placer) commit(changes []store.Change) error {
 		p.f.parked.free(changes[i].Path)
 		p.f.undone.drop(changes[i].Path)
 		p.f.echoes.add(changes[i].Path, changes[i].After)
+	}
+	if len(p.pending)+len(p.durable) == 0 {
+		p.f.swaps.settled()
 	}
 	p.f.unblock(changes)
 	p.f.changed()

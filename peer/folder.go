@@ -50,6 +50,7 @@ type Folder struct {
 	merging chan struct{}   // one token: who may merge a peer's batch (see store.Accept)
 
 	touched   touchedDirs
+	swaps     swapNotes    // what was being put in place when the last run was killed
 	settled   touchedDirs  // were touched when the present look began: it may have seen them so
 	hollow    touchedDirs  // may be here for nothing any more
 	placing   pathSet      // put on disk and not yet in the map
@@ -182,7 +183,7 @@ func (f *Folder) open() error {
 		return err
 	}
 	if !f.bare {
-		if err := errors.Join(root.PrepareReserved(), f.touched.remember(f.cfg.State)); err != nil {
+		if err := errors.Join(root.PrepareReserved(), f.touched.remember(f.cfg.State), f.swaps.remember(f.cfg.State)); err != nil {
 			return err
 		}
 	}
@@ -316,7 +317,7 @@ func (f *Folder) close() error {
 		errs = append(errs, f.store.Close())
 	}
 	if f.root != nil {
-		errs = append(errs, f.touched.close(), f.root.Close())
+		errs = append(errs, f.touched.close(), f.swaps.close(), f.root.Close())
 	}
 	if f.temp != "" {
 		errs = append(errs, os.RemoveAll(f.temp))

@@ -58,7 +58,7 @@ func (f *Folder) adopt(why error) error {
 		return err
 	}
 	f.store = nil
-	for _, name := range []string{"map.db", touchedName} {
+	for _, name := range []string{"map.db", touchedName, swapsName} {
 		if err := os.Remove(filepath.Join(f.cfg.State, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

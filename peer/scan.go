@@ -116,6 +116,7 @@ func (s *scan) all() error {
 	if err := f.store.Looked(); err != nil {
 		return err
 	}
+	f.swaps.looked()
 	f.looks.took = time.Since(began)
 	f.sayLimited()
 	f.scanned.open()
@@ -313,6 +314,9 @@ func (s *scan) found(x disk.Found) error {
 		c.After.Value.Origin = s.f.origin(x)
 		s.named.add(c.After.Value)
 	}
+	if err := s.swappedIn(&c, &x); err != nil {
+		return err
+	}
 	s.linkChanged(&c)
 	s.moved(&c)
 	if s.database == "" && c.Before.Value.Kind == folder.Dir && c.After.Value.Kind != folder.Dir {
@@ -321,6 +325,24 @@ func (s *scan) found(x disk.Found) error {
 	}
 	s.batch = append(s.batch, c)
 	return s.flushFull()
+}
+
+// swappedIn makes a change one of sync's where a run that was killed has put the
+// content in place, and a newer write has reached the register since: it is what
+// the register was, no rival of what it is.
+func (s *scan) swappedIn(c *store.Change, x *disk.Found) error {
+	dot, ok := s.f.swaps.of(x)
+	if !ok || s.initial { // a new map knows of nothing
+		return nil
+	}
+	rec, err := s.f.store.Record(c.Path)
+	if err != nil {
+		return err
+	}
+	if _, live := rec.Register.Has(dot); !live && rec.Register.Knows(dot) {
+		c.Applied, c.After.Dot = true, dot
+	}
+	return nil
 }
 
 // flushFull commits a batch that has waited long enough.

@@ -1,0 +1,128 @@
+package peer
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"qsync/folder"
+	"qsync/folder/disk"
+)
+
+// swapNotes tell, after a kill, what sync was putting in place. What was swapped in
+// and not told to the map is known by the register that it came from, unless a
+// newer write has reached that meanwhile: then it would pass for a user's edit, and
+// for a rival of the newer one.
+type swapNotes struct {
+	mu    sync.Mutex
+	file  *os.File // outlives a kill; nil for none
+	noted bool     // something is in it
+	last  map[folder.Path]swapNote
+}
+
+// swapNote is content that may have been put in place, and the write it is of.
+type swapNote struct {
+	digest folder.Digest
+	dot    folder.Dot
+}
+
+// swapsName is the file, beside the map, that holds the notes: a line each of
+// digest, replica and counter in hexadecimal and the quoted path.
+const swapsName = "swaps"
+
+// remember reads what a run that was killed has left, and notes from now on. The
+// notes are not made durable: a power cut may lose them, and leave a conflict copy
+// that nobody needs.
+func (n *swapNotes) remember(state string) error {
+	const most = 64 << 20
+	f, err := os.OpenFile(filepath.Join(state, swapsName), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	text, err := io.ReadAll(io.LimitReader(f, most))
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.file, n.noted, n.last = f, len(text) > 0, make(map[folder.Path]swapNote)
+	for line := range strings.Lines(string(text)) {
+		var s swapNote
+		var digest []byte
+		var replica uint64
+		var name string
+		_, err := fmt.Sscanf(line, "%x %x %x %q\n", &digest, &replica, &s.dot.Counter, &name)
+		p, perr := folder.ParsePath(name)
+		if err != nil || perr != nil || copy(s.digest[:], digest) != len(s.digest) {
+			continue // the line was cut off
+		}
+		s.dot.Replica = folder.ReplicaID(replica)
+		n.last[p] = s
+	}
+	return nil
+}
+
+// note says what is about to be put in place.
+func (n *swapNotes) note(staged []stagedFile) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.file == nil {
+		return
+	}
+	var text []byte
+	for i := range staged {
+		for _, s := range staged[i].all() {
+			if dot := written(s.want.res); !dot.IsZero() {
+				d := s.want.digest()
+				text = hex.AppendEncode(text, d[:])
+				text = fmt.Appendf(text, " %x %x %q\n", uint64(dot.Replica), dot.Counter, string(s.want.rec.Path))
+			}
+		}
+	}
+	if len(text) > 0 {
+		_, err := n.file.Write(text)
+		n.noted = n.noted || err == nil
+	}
+}
+
+// settled forgets the notes: all that was put in place is in the map.
+func (n *swapNotes) settled() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.noted && n.file != nil && n.last == nil {
+		n.noted = n.file.Truncate(0) != nil
+	}
+}
+
+// looked ends the time in which the notes of the last run say something: every
+// entry has been looked at since.
+func (n *swapNotes) looked() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.last = nil
+}
+
+// of reports whether x is what the last run has put in place of its path, and of
+// which write that is.
+func (n *swapNotes) of(x *disk.Found) (folder.Dot, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	s, ok := n.last[x.Path]
+	return s.dot, ok && x.After.Value.Kind == folder.File && x.After.Value.Digest == s.digest
+}
+
+func (n *swapNotes) close() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.file == nil {
+		return nil
+	}
+	err := n.file.Close()
+	n.file = nil
+	return err
+}

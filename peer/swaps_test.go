@@ -1,0 +1,112 @@
+package peer
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"qsync/folder"
+	"qsync/folder/disk"
+	"qsync/store"
+)
+
+// TestSwappedAndNewer: what was put in place when a run was killed, and was older
+// by then than what the map had heard of, is no edit of this machine's user. (F1, F2)
+func TestSwappedAndNewer(t *testing.T) {
+	t.Parallel()
+	for name, noted := range map[string]bool{"noted": true, "not noted, as after a power cut": false} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, 2, func(c *cluster) {
+				a, b := c.nodes[0], c.nodes[1]
+				c.line()
+				a.write("x", "first")
+				c.start()
+				c.converged(20 * time.Second)
+				c.net.rate[a.addr.String()] = 20_000
+				second, third := random(300_000), random(300_000)
+				a.write("x", second)
+				time.Sleep(3 * time.Second) // it is on its way
+				rec := b.record("x")
+				a.write("x", third)
+				time.Sleep(3 * time.Second)
+				if now := b.record("x"); now.Register.Resolve().Value.Digest != digestOf(third) || rec.Register.Resolve().Value.Digest != digestOf(second) || b.read("x") != "first" {
+					c.Fatal(rec, now)
+				}
+				b.stop()
+				b.must(os.WriteFile(b.path("y"), []byte(second), 0o644))
+				b.must(os.Rename(b.path("y"), b.path("x")))
+				if noted {
+					var n swapNotes
+					b.must(n.remember(b.state))
+					n.note([]stagedFile{{want: want{rec: rec, res: rec.Register.Resolve()}}})
+					b.must(n.close())
+				}
+				c.net.rate[a.addr.String()] = 0
+				c.start(b)
+				got := c.converged(60 * time.Second)
+				if b.read("x") != third || (len(got.conflicts()) == 0) != noted {
+					c.Error(got)
+				}
+			})
+		})
+	}
+}
+
+// Notes outlive a kill, whole lines of them; they say nothing any more once
+// everything has been looked at, and go when all is in the map.
+func TestSwapNotes(t *testing.T) {
+	state := t.TempDir()
+	var n swapNotes
+	try := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := func(p folder.Path, content string, counter uint64) stagedFile {
+		v := folder.Value{Kind: folder.File, Size: int64(len(content)), Digest: digestOf(content)}
+		r := store.Record{Path: p, Register: folder.Register{Sibs: []folder.Sibling{{Dot: folder.Dot{Replica: 7 << 40, Counter: counter}, Value: v}}}}
+		return stagedFile{want: want{rec: r, res: r.Register.Resolve()}}
+	}
+	try(n.remember(state))
+	n.looked()
+	one, two := file("a b/\"c\"\n\xff", "one", 1), file("two", "two", 1<<60)
+	one.with = []stagedFile{two}
+	n.note([]stagedFile{one})
+	try(n.close())
+	name := filepath.Join(state, swapsName)
+	text, err := os.ReadFile(name)
+	try(err)
+	try(os.WriteFile(name, append(text, "0011 22"...), 0o600))
+	var again swapNotes
+	try(again.remember(state))
+	for _, f := range []stagedFile{one, two} {
+		x := foundFile(f.want.rec.Path, f.want.digest())
+		if dot, ok := again.of(&x); !ok || dot != f.want.rec.Register.Sibs[0].Dot {
+			t.Errorf("%q: %v %v", x.Path, dot, ok)
+		}
+		x = foundFile(f.want.rec.Path, digestOf("another"))
+		if _, ok := again.of(&x); ok {
+			t.Errorf("%q of another content", x.Path)
+		}
+	}
+	again.settled() // before everything was looked at they are still needed
+	again.looked()
+	x := foundFile("two", digestOf("two"))
+	if _, ok := again.of(&x); ok {
+		t.Error("notes of the last run live for ever")
+	}
+	if fi, err := os.Stat(name); err != nil || fi.Size() == 0 {
+		t.Error("notes that were needed are gone", err)
+	}
+	again.settled()
+	if fi, err := os.Stat(name); err != nil || fi.Size() != 0 {
+		t.Error("notes that nobody needs stay", err)
+	}
+	try(again.close())
+}
+
+func foundFile(p folder.Path, d folder.Digest) disk.Found {
+	return disk.Found{Path: p, After: folder.Local{Value: folder.Value{Kind: folder.File, Digest: d}}}
+}
