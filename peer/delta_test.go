@@ -89,6 +89,7 @@ func TestDeltaResumes(t *testing.T) {
 type counterfeit struct {
 	content string
 	recipe  *chunk.Recipe
+	silent  bool
 	asked   []string // the requests it has answered
 }
 
@@ -116,6 +117,10 @@ func (k *counterfeit) serve(ctx context.Context, l *authLink) {
 		switch m := m.(type) {
 		case *protocol.RecipeRequest:
 			k.asked = append(k.asked, "recipe")
+			if k.silent {
+				st.Reset()
+				continue
+			}
 			if len(m.Groups) == 0 {
 				w.Write(&protocol.Recipe{Bits: k.recipe.Bits, Parts: k.recipe.Outline()})
 			}
@@ -144,7 +149,9 @@ func TestDeltaOfLies(t *testing.T) {
 	for name, k := range map[string]struct {
 		recipe    *chunk.Recipe
 		violation bool
+		silent    bool // it resets the stream instead of an answer
 	}{
+		"no answer": {recipe: recipeOf(t, now), silent: true},
 		"another's": {recipe: recipeOf(t, old)},
 		"its own":   {recipe: recipeOf(t, now)},
 		"too short": {recipe: short, violation: true},
@@ -170,7 +177,7 @@ func TestDeltaOfLies(t *testing.T) {
 				}
 				ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 				defer cancel()
-				f := &counterfeit{content: now, recipe: k.recipe}
+				f := &counterfeit{content: now, recipe: k.recipe, silent: k.silent}
 				f.serve(ctx, l)
 				if k.violation {
 					if code := l.ended(); code != CodeProtocol || a.read("x") != old {

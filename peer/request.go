@@ -189,8 +189,11 @@ func (x *fetchJob) large(s *session, w want) (left []want, err error) {
 	path := string(w.rec.Path)
 	x.f.counts.current.Store(&path)
 	d, err := x.compare(s, w)
-	if err != nil {
+	if errors.Is(err, protocol.ErrProtocol) || err != nil && (x.ctx.Err() != nil || isClosed(s.link.Done())) {
 		return []want{w}, x.broken(s, err)
+	}
+	if err != nil { // it does not say what the file consists of: it may still send it
+		x.f.node.cfg.Log.Debug("comparing", "folder", x.f.Dir(), "peer", s.peer.Name, "error", err)
 	}
 	if d == nil {
 		return x.largeBy(s, w, nil)
