@@ -67,9 +67,10 @@ func (c *recipes) of(ctx context.Context, d folder.Digest, make func() (*chunk.R
 	if e == nil {
 		e = c.start(d)
 		c.mu.Unlock()
-		e.r, e.err = make()
-		close(e.made)
+		r, err := make()
 		c.mu.Lock()
+		e.r, e.err = r, err
+		close(e.made)
 		if e.err != nil {
 			delete(c.all, d)
 		}

@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,10 +17,10 @@ import (
 func TestRecipes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newRecipes()
-		made := 0
+		var made atomic.Int32
 		of := func(d byte, chunks int, err error) error {
 			_, got := c.of(t.Context(), folder.Digest{d}, func() (*chunk.Recipe, error) {
-				made++
+				made.Add(1)
 				time.Sleep(time.Second)
 				return &chunk.Recipe{Chunks: make([]chunk.Part, chunks)}, err
 			})
@@ -27,8 +28,8 @@ func TestRecipes(t *testing.T) {
 		}
 		expect := func(when string, want int) {
 			t.Helper()
-			if made != want {
-				t.Errorf("%s: made %d, want %d", when, made, want)
+			if n := int(made.Load()); n != want {
+				t.Errorf("%s: made %d, want %d", when, n, want)
 			}
 		}
 		for range 3 {
@@ -42,9 +43,11 @@ func TestRecipes(t *testing.T) {
 		}
 		expect("asked for again and again", 1)
 		time.Sleep(recipeKept + time.Second)
+		c.mu.Lock()
 		if len(c.all) != 0 {
 			t.Error("not forgotten")
 		}
+		c.mu.Unlock()
 		broken := errors.New("broken")
 		if err := of(2, 0, broken); !errors.Is(err, broken) {
 			t.Error(err)
