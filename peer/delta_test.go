@@ -40,7 +40,7 @@ func TestDelta(t *testing.T) {
 				a.write("x", k.now)
 				c.converged(30 * time.Second)
 				got := b.f.counts.received.Load() - before
-				if got < k.changed || got > k.changed+200_000 {
+				if got < k.changed || got > k.changed+size/8 {
 					t.Errorf("%d bytes came for %d changed ones", got, k.changed)
 				}
 			})
