@@ -39,15 +39,11 @@ func (s *scan) vanished(c store.Change) error {
 
 // Removals that come in a storm are counted as one: above so many within a
 // second the scanner waits until no more have come for a while, or for long
-// enough. Where there are two at once it waits a moment, for they may be the
-// beginning of one.
+// enough.
 const (
-	stormGone  = 20
-	stormWait  = 300 * time.Millisecond
-	stormMost  = 30 * time.Second
-	flurryGone = 2
-	flurryWait = 25 * time.Millisecond
-	flurryMost = 250 * time.Millisecond
+	stormGone = 20
+	stormWait = 300 * time.Millisecond
+	stormMost = 30 * time.Second
 )
 
 // patience is how long to wait for more removals, and how long in all.
@@ -56,8 +52,6 @@ func (s *scan) patience() (wait, most time.Duration) {
 	case n == 0:
 	case n+s.f.away.lately(time.Second) > stormGone:
 		return stormWait, stormMost
-	case n >= flurryGone:
-		return flurryWait, flurryMost
 	}
 	return 0, 0
 }

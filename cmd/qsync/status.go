@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -353,8 +354,9 @@ func peerText(p peer.PeerStatus, now time.Time) string {
 
 // udpPortOf names the UDP port of a peer's address, as far as that is known.
 func udpPortOf(address string) string {
-	if _, port, err := net.SplitHostPort(address); err == nil && port != "" {
-		return "UDP port " + port
+	_, port, err := net.SplitHostPort(address)
+	if n, perr := strconv.ParseUint(port, 10, 16); err == nil && perr == nil { // else it is no number, and may be anything
+		return fmt.Sprint("UDP port ", n)
 	}
 	return "its UDP port"
 }
