@@ -189,8 +189,6 @@ func (f *Folder) keepLoop(ctx context.Context) error {
 		case <-save.C:
 			f.away.expire()
 			f.removed.expire()
-			f.away.expire()
-			f.removed.expire()
 			if err := f.store.SavePeers(); err != nil {
 				return err
 			}
