@@ -8,10 +8,6 @@ import (
 	"qsync/protocol"
 )
 
-// capPacked, a capability bit of the handshake, says that the node reads packed
-// frames in answers.
-const capPacked = 1 << 2
-
 // Content is compressed where that makes it arrive sooner: where the line is
 // slower than the compressor, and the content becomes less by it.
 const (
@@ -84,7 +80,7 @@ type packing struct {
 	s     *session
 	ratio float64 // of the last blocks that were compressed; 0 before the first
 	speed float64 // of the compressor, bytes a second; 0 before the first
-	plain int     // blocks of gather size to be sent as they are
+	plain int     // blocks that are to be sent as they are
 }
 
 // Level implements [protocol.Packing]. To send n bytes at rate w takes n/w, to

@@ -12,10 +12,6 @@ import (
 	"qsync/protocol"
 )
 
-// capRecipes, a capability bit of the handshake, says that the node answers a
-// RecipeRequest.
-const capRecipes = 1 << 1
-
 const (
 	splitAtOnce  = 2               // recipes that a node makes at the same time
 	diffAtOnce   = 2               // files that it compares with older versions: up to 30 MB each

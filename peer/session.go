@@ -25,9 +25,12 @@ const (
 	retryWait    = time.Second // before a register that cannot be told yet is tried again
 )
 
-// capObserver, a capability bit of the handshake, says that the dialer only
-// looks: it is told the index, leaves no trace and sends nothing.
-const capObserver = 1 << 0
+// Capability bits of the handshake.
+const (
+	capObserver = 1 << iota // the dialer only looks: it is told the index, leaves no trace and sends nothing
+	capRecipes              // the node answers a RecipeRequest
+	capPacked               // it reads packed frames in answers
+)
 
 // session is the conversation with one peer about one folder.
 type session struct {
