@@ -112,7 +112,8 @@ func (f *finder) add(base int, parts []Part) {
 	}
 }
 
-func (p *placed) key() uint64 { return binary.BigEndian.Uint64(p.Sum[:]) }
+// key is what parts are sorted by.
+func (p *Part) key() uint64 { return binary.BigEndian.Uint64(p.Sum[:]) }
 
 func (f *finder) sort() {
 	slices.SortFunc(f.all, func(a, b placed) int {
@@ -122,7 +123,7 @@ func (f *finder) sort() {
 
 // find returns where the part is, nil if nowhere.
 func (f *finder) find(p Part) *placed {
-	key := binary.BigEndian.Uint64(p.Sum[:])
+	key := p.key()
 	i, _ := slices.BinarySearchFunc(f.all, key, func(e placed, key uint64) int { return cmp.Compare(e.key(), key) })
 	for ; i < len(f.all) && f.all[i].key() == key; i++ {
 		if f.all[i].Part == p {
