@@ -13,6 +13,7 @@ import (
 type failure struct {
 	at    string // as QSYNC_FAIL_AT has it, without the error
 	errno string
+	from  string // the point from which on calls are counted; "" for all
 }
 
 // run has one pass of a story fail so, and checks that nothing came of it, that
@@ -26,7 +27,7 @@ func (x failure) run(t *testing.T) {
 	pass := []string{d[0], d[1], "-b", "--once"}
 	m.must(0, pass...)
 	s.part(t, d[0], d[1])
-	m.env = []string{"QSYNC_FAIL_AT=" + x.at + ":" + x.errno}
+	m.env = []string{"QSYNC_FAIL_AT=" + x.at + ":" + x.errno, "QSYNC_FAIL_FROM=" + x.from}
 	r := m.run(pass...)
 	m.env = nil
 	if strings.Contains(r.err, "goroutine ") || !slices.Contains([]int{0, 1, 3, 4, 6}, r.code) {
@@ -90,21 +91,22 @@ func TestEveryCallFails(t *testing.T) {
 	var all []failure
 	for _, errno := range []string{"EIO", "ENOSPC", "EACCES", "EINTR"} {
 		for n := 1; n <= total; n++ {
-			all = append(all, failure{fmt.Sprint(n), errno})
+			all = append(all, failure{at: fmt.Sprint(n), errno: errno})
 		}
 	}
 	for n := 1; n <= calls["read"]; n++ {
-		all = append(all, failure{fmt.Sprintf("read@%d", n), "SHORT"})
+		all = append(all, failure{at: fmt.Sprintf("read@%d", n), errno: "SHORT"})
 	}
 	if os.Getenv("QSYNC_CALLS") != "all" { // the same each time, for the number of calls is not
 		all = []failure{
-			{"sync@1", "EIO"}, {"syncfs@1", "EIO"}, {"syncdir@1", "EIO"}, {"commit@2", "ENOSPC"}, {"read@3", "SHORT"},
-			{"create@1", "ENOSPC"}, {"write@1", "ENOSPC"}, {"rename@1", "EIO"}, {"open@9", "EACCES"},
+			{"sync@1", "EIO", ""}, {"syncfs@1", "EIO", ""}, {"syncdir@1", "EIO", ""}, {"commit@2", "ENOSPC", ""}, {"read@3", "SHORT", ""},
+			{"create@1", "ENOSPC", ""}, {"write@1", "ENOSPC", ""}, {"rename@1", "EIO", ""}, {"open@9", "EACCES", ""},
+			{"rename@1", "ENOSPC", "conflict-copied"}, // the copy is made, and what it makes way for cannot come
 		}
 	}
 	t.Logf("%d calls", total)
 	for _, x := range all {
-		t.Run(x.at+":"+x.errno, func(t *testing.T) {
+		t.Run(strings.TrimSpace(x.at+":"+x.errno+" "+x.from), func(t *testing.T) {
 			t.Parallel()
 			x.run(t)
 		})

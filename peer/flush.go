@@ -145,6 +145,7 @@ func (p *placer) swap(s stagedFile) error {
 		return err
 	}
 	if err := p.clear(&x, strangers); err != nil {
+		p.pending = append(p.pending, copies(x.kept)...)
 		return p.f.pathFailed(s.want.rec.Path, err)
 	}
 	_, err = p.swapIn(&x)
@@ -183,6 +184,7 @@ func (p *placer) swapIn(s *swap) (bool, error) {
 	placed, err := f.root.Put(rec.Path, s.staged, s.before)
 	if err != nil {
 		f.placing.drop(rec.Path)
+		p.pending = append(p.pending, copies(kept)...)
 		return false, f.pathFailed(rec.Path, err)
 	}
 	fault.Point("swapped")

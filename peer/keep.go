@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"qsync/folder"
+	"qsync/folder/disk"
 	"qsync/folder/fault"
 	"qsync/store"
 )
@@ -135,6 +136,18 @@ func (f *Folder) keep(rec *store.Record, losers []folder.Sibling, winner folder.
 	return append(copied, store.Change{Path: rec.Path, Before: rec.Local, After: rec.Local, Applied: true, Retire: retire}), nil
 }
 
+// copies are those of the changes that stand whatever becomes of the rest: a
+// conflict copy that was made is in the map, even if what it makes way for could not
+// come. The write that it is of is retired when that does.
+func copies(kept []store.Change) (c []store.Change) {
+	for i := range kept {
+		if kept[i].Why == store.WhyConflict {
+			c = append(c, kept[i])
+		}
+	}
+	return c
+}
+
 // conflictCopy puts a copy of the file at rec's path under the conflict name of
 // v, or finds that it is there.
 func (f *Folder) conflictCopy(rec *store.Record, v folder.Value) ([]store.Change, folder.Path, error) {
@@ -157,6 +170,9 @@ func (f *Folder) conflictCopy(rec *store.Record, v folder.Value) ([]store.Change
 			return nil, "", fs.ErrExist
 		}
 		after, err := f.copyTo(rec, name, v)
+		if errors.Is(err, disk.ErrChanged) {
+			f.look.add(name, true) // there is something that the map has not heard of
+		}
 		if err != nil {
 			return nil, "", err
 		}

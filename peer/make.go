@@ -46,7 +46,7 @@ func (r *round) special(rec *store.Record, res folder.Resolution) error {
 	}
 	if err != nil {
 		f.placing.drop(rec.Path)
-		return r.failed(rec.Path, err)
+		return errors.Join(r.place.add(copies(kept), ""), r.failed(rec.Path, err))
 	}
 	fault.Point("made")
 	after := p.Local
@@ -119,7 +119,7 @@ func (r *round) parents(p folder.Path) (bool, error) {
 	if err != nil {
 		r.f.placing.drop(dir)
 		r.made[dir] = false
-		return false, r.failed(dir, err)
+		return false, errors.Join(r.place.add(copies(kept), ""), r.failed(dir, err))
 	}
 	fault.Point("parent-made")
 	after := placed.Local

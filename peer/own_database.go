@@ -184,6 +184,9 @@ func (f *Folder) copyBeside(old *store.Record, at folder.Path) (folder.Local, er
 	defer s.Discard() // nothing once it is placed
 	f.touched.add(at.Dir())
 	placed, err := f.root.Put(at, s, folder.Local{})
+	if errors.Is(err, disk.ErrChanged) {
+		f.look.add(at, true) // there is something that the map has not heard of
+	}
 	if err != nil {
 		return folder.Local{}, err
 	}

@@ -20,9 +20,9 @@ import (
 // for a rival of the newer one.
 type swapNotes struct {
 	mu    sync.Mutex
-	file  *os.File // outlives a kill; nil for none
-	noted bool     // something is in it
-	last  map[folder.Path]swapNote
+	file  *os.File                   // outlives a kill; nil for none
+	noted bool                       // something is in it
+	last  map[folder.Path][]swapNote // several of a path where runs were killed in a row
 }
 
 // swapNote is content that may have been put in place, and the write it is of.
@@ -50,7 +50,7 @@ func (n *swapNotes) remember(state string) error {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.file, n.noted, n.last = f, len(text) > 0, make(map[folder.Path]swapNote)
+	n.file, n.noted, n.last = f, len(text) > 0, make(map[folder.Path][]swapNote)
 	for line := range strings.Lines(string(text)) {
 		var s swapNote
 		var digest []byte
@@ -62,7 +62,7 @@ func (n *swapNotes) remember(state string) error {
 			continue // the line was cut off
 		}
 		s.dot.Replica = folder.ReplicaID(replica)
-		n.last[p] = s
+		n.last[p] = append(n.last[p], s)
 	}
 	return nil
 }
@@ -107,13 +107,18 @@ func (n *swapNotes) looked() {
 	n.last = nil
 }
 
-// of reports whether x is what the last run has put in place of its path, and of
-// which write that is.
+// of reports whether x is what the last runs have put in place of its path, and of
+// which write that is. Not all that is noted came so far: what is there may be of an
+// earlier note than the last.
 func (n *swapNotes) of(x *disk.Found) (folder.Dot, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	s, ok := n.last[x.Path]
-	return s.dot, ok && x.After.Value.Kind == folder.File && x.After.Value.Digest == s.digest
+	for _, s := range n.last[x.Path] {
+		if x.After.Value.Kind == folder.File && x.After.Value.Digest == s.digest {
+			return s.dot, true
+		}
+	}
+	return folder.Dot{}, false
 }
 
 func (n *swapNotes) close() error {

@@ -15,7 +15,8 @@ import (
 // by then than what the map had heard of, is no edit of this machine's user. (F1, F2)
 func TestSwappedAndNewer(t *testing.T) {
 	t.Parallel()
-	for name, noted := range map[string]bool{"noted": true, "not noted, as after a power cut": false} {
+	for name, notes := range map[string]int{"noted": 1, "and killed again before the next": 2, "not noted, as after a power cut": 0} {
+		noted := notes > 0
 		t.Run(name, func(t *testing.T) {
 			bubble(t, 2, func(c *cluster) {
 				a, b := c.nodes[0], c.nodes[1]
@@ -30,7 +31,8 @@ func TestSwappedAndNewer(t *testing.T) {
 				rec := b.record("x")
 				a.write("x", third)
 				time.Sleep(3 * time.Second)
-				if now := b.record("x"); now.Register.Resolve().Value.Digest != digestOf(third) || rec.Register.Resolve().Value.Digest != digestOf(second) || b.read("x") != "first" {
+				now := b.record("x")
+				if now.Register.Resolve().Value.Digest != digestOf(third) || rec.Register.Resolve().Value.Digest != digestOf(second) || b.read("x") != "first" {
 					c.Fatal(rec, now)
 				}
 				b.stop()
@@ -40,6 +42,9 @@ func TestSwappedAndNewer(t *testing.T) {
 					var n swapNotes
 					b.must(n.remember(b.state))
 					n.note([]stagedFile{{want: want{rec: rec, res: rec.Register.Resolve()}}})
+					if notes == 2 {
+						n.note([]stagedFile{{want: want{rec: now, res: now.Register.Resolve()}}})
+					}
 					b.must(n.close())
 				}
 				c.net.rate[a.addr.String()] = 0

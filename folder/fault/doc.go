@@ -13,5 +13,5 @@
 //
 // QSYNC_FAIL_WHILE=file restricts failures to the time in which that file is
 // there, and counts only then, so that a fault can begin, and end, while the
-// program runs.
+// program runs. QSYNC_FAIL_FROM=name counts from the first pass of that Point on.
 package fault

@@ -23,6 +23,7 @@ type plan struct {
 	short   bool
 	slow    bool
 	while   string
+	from    string // a point; "" once it was passed
 	log     string
 
 	mu     sync.Mutex
@@ -31,7 +32,7 @@ type plan struct {
 }
 
 var asked = sync.OnceValue(func() *plan {
-	p := &plan{while: os.Getenv("QSYNC_FAIL_WHILE"), log: os.Getenv("QSYNC_FAULT_LOG")}
+	p := &plan{while: os.Getenv("QSYNC_FAIL_WHILE"), from: os.Getenv("QSYNC_FAIL_FROM"), log: os.Getenv("QSYNC_FAULT_LOG")}
 	if name, n, ok := strings.Cut(os.Getenv("QSYNC_CRASH_AT"), ":"); ok {
 		p.crash, p.crashAt = name, number(n)
 	}
@@ -77,11 +78,14 @@ func (p *plan) note(line string) {
 func Point(name string) {
 	p := asked()
 	p.note("point " + name)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if name == p.from {
+		p.from = ""
+	}
 	if name != p.crash {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.passes++; p.passes < p.crashAt {
 		return
 	}
@@ -111,6 +115,9 @@ func (p *plan) fails(op string) bool {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.from != "" {
+		return false
+	}
 	p.calls++
 	return p.calls == p.at || p.on && p.calls > p.at
 }
