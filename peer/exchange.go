@@ -114,7 +114,9 @@ func (s *session) accept(i *protocol.Index) (snapshot bool, err error) {
 	if f.other != nil {
 		f.other.hear(i)
 	}
-	n, err := f.store.Accept(s.id, batchOf(i))
+	b := batchOf(i)
+	b.Turn, b.Sent = s.turn, s.sent.Load()
+	n, err := f.store.Accept(s.id, b)
 	switch {
 	case errors.Is(err, store.ErrRollback):
 		return false, f.rolledBack(s)

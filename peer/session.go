@@ -49,9 +49,11 @@ type session struct {
 	epoch  uint64 // ours, as this session knows it
 	ended  chan struct{}
 	waits  sync.WaitGroup
-	mem    *account // what is held for the peer
-	flow   flow     // how fast answers go out
-	known  bool     // the store knows that the peer is here
+	mem    *account      // what is held for the peer
+	flow   flow          // how fast answers go out
+	known  bool          // the store knows that the peer is here
+	turn   uint64        // names the session in the store
+	sent   atomic.Uint64 // how far in our journal the peer is, or has been sent it
 
 	began   time.Time
 	rank    uint64 // among the links that one of the two sides dialled
@@ -195,7 +197,7 @@ func (s *session) greetResume() error {
 		if err != nil {
 			return err
 		}
-		s.known = true
+		s.known, s.turn = true, p.Turn
 		f.greets(s.id, modeOf(s.hello.Mode))
 	}
 	if err := s.writer.Write(&protocol.Resume{Epoch: p.Epoch, Cursor: p.Cursor}); err != nil {
@@ -220,6 +222,7 @@ func (s *session) greetResume() error {
 		f.store.Confirm(s.id, r.Epoch, r.Cursor, f.store.Peer(s.id).Want)
 	}
 	s.resume = r
+	s.sent.Store(r.Cursor)
 	s.control.SetDeadline(time.Time{})
 	if !s.observer {
 		s.greeted.Store(true)

@@ -27,9 +27,12 @@ func (t *teller) next(ctx context.Context) (complete bool, err error) {
 	var snapshot, sent bool
 	scanned := t.s.toldAll()
 	err = t.send(ctx, func() (i *protocol.Index, err error) {
-		b, snapshot, err = t.s.f.store.Since(t.s.id, t.after, batchLimits)
+		limits := batchLimits
+		limits.Turn = t.s.turn
+		b, snapshot, err = t.s.f.store.Since(t.s.id, t.after, limits)
 		if sent = err == nil && !snapshot && (t.first || b.Upto > t.after || scanned && !t.toldScan); sent {
 			i = indexOf(b, scanned)
+			t.s.sent.Store(b.Upto) // it is, or the session ends
 		}
 		return i, err
 	})
@@ -70,6 +73,7 @@ func (t *teller) snapshot(ctx context.Context) error {
 		}
 	}
 	t.after = start
+	t.s.sent.Store(start)
 	return nil
 }
 

@@ -28,7 +28,7 @@ func (s *Store) Accept(peer NodeID, b Batch) (int, error) {
 			return err
 		}
 		var err error
-		if changed, err = t.merge(b, p.Number); err != nil {
+		if changed, err = t.merge(b, origin{p.Number, p.Turn, 0}.in(b)); err != nil {
 			return err
 		}
 		if changed > 0 {
@@ -135,7 +135,21 @@ func (t *txn) checkCounters(b Batch) error {
 	return nil
 }
 
-func (t *txn) merge(b Batch, from uint64) (int, error) {
+// origin is who told a batch: the peer's number and, if its session is still the
+// latest one, that and how far it had sent our journal.
+type origin struct {
+	number, turn, sent uint64
+}
+
+func (o origin) in(b Batch) origin {
+	if b.Turn != o.turn {
+		o.turn = 0
+	}
+	o.sent = b.Sent
+	return o
+}
+
+func (t *txn) merge(b Batch, from origin) (int, error) {
 	changed := 0
 	one := func(e Entry, gap bool) error {
 		did, err := t.join(e, b.Context, from, gap)
@@ -212,7 +226,14 @@ func (t *txn) ownPaths(from, to folder.Path) func() folder.Path {
 // of knowledge is not kept. Were it kept and not passed on, a register could
 // later seem to hold no news to those who must hear of it; and the context that
 // is adopted at the end says it all (see Accept).
-func (t *txn) join(e Entry, f folder.Context, from uint64, gap bool) (bool, error) {
+//
+// Whoever told exactly what is now known need not hear it back. Nor need a peer
+// whose write and ours crossed: what it told has come beside what was here, and
+// that has been sent to it already, in the session in which the answer came. The
+// row bears the number of that session then, not of the peer: if the session ends
+// before the peer has stored what was sent, the next one sends it again. Without
+// this, two machines that have the same files tell each other everything twice.
+func (t *txn) join(e Entry, f folder.Context, from origin, gap bool) (bool, error) {
 	p, reg := e.Path, e.Register
 	old, err := t.record(p)
 	if err != nil {
@@ -229,10 +250,13 @@ func (t *txn) join(e Entry, f folder.Context, from uint64, gap bool) (bool, erro
 	if gap && sameSibs(old.Register, r.Register) {
 		return false, nil
 	}
-	// A peer that told exactly what we now know need not hear it back.
-	echo := from
+	echo := from.number
 	if !equal(joined.Trim(f), reg.Trim(f)) {
 		echo = 0
+		sent := old.Seq != 0 && old.Seq <= from.sent
+		if sent && len(reg.Sibs) > 0 && allOf(old.Register, r.Register) && allOf(reg, r.Register) {
+			echo = from.turn
+		}
 	}
 	if r.Register.Live() && r.Local.Value.Kind != folder.Absent {
 		was, is := old.Register.Resolve(), r.Register.Resolve()
@@ -247,6 +271,11 @@ func (t *txn) join(e Entry, f folder.Context, from uint64, gap bool) (bool, erro
 	}
 	t.away(&r)
 	return true, t.put(old, r, true, echo)
+}
+
+// allOf reports whether no write of a is missing in b.
+func allOf(a, b folder.Register) bool {
+	return !slices.ContainsFunc(a.Sibs, func(s folder.Sibling) bool { _, ok := b.Has(s.Dot); return !ok })
 }
 
 func sameSibs(a, b folder.Register) bool {

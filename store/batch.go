@@ -25,6 +25,10 @@ type Batch struct {
 	Complete bool        // the head of the journal was reached in the same read as Context
 	Context  folder.Context
 	Entries  []Entry
+
+	// Of who receives it: the session in which it came ([Peer.Turn]), and how far
+	// that session had sent our own journal, or resumed it, before.
+	Turn, Sent uint64
 }
 
 // check refuses a batch whose own parts contradict each other: read wrongly,

@@ -89,7 +89,7 @@ func (t *txn) commit(c *Change, announce bool, out *Outcome) error {
 			r.Aside = nil
 		}
 		// Others hear of the path again, now that the content can be had here.
-		moved = !old.Have() && r.Have() && r.Local.Value.Kind == folder.File && t.meta.Peers > 1
+		moved = !old.Have() && r.Have() && r.Local.Value.Kind == folder.File && t.store.peers.count() > 1
 	} else {
 		if c.Again && announce && !tells(old.Register, r.Local.Value) {
 			was := old.Local

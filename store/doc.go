@@ -4,7 +4,7 @@
 //
 //	meta      name -> value          replica, counter, epoch, seq, context, horizon, totals, ...
 //	records   path key -> record     the register of a path, what the disk holds there, its journal position
-//	journal   position -> row        one row a path, its latest change: from whom it came, bytes, path key
+//	journal   position -> row        one row a path, its latest change: who need not hear it, bytes, path key
 //	wanted    path key -> bytes      paths whose disk differs from what the register shows
 //	digests   digest[:8]+key -> ""   where content may be found here; advisory, may miss entries
 //	peers     node ID -> peer        cursors both ways, what the peer still wants, name, addresses
@@ -16,7 +16,7 @@
 // a walk. Positions are 8 bytes big-endian.
 //
 //	record  = position, flags (0x01 tombstone time, 0x02 dropped, 0x04 aside), [unix seconds], register, local, [dropped], [aside]
-//	row     = peer number (0: own), bytes of content, path key
+//	row     = number of a peer, or of a session with one (0: everybody is told), bytes of content, path key
 //
 // register, local and context are encoded by package folder; dropped is the local
 // of what was here last, at a path that is live and need not be here: see [Law].
@@ -30,7 +30,8 @@
 // and 100 000 edits of ten files are ten rows. [Store.Since] reads on from a
 // cursor, [Store.Wait] blocks until there is more, [Store.Accept] merges a
 // batch and moves the cursor in one transaction. A row that came from a peer
-// unchanged is not offered back to it.
+// unchanged is not offered back to it, nor, in the same session, one that holds
+// what has been sent to it and what it told at the same time.
 //
 // # The folder context
 //

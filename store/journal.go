@@ -9,15 +9,18 @@ import (
 	"qsync/folder"
 )
 
-// Limits bound a batch: entries, and bytes as size estimates them.
+// Limits bound a batch: entries, and bytes as size estimates them. Turn is the
+// [Peer.Turn] of the session that sends it, 0 for none.
 type Limits struct {
 	Entries int
 	Bytes   int
 	Size    func(Entry) int
+	Turn    uint64
 }
 
 // Since returns the changes behind position after of the own journal that peer
-// has not told us itself, oldest first, as one batch. An empty batch with Upto
+// has not told us itself, and does not know from this session, oldest first, as
+// one batch. An empty batch with Upto
 // > After still moves the peer's cursor. When the peer's cursor lies before the
 // horizon the journal cannot say what it missed: snapshot is true and the
 // caller sends [Store.Snapshot] batches instead. Both fail with [ErrWait] while
@@ -42,7 +45,7 @@ func (s *Store) Since(peer NodeID, after uint64, l Limits) (b Batch, snapshot bo
 			if err != nil {
 				return err
 			}
-			if row.from == 0 || row.from != number {
+			if row.from == 0 || row.from != number && row.from != l.Turn {
 				r, err := readRecord(records, folder.PathOfKey(row.key))
 				if err != nil {
 					return err

@@ -120,7 +120,7 @@ func (w *world) exchange(from, to *node) error {
 		if err != nil {
 			return err
 		}
-		w.links[key] = l
+		w.links[key], w.links[[2]int{to.n, from.n}] = l, l.back
 	}
 	l := w.links[key]
 	steps, entries := 1+w.IntN(4), 1+w.IntN(3)
@@ -132,9 +132,15 @@ func (w *world) exchange(from, to *node) error {
 			return nil // who merges into to must wait
 		}
 		done, err := l.tell(entries)
+		if err == nil && w.IntN(4) == 0 {
+			continue // it takes a while to arrive
+		}
+		if err == nil {
+			err = l.arrive()
+		}
 		if errors.Is(err, ErrGap) {
 			w.log("%d -> %d starts over: %v", from.n, to.n, err)
-			delete(w.links, key)
+			w.cut(from, to)
 			return nil
 		}
 		if err != nil {
@@ -154,9 +160,15 @@ func (w *world) exchange(from, to *node) error {
 		}
 	}
 	if w.IntN(4) == 0 {
-		delete(w.links, key)
+		w.cut(from, to)
 	}
 	return nil
+}
+
+// cut ends a session. What is on the way is lost.
+func (w *world) cut(a, b *node) {
+	delete(w.links, [2]int{a.n, b.n})
+	delete(w.links, [2]int{b.n, a.n})
 }
 
 func (w *world) snapshotInto(to *node) *link {
@@ -177,12 +189,14 @@ func (w *world) greet(from, to *node) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := from.s.Greet(hello(to)); err != nil {
+	q, err := from.s.Greet(hello(to))
+	if err != nil {
 		return nil, err
 	}
-	delete(w.links, [2]int{to.n, from.n}) // a greeting begins both directions
-	w.log("%d greets %d, cursor %d", from.n, to.n, p.Cursor)
-	return &link{from: from, to: to, epoch: p.Epoch, after: p.Cursor}, nil
+	w.log("%d greets %d, cursors %d and %d", from.n, to.n, p.Cursor, q.Cursor)
+	l := &link{from: from, to: to, epoch: p.Epoch, after: p.Cursor, turn: q.Turn}
+	l.back = &link{from: to, to: from, epoch: q.Epoch, after: q.Cursor, turn: p.Turn, back: l}
+	return l, nil
 }
 
 func (l *link) confirm() {
@@ -192,7 +206,7 @@ func (l *link) confirm() {
 
 // tell sends one batch; done says that there is nothing more for now.
 func (l *link) tell(entries int) (done bool, err error) {
-	limits := Limits{Entries: entries, Bytes: 1 << 20, Size: func(Entry) int { return 100 }}
+	limits := Limits{Entries: entries, Bytes: 1 << 20, Size: func(Entry) int { return 100 }, Turn: l.turn}
 	var b Batch
 	if !l.snapshot {
 		var snapshot bool
@@ -213,11 +227,27 @@ func (l *link) tell(entries int) (done bool, err error) {
 			l.snapshot, l.after = false, l.start
 		}
 	}
-	l.last = b
-	changed, err := l.to.s.Accept(l.from.id, b)
-	l.from.w.log("%d tells %d: snapshot %v (%q,%q], (%d,%d] complete %v, %d entries: %d changed", l.from.n, l.to.n,
-		b.Snapshot, b.From, b.To, b.After, b.Upto, b.Complete, len(b.Entries), changed)
-	return done, err
+	l.from.w.log("%d tells %d: snapshot %v (%q,%q], (%d,%d] complete %v, %d entries", l.from.n, l.to.n,
+		b.Snapshot, b.From, b.To, b.After, b.Upto, b.Complete, len(b.Entries))
+	l.onTheWay = append(l.onTheWay, b)
+	return done, nil
+}
+
+// arrive merges what was told.
+func (l *link) arrive() error {
+	for ; len(l.onTheWay) > 0; l.onTheWay = l.onTheWay[1:] {
+		b := l.onTheWay[0]
+		if b.Turn = l.back.turn; !l.back.snapshot {
+			b.Sent = l.back.after
+		}
+		l.last = b
+		changed, err := l.to.s.Accept(l.from.id, b)
+		l.from.w.log("%d hears %d: (%q,%q], (%d,%d]: %d changed", l.to.n, l.from.n, b.From, b.To, b.After, b.Upto, changed)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // whole exchanges everything between all, one ordered pair after another.
@@ -233,7 +263,10 @@ func (w *world) whole() error {
 				return err
 			}
 			for done, n := false, 0; !done; n++ {
-				if done, err = l.tell(5); err != nil || n > 2000 {
+				if done, err = l.tell(5); err == nil {
+					err = l.arrive()
+				}
+				if err != nil || n > 2000 {
 					return fmt.Errorf("%d -> %d after %d batches: %w", from.n, to.n, n, err)
 				}
 			}

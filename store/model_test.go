@@ -60,10 +60,13 @@ type node struct {
 	disk map[folder.Path]folder.Value
 }
 
-// link is the telling direction of a session, from one node to another.
+// link is one direction of a session, from one node to another.
 type link struct {
 	from, to *node
 	epoch    uint64 // of from's journal
+	turn     uint64 // of the session at from
+	back     *link
+	onTheWay []Batch
 	after    uint64
 	snapshot bool
 	at       folder.Path

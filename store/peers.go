@@ -16,6 +16,7 @@ import (
 type Peer struct {
 	ID       NodeID
 	Number   uint64 // names it, in its present epoch, in journal rows
+	Turn     uint64 // names its latest session there, see join
 	Replica  folder.ReplicaID
 	Epoch    uint64 // of its journal
 	Cursor   uint64 // how far its journal has been merged here
@@ -59,6 +60,12 @@ func (c *peerCache) of(id NodeID) Peer {
 	p := c.all[id]
 	p.ID = id
 	return p
+}
+
+func (c *peerCache) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.all)
 }
 
 // walking lists the peers but one of whom a snapshot is under way.
@@ -162,7 +169,8 @@ func (s *Store) Peer(id NodeID) Peer { return s.peers.of(id) }
 // Greet records that peer id said hello with this replica and epoch, and
 // returns what to resume from: its journal from Cursor on. A new epoch is a new
 // journal and starts over. The addresses in hello are added to those known. The
-// peer counts as being here until as many calls of [Store.Leave]. Of many peers
+// peer counts as being here until as many calls of [Store.Leave]; its Turn names
+// this session and no other, ever. Of many peers
 // those that matter least are forgotten; ErrCrowded means that none may be.
 func (s *Store) Greet(hello Peer) (Peer, error) {
 	var p Peer
@@ -181,6 +189,8 @@ func (s *Store) Greet(hello Peer) (Peer, error) {
 			p.OurEpoch, p.Confirmed, p.Want = 0, 0, Want{}
 			p.Agreed, p.knew = Moment{}, Moment{}
 		}
+		t.meta.Peers++
+		p.Turn = t.meta.Peers
 		p.Snapshot, p.walking = false, false
 		p.Replica, p.Name, p.Address, p.Mode = hello.Replica, hello.Name, hello.Address, hello.Mode
 		p.Addrs = joinAddrs(p.Addrs, hello.Addrs)

@@ -36,7 +36,7 @@ func (s *Store) Queued(limit int) (map[NodeID]Want, error) {
 	met := 0 // how many peers the count has come to
 	meet := func(upto uint64) {
 		for ; met < len(peers) && peers[met].Confirmed < upto; met++ {
-			peers[met].all, peers[met].own = all, own[peers[met].Number]
+			peers[met].all, peers[met].own = all, own[peers[met].Number].and(own[peers[met].Turn])
 		}
 	}
 	err := s.view(func(tx *bolt.Tx) error {
@@ -57,7 +57,7 @@ func (s *Store) Queued(limit int) (map[NodeID]Want, error) {
 	})
 	meet(^uint64(0))
 	for _, p := range peers {
-		told := own[p.Number]
+		told := own[p.Number].and(own[p.Turn])
 		out[p.ID] = Want{
 			Entries: all.Entries - p.all.Entries - (told.Entries - p.own.Entries),
 			Bytes:   all.Bytes - p.all.Bytes - (told.Bytes - p.own.Bytes),
@@ -65,5 +65,7 @@ func (s *Store) Queued(limit int) (map[NodeID]Want, error) {
 	}
 	return out, err
 }
+
+func (w Want) and(o Want) Want { return Want{w.Entries + o.Entries, w.Bytes + o.Bytes} }
 
 func (w Want) plus(bytes int64) Want { return Want{w.Entries + 1, w.Bytes + bytes} }

@@ -121,7 +121,7 @@ type meta struct {
 	Totals   Totals
 	Want     Want
 	Own      Own
-	Peers    uint64 // peer numbers handed out
+	Peers    uint64 // numbers handed out, to peers and to sessions
 	Caught   bool   // a whole exchange with a peer was completed once
 	Told     bool   // a source has told everything once
 	Kept     bool   // the source that did keeps with others what it removes
