@@ -51,7 +51,7 @@ func opens(t *testing.T, name string, content []byte) (s *Store, fresh bool) {
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > time.Minute { // a loop that ends by chance
 		t.Errorf("%s: took %v", name, took)
 	}
 	t.Cleanup(func() { s.Close() })
@@ -250,7 +250,7 @@ func TestBusy(t *testing.T) {
 	if _, err := Open(file, Options{}); !errors.Is(err, ErrBusy) {
 		t.Fatal(err)
 	}
-	if took := time.Since(began); took > 2*time.Second {
+	if took := time.Since(began); took > 20*time.Second { // bbolt would wait for ever
 		t.Errorf("took %v", took)
 	}
 	try(t, s.SetRoot("still here"))

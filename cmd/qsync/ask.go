@@ -18,8 +18,9 @@ import (
 	"qsync/peer"
 )
 
-// askTime is how long a running node may take to say how it is.
-const askTime = time.Second
+// askTime is how long a running node may take to say how it is. Where nobody
+// listens that is known at once; only one that hangs makes people wait.
+const askTime = 5 * time.Second
 
 // errNoFolder: the node that was asked does not run that folder.
 var errNoFolder = errors.New("no such folder there")

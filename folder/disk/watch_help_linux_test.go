@@ -49,11 +49,13 @@ func (f *follower) scan(under folder.Path, shallow bool) {
 	f.x.adopt(l.found)
 }
 
-// obey follows hints until none comes for quiet.
+// obey follows hints until none comes for quiet. That is counted in naps, each of
+// which is the longer the longer the machine makes everybody wait.
 func (f *follower) obey(quiet time.Duration) (got []Hint) {
 	f.t.Helper()
-	end := time.After(10 * time.Second)
-	for {
+	const nap = 10 * time.Millisecond
+	end := time.After(30 * time.Second)
+	for naps := 0; naps < int(quiet/nap); naps++ {
 		select {
 		case h := <-f.w.Hints():
 			got = append(got, h)
@@ -61,12 +63,27 @@ func (f *follower) obey(quiet time.Duration) (got []Hint) {
 				f.lost++
 			}
 			f.scan(h.Path, !h.Deep && !h.Lost)
-		case <-time.After(quiet):
-			return got
+			naps = 0
+		case <-time.After(nap):
 		case <-end:
 			f.t.Fatal("hints without end")
 		}
 	}
+	return got
+}
+
+// soon does something that is hinted at, and says when that began. The hint has
+// to come within the time: on a machine that has other things to do, once in ten.
+func (f *follower) soon(within time.Duration, do func() (began time.Time)) {
+	f.t.Helper()
+	var took time.Duration
+	for range 10 {
+		if took = time.Since(do()); took <= within {
+			return
+		}
+		f.obey(calm)
+	}
+	f.t.Errorf("the hint came after %v, ten times", took)
 }
 
 // wantInStep checks that the index names just what is on the disk.
