@@ -328,8 +328,8 @@ func (s *scan) found(x disk.Found) error {
 }
 
 // swappedIn makes a change one of sync's where a run that was killed has put the
-// content in place, and a newer write has reached the register since: it is what
-// the register was, no rival of what it is.
+// content in place: it is what the register is or was, no rival of what that has
+// become since, or will have when the change gets into the map.
 func (s *scan) swappedIn(c *store.Change, x *disk.Found) error {
 	dot, ok := s.f.swaps.of(x)
 	if !ok || s.initial { // a new map knows of nothing
@@ -339,9 +339,11 @@ func (s *scan) swappedIn(c *store.Change, x *disk.Found) error {
 	if err != nil {
 		return err
 	}
-	if _, live := rec.Register.Has(dot); !live && rec.Register.Knows(dot) {
-		c.Applied, c.After.Dot = true, dot
+	now, live := rec.Register.Has(dot)
+	if !rec.Register.Knows(dot) || live && !folder.SameOnDisk(now.Value, c.After.Value) {
+		return nil // or somebody has given it another mode or time since
 	}
+	c.Applied, c.After.Dot = true, dot
 	return nil
 }
 

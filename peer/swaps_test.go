@@ -58,6 +58,48 @@ func TestSwappedAndNewer(t *testing.T) {
 	}
 }
 
+// TestSwappedAndNewerMeanwhile: the same, where the map hears of the newer one while
+// the first look has found the older, and has not told the map yet. (F1, F2)
+func TestSwappedAndNewerMeanwhile(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		c.line()
+		a.write("x", "first")
+		c.start()
+		c.converged(20 * time.Second)
+		c.net.rate[a.addr.String()] = 20_000
+		second, third := random(300_000), random(300_000)
+		a.write("x", second)
+		time.Sleep(3 * time.Second) // it is on its way
+		rec := b.record("x")
+		b.must(os.WriteFile(b.path("y"), []byte(second), 0o644))
+		when := time.Unix(0, rec.Register.Resolve().Value.MTime)
+		b.must(os.Chtimes(b.path("y"), when, when))
+		b.must(os.Rename(b.path("y"), b.path("x")))
+		b.f.swaps.mu.Lock()
+		b.f.swaps.last = map[folder.Path][]swapNote{"x": {{digest: digestOf(second), dot: rec.Register.Resolve().Winner.Dot}}}
+		b.f.swaps.mu.Unlock()
+		look := b.f.newScan(b.f.ctx, false)
+		b.must(look.glance(lookAt("x")))
+		if len(look.batch) != 1 {
+			c.Fatal(look.batch)
+		}
+		a.write("x", third)
+		time.Sleep(3 * time.Second)
+		if now := b.record("x"); now.Register.Resolve().Value.Digest != digestOf(third) {
+			c.Fatal(now)
+		}
+		b.must(look.finish())
+		c.net.rate[a.addr.String()] = 0
+		if got := c.converged(60 * time.Second); b.read("x") != third || len(got.conflicts()) > 0 {
+			c.Error(got)
+		}
+	})
+}
+
+func lookAt(p folder.Path) look { return look{path: p} }
+
 // Notes outlive a kill, whole lines of them; they say nothing any more once
 // everything has been looked at, and go when all is in the map.
 func TestSwapNotes(t *testing.T) {
