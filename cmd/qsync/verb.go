@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"os/signal"
@@ -149,6 +150,9 @@ func (p *program) openAs(at place, adjust func(*peer.FolderConfig), do func(*pee
 		return err
 	}
 	fc.Paused, fc.Mirror = true, at.entry.Kind == "pair" && fc.Mode == peer.Send
+	if fc.Versions > 0 || !listed {
+		fc.Versions = math.MaxInt32 // how many are kept is for the runs to say, by their flags: nothing goes for being one too many here
+	}
 	adjust(&fc)
 	f, err := s.node.Add(fc)
 	if err != nil {
