@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"qsync/folder"
 	"qsync/store"
@@ -18,6 +19,17 @@ type Conflict struct {
 	Path  string `json:"path"`  // of what has the plain name
 	This  Side   `json:"this"`  // what is at the plain name
 	Other Side   `json:"other"` // the copy
+
+	RawCopy []byte `json:"raw_copy,omitempty"` // where they are not UTF-8
+	RawPath []byte `json:"raw_path,omitempty"`
+}
+
+// raw is a name as it is where text in JSON cannot hold it, else nil.
+func raw(p folder.Path) []byte {
+	if utf8.ValidString(string(p)) {
+		return nil
+	}
+	return []byte(p)
 }
 
 // Side is one side of a conflict.
@@ -67,7 +79,7 @@ func (f *Folder) conflictAt(rec *store.Record, names map[folder.ReplicaID]string
 	if err != nil {
 		return Conflict{}, err
 	}
-	c := Conflict{Copy: string(rec.Path), Path: string(of), This: f.side(&this, names), Other: f.side(rec, names)}
+	c := Conflict{Copy: string(rec.Path), Path: string(of), RawCopy: raw(rec.Path), RawPath: raw(of), This: f.side(&this, names), Other: f.side(rec, names)}
 	lost := folder.LostOf(rec.Local.Value)
 	if !lost.Author.IsZero() {
 		c.Other.Peer = authorName(lost.Author.Replica, names)

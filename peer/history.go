@@ -37,6 +37,10 @@ type LogChange struct {
 	Via    bool      `json:"via,omitempty"`  // By only told of it; who made it is not known
 	Why    string    `json:"why"`
 	Kept   string    `json:"kept,omitempty"` // where in .qsync/versions what was replaced or deleted is
+
+	RawPath []byte `json:"raw_path,omitempty"` // where they are not UTF-8
+	RawFrom []byte `json:"raw_from,omitempty"`
+	RawKept []byte `json:"raw_kept,omitempty"`
 }
 
 // logPage is how many changes make a page full.
@@ -87,6 +91,7 @@ func (f *Folder) logChange(e store.Logged) LogChange {
 	c := LogChange{
 		Time: e.Time, Action: e.Action.String(), Path: string(e.Path), From: string(e.From), Kind: e.Kind.String(),
 		Size: e.Size, Own: e.Author.Own, Via: e.Author.Via, By: e.Author.Name, Kept: string(e.Kept),
+		RawPath: raw(e.Path), RawFrom: raw(e.From), RawKept: raw(e.Kept),
 	}
 	switch {
 	case e.Author.Own:

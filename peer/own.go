@@ -20,6 +20,8 @@ type OwnChange struct {
 	Size   int64  `json:"size"`
 	MTime  int64  `json:"mtime_ns"`          // nanoseconds since 1970 UTC
 	Failed string `json:"problem,omitempty"` // why it was left as it is
+
+	RawPath []byte `json:"raw_path,omitempty"` // where it is not UTF-8
 }
 
 // Errors of [Folder.Revert] and [Folder.Override].
@@ -152,7 +154,7 @@ func ownChange(r *store.Record) OwnChange {
 	case r.Register.Live():
 		change = "modified"
 	}
-	return OwnChange{Path: string(r.Path), Change: change, Kind: v.Kind.String(), Size: v.Size, MTime: v.MTime}
+	return OwnChange{Path: string(r.Path), Change: change, Kind: v.Kind.String(), Size: v.Size, MTime: v.MTime, RawPath: raw(r.Path)}
 }
 
 // removeOwn moves what only this machine has to the versions, the deepest first,
@@ -338,5 +340,5 @@ func differing(rec *store.Record) OwnChange {
 	case rec.Local.Value.Kind == folder.Absent:
 		change = "added"
 	}
-	return OwnChange{Path: string(rec.Path), Change: change, Kind: v.Kind.String(), Size: v.Size, MTime: v.MTime}
+	return OwnChange{Path: string(rec.Path), Change: change, Kind: v.Kind.String(), Size: v.Size, MTime: v.MTime, RawPath: raw(rec.Path)}
 }

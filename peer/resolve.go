@@ -39,6 +39,7 @@ var (
 	ErrNoConflict = errors.New("there is no conflict copy of this name, and none of it")
 	ErrSeveral    = errors.New("there are several conflict copies")
 	ErrMoved      = errors.New("it has just been changed by somebody else; look at it and try again")
+	ErrUnkept     = errors.New("what goes would be lost, for no versions are kept here (--versions 0): use --keep both and remove yourself what you do not want")
 	ErrUnwritten  = errors.New("nothing is written into the folder of a one-way source: remove or rename the copy yourself")
 )
 
@@ -59,6 +60,9 @@ func (f *Folder) Resolve(ctx context.Context, q Resolution) (Conflict, error) {
 	}
 	if q.This != "" && q.This != c.This.Digest || q.Other != "" && q.Other != c.Other.Digest {
 		return c, ErrMoved
+	}
+	if f.cfg.Versions == 0 && q.Keep != KeepBoth {
+		return c, ErrUnkept
 	}
 	plain, err := f.store.Record(folder.Path(c.Path))
 	if err != nil {

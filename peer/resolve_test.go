@@ -327,3 +327,35 @@ func TestNewestNeedsVersions(t *testing.T) {
 		}
 	})
 }
+
+// TestResolveWithoutVersions: where no versions are kept, nothing goes by a command
+// that says it went there.
+func TestResolveWithoutVersions(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		c.full()
+		c.nodes[0].write("f", "old")
+		for _, m := range c.nodes {
+			m.cfg.Versions = 0
+		}
+		c.start()
+		c.converged(20 * time.Second)
+		cp := c.disagree("f", "by a", "by b")
+		m := c.nodes[1]
+		before := m.tree()
+		for _, keep := range []string{KeepThis, KeepOther} {
+			if _, err := m.f.Resolve(c.Context(), Resolution{Path: cp, Keep: keep}); !errors.Is(err, ErrUnkept) {
+				c.Errorf("%s: %v", keep, err)
+			}
+		}
+		if d := before.diff(m.tree()); d != "" {
+			c.Error(d)
+		}
+		_, err := m.f.Resolve(c.Context(), Resolution{Path: cp, Keep: KeepBoth})
+		m.must(err)
+		c.settle(time.Minute)
+		if got := c.equal(); got["f"].data != "by b" || got[string(folder.SettledName(folder.Path(cp)))].data != "by a" {
+			c.Error(got)
+		}
+	})
+}

@@ -33,6 +33,8 @@ type UndoItem struct {
 	Time   time.Time `json:"time"`
 	By     string    `json:"by"`
 	Stays  string    `json:"stays,omitempty"` // why it is left as it is
+
+	RawPath []byte `json:"raw_path,omitempty"` // where it is not UTF-8
 }
 
 // batchGap is the time that parts one batch of what sync did from the next.
@@ -75,6 +77,7 @@ func (f *Folder) UndoBatch(ctx context.Context, q UndoQuery) ([]UndoItem, error)
 const (
 	staysChanged = "changed since"
 	staysNone    = "no older version is kept"
+	staysUnkept  = "what is there now would be lost, for no versions are kept here any more; 'qsync restore PATH --to FILE' writes the older one elsewhere"
 )
 
 // undoing is one [Folder.UndoBatch].
@@ -119,6 +122,8 @@ func (u *undoing) one(ctx context.Context, e *store.Logged) ([]UndoItem, error) 
 		it.Stays = staysChanged
 	case !ok && e.Kind != folder.Dir:
 		it.Stays = staysNone
+	case u.f.cfg.Versions == 0 && e.Kind != folder.Dir && u.f.holds(e.Path):
+		it.Stays = staysUnkept
 	case !u.q.Dry:
 		if v.Kind == folder.Absent {
 			v = disk.Version{Path: e.Path, Kind: folder.Dir, Mode: 0o755}

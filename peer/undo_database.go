@@ -341,5 +341,5 @@ func (f *Folder) tellBack(steps []undoStep) error {
 }
 
 func undoItem(e *store.Logged) UndoItem {
-	return UndoItem{Path: string(e.Path), Kind: e.Kind.String(), Change: e.Action.String(), Time: e.Time, By: e.Author.Name}
+	return UndoItem{Path: string(e.Path), Kind: e.Kind.String(), Change: e.Action.String(), Time: e.Time, By: e.Author.Name, RawPath: raw(e.Path)}
 }

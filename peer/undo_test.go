@@ -121,3 +121,35 @@ func TestUndoSharedVersion(t *testing.T) {
 		}
 	})
 }
+
+// TestUndoWithoutVersions: who keeps no versions any more loses nothing by undo:
+// what would replace something stays, and what is missing comes back.
+func TestUndoWithoutVersions(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		c.line()
+		a.write("edited", "1")
+		a.write("gone", "gone")
+		c.start()
+		c.converged(20 * time.Second)
+		time.Sleep(5 * time.Minute)
+		a.write("edited", "2")
+		a.remove("gone")
+		c.converged(20 * time.Second)
+		b.stop()
+		b.cfg.Versions = 0
+		b.start()
+		for _, dry := range []bool{true, false} {
+			items, err := b.f.UndoBatch(c.Context(), UndoQuery{Batch: 1, Dry: dry})
+			b.must(err)
+			if len(items) != 2 || items[0].Stays != staysUnkept || items[1].Stays != "" {
+				c.Errorf("%+v", items)
+			}
+		}
+		c.settle(time.Minute)
+		if got := c.equal(); got["edited"].data != "2" || got["gone"].data != "gone" {
+			c.Error(got)
+		}
+	})
+}

@@ -61,6 +61,7 @@ func (c *conflictsListCmd) Run(p *program) error {
 		}
 		for _, x := range found {
 			n++
+			x = exactNames(x)
 			if p.flags.JSON {
 				if err := p.printJSON(conflictJSON{at.entry.Dir, x}); err != nil {
 					return err
@@ -79,6 +80,12 @@ func (c *conflictsListCmd) Run(p *program) error {
 	}
 	p.ui.say("%s; 'qsync conflicts resolve PATH --keep this' (or other, both) ends one, and '--merge CMD' merges it", plural(int64(n), "conflict", "conflicts"))
 	return nil
+}
+
+// exactNames gives a conflict its names as they are, whatever JSON made of them.
+func exactNames(c peer.Conflict) peer.Conflict {
+	c.Copy, c.Path = exact(c.Copy, c.RawCopy), exact(c.Path, c.RawPath)
+	return c
 }
 
 func conflictText(dir string, c peer.Conflict) string {
@@ -137,7 +144,7 @@ func (c *conflictsResolveCmd) Run(p *program) error {
 	if p.flags.JSON {
 		return p.printJSON(conflictJSON{at.entry.Dir, done})
 	}
-	p.ui.say("%s", resolvedText(done, q.How.Keep))
+	p.ui.say("%s", resolvedText(exactNames(done), q.How.Keep))
 	return nil
 }
 

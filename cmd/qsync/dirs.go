@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 )
 
 // resolved is path without symlinks as far as it exists.
@@ -36,6 +37,9 @@ func sameDir(a, b string) bool {
 // absolute. what names it to the user.
 func sourceDir(what, path string) (string, error) {
 	abs, err := absolute(what, path)
+	if err == nil {
+		err = spellable(what, abs)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -48,7 +52,10 @@ func sourceDir(what, path string) (string, error) {
 // targetDir is sourceDir for a directory that may still have to be made, by
 // make, in a parent that exists.
 func targetDir(what, path string) (abs string, missing bool, err error) {
-	if abs, err = absolute(what, path); err != nil {
+	if abs, err = absolute(what, path); err == nil {
+		err = spellable(what, abs)
+	}
+	if err != nil {
 		return "", false, err
 	}
 	if _, err := os.Lstat(abs); errors.Is(err, fs.ErrNotExist) {
@@ -73,6 +80,15 @@ func absolute(what, path string) (string, error) {
 		return "", failf("cannot tell where %s is: %v", what, err)
 	}
 	return abs, nil
+}
+
+// spellable checks that the name of a folder can stand in config.yaml and
+// folder.json: another one would be read from there.
+func spellable(what, abs string) error {
+	if utf8.ValidString(abs) {
+		return nil
+	}
+	return usagef("%s %s cannot be a folder, for its name is not UTF-8 text: rename it, or make a directory of another name; what is in it may have any names", what, quote(abs))
 }
 
 func existingDir(what, abs string) error {

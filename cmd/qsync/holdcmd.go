@@ -173,7 +173,7 @@ func (c *undoCmd) items(p *program, at place, items []peer.UndoItem) error {
 			continue
 		}
 		line := fmt.Sprintf("%s  %-8s %9s  ", it.Time.Local().Format("2006-01-02 15:04"), it.Change, sizeOf(it.Kind, it.Size))
-		b.WriteString(line + shorten(quote(it.Path), statusWidth-columns(line)) + "\n")
+		b.WriteString(line + shorten(quote(exact(it.Path, it.RawPath)), statusWidth-columns(line)) + "\n")
 		if it.Stays != "" {
 			fmt.Fprintf(&b, "%-38sstays: %s\n", "", clean(it.Stays))
 		}

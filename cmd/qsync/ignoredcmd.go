@@ -17,14 +17,14 @@ var errNoneIgnored = errors.New("none of them is ignored")
 
 // ignoredQuery is one path to ask about.
 type ignoredQuery struct {
-	Path folder.Path `json:"path"`
-	Dir  bool        `json:"dir"` // if it is not there
+	Path []byte `json:"path"` // bytes: it need not be UTF-8
+	Dir  bool   `json:"dir"`  // if it is not there
 }
 
 var ignoredVerb = verb[[]ignoredQuery, []peer.Ignored]{"ignored", func(_ context.Context, f *peer.Folder, q []ignoredQuery) ([]peer.Ignored, error) {
 	var all []peer.Ignored
 	for _, x := range q {
-		a, err := f.Ignored(x.Path, x.Dir)
+		a, err := f.Ignored(folder.Path(x.Path), x.Dir)
 		if err != nil {
 			return all, err
 		}
@@ -115,7 +115,7 @@ func (p *program) sameFolder(paths []string) (at place, q []ignoredQuery, err er
 		if err != nil {
 			return at, nil, err
 		}
-		at, q = in, append(q, ignoredQuery{below, os.IsPathSeparator(name[len(name)-1])})
+		at, q = in, append(q, ignoredQuery{[]byte(below), os.IsPathSeparator(name[len(name)-1])})
 	}
 	return at, q, nil
 }

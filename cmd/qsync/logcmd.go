@@ -97,7 +97,7 @@ func (p *program) logged(at place, c *peer.LogChange) error {
 	action, _, _ := strings.Cut(c.Action, " ") // of a conflict copy, that it is one
 	who = shorten(quote(who), 20)
 	line := fmt.Sprintf("%s  %-8s %9s  ", c.Time.Local().Format("2006-01-02 15:04"), action, sizeOf(c.Kind, c.Size))
-	return p.print(line + renamed(quote(c.Path), quote(c.From), statusWidth-columns(line)-2-columns(who)) + "  " + who + "\n")
+	return p.print(line + renamed(quote(exact(c.Path, c.RawPath)), quote(exact(c.From, c.RawFrom)), statusWidth-columns(line)-2-columns(who)) + "  " + who + "\n")
 }
 
 // renamed is a name with the one that it had before, if any, in so many columns.

@@ -25,6 +25,7 @@ func (p *program) merge(at place, q *resolveQuery, command, dir string) error {
 	if err != nil {
 		return err
 	}
+	c = exactNames(c)
 	file := folder.File.String()
 	if c.Other.Kind != file || c.This.Kind != file && c.This.Kind != folder.Absent.String() {
 		return usagef("only files can be merged, and here a %s meets a %s: use --keep", c.This.Kind, c.Other.Kind)

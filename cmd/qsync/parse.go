@@ -22,7 +22,8 @@ func (p *program) parse(args []string) (runner, error) {
 	g := &grammar{}
 	k, err := kong.New(g,
 		kong.Name("qsync"), kong.NoDefaultHelp(), kong.Exit(func(int) {}),
-		kong.Writers(p.ui, p.ui), kong.Resolvers(kong.ResolverFunc(p.resolve)))
+		kong.Writers(p.ui, p.ui), kong.Resolvers(kong.ResolverFunc(p.resolve)),
+		kong.KindMapper(reflect.String, kong.MapperFunc(exactText)))
 	if err != nil {
 		return nil, fmt.Errorf("command line: %w", err)
 	}
@@ -36,6 +37,16 @@ func (p *program) parse(args []string) (runner, error) {
 		return nil, usageOf(k, fmt.Errorf("expected one of the commands of %s", ctx.Selected().Name))
 	}
 	return command, nil
+}
+
+// exactText takes a word as it is. Kong's own way goes through JSON, which makes
+// another name of one that is not UTF-8 (F54).
+func exactText(ctx *kong.DecodeContext, target reflect.Value) error {
+	t, err := ctx.Scan.PopValue("string")
+	if err == nil {
+		target.SetString(t.String())
+	}
+	return err
 }
 
 // bidirectional spells -bd, the Python tool's, as kong can read it.

@@ -66,7 +66,7 @@ func (c *takeBackCmd) run(p *program, v verb[takeBack, []peer.OwnChange], t taki
 			}
 			continue
 		}
-		fmt.Fprintf(&b, "%-9s %9s  %s\n", x.Change, sizeOf(x.Kind, x.Size), quote(x.Path))
+		fmt.Fprintf(&b, "%-9s %9s  %s\n", x.Change, sizeOf(x.Kind, x.Size), quote(exact(x.Path, x.RawPath)))
 		if x.Failed != "" {
 			fmt.Fprintf(&b, "%-9s %9s  stays: %s\n", "", "", x.Failed)
 		}
