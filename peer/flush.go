@@ -178,6 +178,13 @@ func (p *placer) prepare(s stagedFile) (x swap, ok bool, err error) {
 // swapIn puts a file in place; it reports false if that could not be done.
 func (p *placer) swapIn(s *swap) (bool, error) {
 	f, rec, kept := p.f, &s.want.rec, s.kept
+	if s.from != nil {
+		if away, err := p.isAway(s.from); err != nil || !away {
+			return false, err
+		}
+		f.touched.add(s.from.Path.Dir())
+		f.placing.add(s.from.Path)
+	}
 	f.touched.add(rec.Path.Dir())
 	f.placing.add(rec.Path)
 	fault.Point("swap")
@@ -185,6 +192,9 @@ func (p *placer) swapIn(s *swap) (bool, error) {
 	if err != nil {
 		f.placing.drop(rec.Path)
 		p.pending = append(p.pending, copies(kept)...)
+		if s.from != nil {
+			return false, p.notMoved(s, err)
+		}
 		return false, f.pathFailed(rec.Path, err)
 	}
 	fault.Point("swapped")
@@ -200,6 +210,10 @@ func (p *placer) swapIn(s *swap) (bool, error) {
 		Path: rec.Path, Before: rec.Local, After: after, Applied: true, Merged: took && after.Dot.IsZero(), Kept: cmp.Or(placed.Kept, s.version),
 	})
 	p.dirs[rec.Path.Dir()] = true
+	if old := s.from; old != nil { // the log is read backwards: what it was comes after what it is
+		p.pending = append(p.pending, store.Change{Path: old.Path, Before: old.Local, Applied: true, To: rec.Path})
+		p.dirs[old.Path.Dir()] = true
+	}
 	return true, nil
 }
 

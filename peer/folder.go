@@ -69,6 +69,7 @@ type Folder struct {
 	links     links
 	blocked   blocks   // by what else is on the disk
 	renamed   pathSet  // given another spelling, which the map is yet to hear of
+	immovable pathSet  // to be copied to their new name and removed, since they could not be renamed
 	files     *account // of descriptors, for files that are staged
 	counts    counters
 	space     spaceMeter

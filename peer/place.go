@@ -77,6 +77,7 @@ type stagedFile struct {
 	staged *disk.Staged
 	with   []stagedFile   // come into place with it, see [placer.swapWhole]
 	away   []store.Record // what they take the place of, or is to go
+	from   *store.Record  // where it is, if it is to be moved: see [round.move]
 }
 
 // stagedFiles is how many files a node may have staged at a time, each of which

@@ -10,16 +10,23 @@ import (
 	"qsync/store"
 )
 
-// remove takes away what the map says is gone: files first, then directories
-// from the deepest up, and last the implicit ones that have become empty.
+// remove takes away what the map says is gone: files first, those that have
+// another name by getting that, then directories from the deepest up, and last the
+// implicit ones that have become empty.
 func (r *round) remove() error {
 	dirs, above, err := r.doomed()
+	if err == nil {
+		err = r.move(above)
+	}
 	if err != nil {
 		return err
 	}
 	for _, p := range r.removals {
 		if r.ctx.Err() != nil {
 			return nil
+		}
+		if r.taken[p] {
+			continue
 		}
 		rec, err := r.removable(p)
 		if err != nil {

@@ -120,7 +120,7 @@ func (b *restoration) stepsOf(v Version, since time.Time) ([]undoStep, error) {
 	if err != nil {
 		return nil, err
 	}
-	kept, err := f.keptOf(b.ctx, first)
+	kept, err := f.keptOf(b.ctx, first, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -135,6 +135,7 @@ type scan struct {
 	gone     []store.Change       // vanished entries, held back until they are counted
 	turned   []store.Change       // directories that are something else now: told once what was below is told to be gone
 	seen     map[folder.Path]int  // which of gone they are, from 1; hints overlap
+	renamed  []store.Change       // new names of what seems to be gone, held back as long
 	toll     tally                // those of them that were to stay
 	counted  map[folder.Path]bool // the same, one by one
 	packed   map[folder.Path]bool // directories of packs, by whether they hold one: see tally
@@ -151,6 +152,8 @@ type scan struct {
 	database folder.Path          // what is found now belongs to this one, and is told of at once
 	deep     bool                 // this look is at many paths
 	initial  bool
+
+	renamedAt map[folder.Path]int // which of renamed they are, from 1
 }
 
 func (f *Folder) newScan(ctx context.Context, whole bool) *scan {
@@ -283,7 +286,7 @@ func (s *scan) found(x disk.Found) error {
 	if s.deep && !s.whole && x.After.Value.Kind == folder.File && s.f.motion.holds(x.Path) {
 		return nil // this look is about many paths; its own is to come
 	}
-	if s.putOff(&x) {
+	if s.putOff(&x) || s.foundAgain(&x) {
 		return nil
 	}
 	c := store.Change{Path: x.Path, Before: x.Before, After: x.After}
@@ -321,6 +324,9 @@ func (s *scan) found(x disk.Found) error {
 	s.moved(&c)
 	if s.database == "" && c.Before.Value.Kind == folder.Dir && c.After.Value.Kind != folder.Dir {
 		s.turned = append(s.turned, c)
+		return nil
+	}
+	if s.holdBack(&c) {
 		return nil
 	}
 	s.batch = append(s.batch, c)

@@ -65,6 +65,8 @@ type round struct {
 	fetch    *fetcher
 	made     map[folder.Path]bool // directories made, or seen to be there, in this round; false: they cannot be
 	removals []folder.Path
+	moves    []move               // of files that have another name now
+	taken    map[folder.Path]bool // by one of them: not to be removed
 
 	databases map[folder.Path]*wantedDatabase
 	together  map[folder.Path]bool // databases, by whether they wait for what belongs to them
@@ -112,7 +114,7 @@ func (f *Folder) syncRound(ctx context.Context) (more bool, err error) {
 	}
 	f.setState("syncing")
 	defer f.setState("idle")
-	r := &round{f: f, ctx: ctx, made: make(map[folder.Path]bool), ignore: f.ignore(), extras: extras, unpacked: make(map[folder.Path]bool)}
+	r := &round{f: f, ctx: ctx, made: make(map[folder.Path]bool), taken: make(map[folder.Path]bool), ignore: f.ignore(), extras: extras, unpacked: make(map[folder.Path]bool)}
 	r.packs = newPacks(r)
 	r.place = newPlacer(f)
 	defer r.place.close()
@@ -194,7 +196,7 @@ func (r *round) walk() error {
 			}
 		}
 		if len(page) < wantPage {
-			return r.bringDatabases()
+			return errors.Join(r.bringDatabases(), r.settleMoves())
 		}
 		after = page[len(page)-1].Path
 	}
@@ -264,10 +266,13 @@ func (r *round) plan(rec *store.Record) error {
 		with.files = append(with.files, want{rec: *rec, res: res})
 		return nil
 	}
-	if res.Value.Kind == folder.File {
-		return r.fetch.add(want{rec: *rec, res: res})
+	if res.Value.Kind != folder.File {
+		return r.special(rec, res)
 	}
-	return r.special(rec, res)
+	if moves, err := r.mayMove(rec, res); moves || err != nil {
+		return err
+	}
+	return r.fetch.add(want{rec: *rec, res: res})
 }
 
 // pass leaves out a wanted path: nobody should wait for it.

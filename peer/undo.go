@@ -55,7 +55,7 @@ func (f *Folder) UndoBatch(ctx context.Context, q UndoQuery) ([]UndoItem, error)
 		return nil, err
 	}
 	var err error
-	if u.kept, err = f.keptOf(ctx, u.by); err != nil {
+	if u.kept, err = f.keptOf(ctx, u.by, u.places); err != nil {
 		return nil, err
 	}
 	var out []UndoItem
@@ -87,6 +87,7 @@ type undoing struct {
 	by        map[folder.Path]store.Logged // the first that sync took from each path
 	fresh     map[folder.Path]store.Logged // what was not there before, by how it came
 	since     map[folder.Path]bool         // changed since
+	places    places                       // where what was taken from each path is
 	kept      map[folder.Path]disk.Version
 	databases map[folder.Path]*undoneDatabase
 }
@@ -108,6 +109,10 @@ func (u *undoing) one(ctx context.Context, e *store.Logged) ([]UndoItem, error) 
 	it := undoItem(e)
 	v, ok := u.kept[e.Path]
 	it.Size = v.Size
+	moved := u.places[e.Path].at
+	if moved != "" {
+		it.Size = e.Size
+	}
 	d, err := u.database(ctx, e.Path)
 	if err != nil {
 		return nil, err
@@ -120,10 +125,14 @@ func (u *undoing) one(ctx context.Context, e *store.Logged) ([]UndoItem, error) 
 		return append([]UndoItem{it}, u.removed(d)...), nil
 	case u.since[e.Path]:
 		it.Stays = staysChanged
-	case !ok && e.Kind != folder.Dir:
+	case !ok && moved == "" && e.Kind != folder.Dir:
 		it.Stays = staysNone
 	case u.f.cfg.Versions == 0 && e.Kind != folder.Dir && u.f.holds(e.Path):
 		it.Stays = staysUnkept
+	case !u.q.Dry && moved != "":
+		if err := u.f.bringMoved(e.Path, moved, e.Size); err != nil {
+			it.Stays = plain(err)
+		}
 	case !u.q.Dry:
 		if v.Kind == folder.Absent {
 			v = disk.Version{Path: e.Path, Kind: folder.Dir, Mode: 0o755}
@@ -141,6 +150,8 @@ func (u *undoing) read() error {
 	q := u.q
 	u.by, u.fresh, u.since = make(map[folder.Path]store.Logged), make(map[folder.Path]store.Logged), make(map[folder.Path]bool)
 	batch, apart, last := 0, true, time.Time{}
+	u.places = make(places)
+	at := make(places)
 	var came []store.Logged // by sync, and nothing that it took is known of the same time yet
 	after := func(all []store.Logged) {
 		for _, e := range all {
@@ -174,12 +185,14 @@ func (u *undoing) read() error {
 		if q.Batch > 0 && batch > q.Batch {
 			break
 		}
+		at.before(&e)
 		in := q.Batch == 0 || batch == q.Batch && !apart
 		_, beside := folder.Sidecar(e.Path)
 		adds := e.Why.BySync() && e.Action == store.Added
 		switch {
 		case in && takes:
 			u.by[e.Path] = e // the first of several is what it was before
+			u.places[e.Path] = at.of(e.Path)
 			delete(u.fresh, e.Path)
 		case in && adds: // what came and went again is brought back too
 			if _, went := u.by[e.Path]; went || beside {
@@ -194,12 +207,25 @@ func (u *undoing) read() error {
 	return nil
 }
 
-// keptOf finds the older versions that the log names. Of directories it does not
-// name them: there it is the one of that time.
-func (f *Folder) keptOf(ctx context.Context, by map[folder.Path]store.Logged) (map[folder.Path]disk.Version, error) {
-	found := make(map[folder.Path]disk.Version)
+// keptOf finds the older versions that the log names, be it as those of the paths to
+// which something was moved. Of directories it does not name them: there it is the
+// one of that time.
+func (f *Folder) keptOf(ctx context.Context, by map[folder.Path]store.Logged, at places) (map[folder.Path]disk.Version, error) {
+	found, moved := make(map[folder.Path]disk.Version), make(map[folder.Path][]folder.Path)
+	for p, x := range at {
+		if x.kept != "" && x.of != p {
+			moved[x.of] = append(moved[x.of], p)
+		}
+	}
 	err := f.root.Versions(ctx, "", "", func(vs []disk.Version) error {
 		for _, v := range vs {
+			for _, p := range moved[v.Path] {
+				if v.Is(at[p].kept) {
+					as := v
+					as.Path = p
+					found[p] = as
+				}
+			}
 			e, ok := by[v.Path]
 			if ok && (v.Is(e.Kept) || e.Kind == folder.Dir && v.Kind == folder.Dir && e.Time.Sub(v.Replaced).Abs() < batchGap) {
 				found[v.Path] = v
@@ -239,23 +265,29 @@ func (f *Folder) bringBack(v disk.Version) error {
 	default:
 		placed, err = f.putVersion(v, want, rec.Local)
 	}
+	return f.broughtBack(&rec, placed, err)
+}
+
+// broughtBack makes what was put in place last, and an edit.
+func (f *Folder) broughtBack(rec *store.Record, placed disk.Placed, err error) error {
+	p := rec.Path
 	if err != nil {
 		if errors.Is(err, disk.ErrChanged) {
-			f.look.add(v.Path, true)
+			f.look.add(p, true)
 		}
 		return err
 	}
-	if err := f.root.SyncDir(v.Path.Dir()); err != nil {
+	if err := f.root.SyncDir(p.Dir()); err != nil {
 		return err
 	}
-	out, err := f.store.Commit([]store.Change{{Path: v.Path, Before: rec.Local, After: placed.Local, Why: store.WhyUndo, Kept: placed.Kept}}, f.Mode().announces())
+	out, err := f.store.Commit([]store.Change{{Path: p, Before: rec.Local, After: placed.Local, Why: store.WhyUndo, Kept: placed.Kept}}, f.Mode().announces())
 	for _, p := range out.Stale {
 		f.look.add(p, false)
 	}
 	if placed.Displaced != "" {
 		f.look.add(placed.Displaced, false)
 	}
-	f.echoes.drop(v.Path)
+	f.echoes.drop(p)
 	return err
 }
 

@@ -99,6 +99,9 @@ var errRecount = errors.New("too much of what was looked at is gone")
 
 // recount looks at everything, and knows what this look has found new.
 func (s *scan) recount() error {
+	if err := s.tellRenamed(); err != nil {
+		return err
+	}
 	all := s.f.newScan(s.ctx, true)
 	all.named, all.added, all.born = s.named, s.added, s.born
 	return all.all()
@@ -110,7 +113,7 @@ func (s *scan) brake(r risk) (store.Hold, error) {
 	if !s.f.Mode().announces() || s.f.store.Drops() {
 		return store.Hold{}, nil
 	}
-	total := s.f.total(r) - s.added
+	total := s.f.total(r) - s.added + int64(len(s.renamed)) // which the map does not know yet
 	if s.f.cfg.MaxDelete.Stops(r.lost, total) {
 		// What has another name now is not lost.
 		named := renames{maps.Clone(s.named.m)}
@@ -182,7 +185,10 @@ func (s *scan) emptied() (bool, error) {
 	if s.top < 2 || s.f.cfg.MaxDelete != (Brake{}) {
 		return false, nil
 	}
-	left := false
+	left := slices.ContainsFunc(s.renamed, func(c store.Change) bool { return c.Path.Dir() == "" })
+	if left {
+		return false, nil
+	}
 	err := s.f.store.Top(func(r store.Record) bool {
 		left = r.Local.Value.Kind != folder.Absent && !r.Local.Ignored && s.seen[r.Path] == 0
 		return !left
@@ -325,19 +331,22 @@ func (s *scan) finish() error {
 		return err
 	}
 	if err := s.weigh(); err != nil {
-		return err
+		return errors.Join(s.tellRenamed(), err)
 	}
 	lost := s.losses(!s.f.scanned.isOpen()) // else the window knows the names
-	for len(s.gone) > 0 {
-		n := min(len(s.gone), scanBatch)
-		part := s.gone[:n]
-		s.gone = s.gone[n:]
+	for all := s.paired(); len(all) > 0; {
+		n := min(len(all), scanBatch)
+		part := all[:n]
+		all = all[n:]
 		told := part
 		if err := s.flush(&part); err != nil {
 			return err
 		}
 		// Only now: the syncer looks whether anything still keeps them.
 		for i := range told {
+			if told[i].After.Value.Kind != folder.Absent {
+				continue
+			}
 			s.f.lostEntry(told[i].Path.Dir())
 			if told[i].Before.Ignored {
 				s.f.unsynced.Add(-1)

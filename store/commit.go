@@ -21,6 +21,8 @@ type Change struct {
 	// are plain to see, and where in .qsync/versions Before is kept.
 	Why  Why
 	Kept folder.Path
+	// To is for the log too: where what was at Path has been moved to.
+	To folder.Path
 
 	// Again: After is announced as a new write even if its content is known,
 	// unless a live write of that content belongs to the same database.

@@ -62,6 +62,7 @@ type Logged struct {
 	Author Author
 	Size   int64       // of a file, bytes
 	Kept   folder.Path // where in .qsync/versions what was replaced or deleted is, "" if nowhere
+	To     folder.Path // what was deleted was moved there, "" if it was not
 }
 
 // How long and how much is remembered.

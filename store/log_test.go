@@ -79,13 +79,13 @@ func TestLog(t *testing.T) {
 	implicit := commit(Change{Path: "e", After: folder.Local{Value: mode, Implicit: true}, Applied: true})
 	mode.MTime = 5
 	commit(Change{Path: "e", Before: implicit, After: folder.Local{Value: mode, Dot: stranger}, Applied: true}) // its time alone
-	commit(Change{Path: "b", Before: put, Applied: true, Kept: "b~20261129-120000.000"})
+	commit(Change{Path: "b", Before: put, Applied: true, Kept: "b~20261129-120000.000", To: "c"})
 
 	laptop := Author{Node: other, Name: "laptop"}
 	via, own := laptop, Author{Own: true}
 	via.Via = true
 	want := []Logged{
-		{Path: "b", Action: Deleted, Kind: folder.File, Why: WhyPeer, Author: laptop, Size: 5, Kept: "b~20261129-120000.000"},
+		{Path: "b", Action: Deleted, Kind: folder.File, Why: WhyPeer, Author: laptop, Size: 5, Kept: "b~20261129-120000.000", To: "c"},
 		{Path: "e", Action: Added, Kind: folder.Dir, Why: WhyPeer, Author: via},
 		{Path: "b", Action: Added, Kind: folder.File, Why: WhyPeer, Author: laptop, Size: 5},
 		{Path: "d/new", From: "old", Action: Added, Kind: folder.File, Author: own, Size: 3},
@@ -264,6 +264,7 @@ func TestRowsRoundTrip(t *testing.T) {
 			}
 			if rapid.Bool().Draw(t, "more") {
 				e.From, e.Kept = folder.Path(text("f").Draw(t, "from")), folder.Path(text("k").Draw(t, "kept"))
+				e.To = folder.Path(text("t").Draw(t, "to"))
 				e.Author = Author{Node: NodeID{byte(rapid.IntRange(0, 3).Draw(t, "node"))}, Name: text("n").Draw(t, "name"), Via: rapid.Bool().Draw(t, "via")}
 			}
 			want = append(want, e)

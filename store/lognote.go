@@ -12,7 +12,7 @@ import (
 // note remembers for the log what a change made of record old, now r.
 func (t *txn) note(c *Change, old, r Record, announce bool) {
 	before, after := old.Local, r.Local
-	e := Logged{Path: c.Path, Kind: after.Value.Kind, Why: c.Why, Kept: c.Kept, Author: Author{Own: true}}
+	e := Logged{Path: c.Path, Kind: after.Value.Kind, Why: c.Why, Kept: c.Kept, To: c.To, Author: Author{Own: true}}
 	switch {
 	case after.Value.Kind == folder.Absent:
 		if before.Value.Kind == folder.Absent {

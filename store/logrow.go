@@ -28,6 +28,7 @@ const (
 	kindBits   = 3
 	rowFrom    = 1 << 5
 	rowKept    = 1 << 6
+	rowTo      = 1 << 7
 )
 
 // rowWriter makes rows. The encoders belong to the store rather than to the
@@ -90,6 +91,9 @@ func appendEntries(b []byte, entries []Logged) []byte {
 		if e.Kept != "" {
 			what |= rowKept
 		}
+		if e.To != "" {
+			what |= rowTo
+		}
 		by := 0
 		if !e.Author.Own {
 			by = number[e.Author]
@@ -104,6 +108,9 @@ func appendEntries(b []byte, entries []Logged) []byte {
 		}
 		if e.Kept != "" {
 			b = appendFront(b, last, string(e.Kept))
+		}
+		if e.To != "" {
+			b = appendFront(b, last, string(e.To))
 		}
 	}
 	return b
@@ -245,6 +252,9 @@ func (d *rowDecoder) entries() []Logged {
 		}
 		if what&rowKept != 0 {
 			e.Kept = folder.Path(d.front(last))
+		}
+		if what&rowTo != 0 {
+			e.To = folder.Path(d.front(last))
 		}
 		if by >= uint64(len(authors)) || e.Action < Added || e.Action > Deleted || e.Why >= whyEnd || e.Size < 0 {
 			d.bad = true

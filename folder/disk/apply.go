@@ -141,6 +141,9 @@ func same(a, b info) bool {
 // directory that is another file system than the root's nothing can be put: the
 // system's error says so (EXDEV).
 func (r *Root) Put(p folder.Path, s *Staged, before folder.Local) (Placed, error) {
+	if s.from != "" {
+		return r.putMoved(p, s, before)
+	}
 	var out Placed
 	err := r.at("put", p, func(at slot) (err error) {
 		if s.f == nil || !s.ready || s.failed {

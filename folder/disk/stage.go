@@ -43,6 +43,8 @@ type Staged struct {
 	failed bool
 	value  folder.Value
 	info   info
+	from   folder.Path  // of what is moved, see [Root.StageMove]
+	was    folder.Local // what is there
 }
 
 // Stage starts a new file. Call [Staged.Discard] when done with it, in any case.
@@ -281,10 +283,14 @@ func (s *Staged) Digest() (folder.Digest, int64, error) {
 // Sync makes the content durable. After an error the file must be discarded:
 // a second attempt could succeed without having written anything.
 func (s *Staged) Sync() error {
-	if s.f == nil || s.failed {
+	if s.f == nil && s.from == "" || s.failed {
 		return fmt.Errorf("sync staged file: %w", fs.ErrClosed)
 	}
-	if err := s.flush(); err != nil {
+	flush := s.flush
+	if s.from != "" {
+		flush = s.syncMoved
+	}
+	if err := flush(); err != nil {
 		s.failed = true
 		return fmt.Errorf("sync staged file: %w", err)
 	}
