@@ -98,14 +98,15 @@ func ParsePolicy(s string) (Policy, error) {
 	return 0, fmt.Errorf("no policy %q: keep-both or newest", s)
 }
 
-// Config is what a [Node] needs from outside. Conn and Events may be nil.
+// Config is what a [Node] needs from outside. Conn, TCP and Events may be nil.
 type Config struct {
 	Name     string         // how peers see this node
 	Version  string         // of the program, for people
 	Device   certs.Device   // its lasting identity
 	Machine  string         // machine-id, see store.Options
 	ResetKey [32]byte       // random, kept with the device key: QUIC stateless reset
-	Conn     net.PacketConn // nil: folders of this process sync among themselves alone
+	Conn     net.PacketConn // for QUIC
+	TCP      TCP            // without both, folders of this process sync among themselves alone
 	Log      *slog.Logger
 	Events   func(Event) // called in order, must not block for long
 

@@ -21,9 +21,11 @@ func (f *Folder) attach(l *authLink) (*session, error) {
 		ended:    make(chan struct{}),
 		began:    time.Now(),
 		rank:     l.Rank,
+		token:    l.Token,
 		mem:      f.node.buffers.account(peerRoom),
 		again:    make(chan struct{}, 1),
 	}
+	s.lanes = newLanes(s)
 	if at, ok := remoteAddr(l.Link); ok {
 		s.typed = f.candidates.isTyped(at)
 	}

@@ -94,7 +94,7 @@ func (x *fetchJob) diff(s *session, w want, d *delta) error {
 	}
 	defer mem.give(askRoom)
 	req := &protocol.RecipeRequest{Path: w.rec.Path, Digest: w.digest(), Size: w.size()}
-	st, err := x.open(s, req)
+	st, err := x.open(s.link, req)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (x *fetchJob) diff(s *session, w want, d *delta) error {
 
 // tell asks for the chunks of groups.
 func (x *fetchJob) tell(s *session, req *protocol.RecipeRequest, diff *chunk.Diff) (bool, error) {
-	st, err := x.open(s, req)
+	st, err := x.open(s.link, req)
 	if err != nil {
 		return false, err
 	}
@@ -244,7 +244,7 @@ type build struct {
 // assemble writes pieces: those that are here, and between them the answers to
 // the items.
 func (x *fetchJob) assemble(s *session, items []protocol.Item, pieces []chunk.Piece, b *build) (status protocol.Status, err error) {
-	var st Stream
+	var st *routed
 	var r *protocol.Reader
 	if len(items) > 0 {
 		if st, r, err = x.ask(s, items); err != nil {

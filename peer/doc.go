@@ -30,7 +30,8 @@
 // keeper of small chores, one that keeps versions within bounds, one dialer a remote, one for addresses that were found
 // with its dials, and one that doubts links when the network changed; per session
 // a reader and a writer of the control stream, a sender and a receiver of the
-// index, and the answers to requests; per node one that watches the clock. Run returns when all have ended. What a folder does lives
+// index, the answers to requests, and one that keeps the lanes; per connection over
+// TCP a reader and a writer; per node one that watches the clock. Run returns when all have ended. What a folder does lives
 // in shifts: a pause ends one, and the next begins as the first one did, with a
 // look at everything.
 //
@@ -48,6 +49,17 @@
 // it has. Its receivers take nothing of their own for extra, and learn at second
 // hand from the greeting that this is so. What it drops before anybody has it is
 // lost; its receivers keep what they have at that path and wait for nothing.
+//
+// # Ways
+//
+// A link is QUIC or, where that is not answered soon, a [muxLink] over TCP. Beside
+// it a session may have lanes, further connections over TCP which end as they like:
+// who dialled the link opens one when either side wants a megabyte, and who was
+// dialled a little later. What asks for 128 KiB or more takes a lane if lanes are
+// the better way (route.go): by bytes a second and, where these are about equal, by
+// processor time a byte, both measured while content comes in. A way that was not
+// measured lately is tried where the other one is slow. A large file changes ways
+// in the middle; what was under way on a lane that ended is asked for again.
 //
 // A link stands for one folder and one peer. Two links between the same nodes
 // collapse into the one whose dialer has the smaller node ID and, of one dialer's,

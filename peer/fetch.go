@@ -308,8 +308,16 @@ func (x *fetchJob) from(s *session, todo []want) (left []want, err error) {
 		}
 		return left, nil
 	}
-	if len(todo) == 1 && todo[0].size() > smallFile {
-		return x.large(s, todo[0])
+	for {
+		if len(todo) == 1 && todo[0].size() > smallFile {
+			left, err = x.large(s, todo[0])
+		} else {
+			left, err = x.many(s, todo)
+		}
+		// Each time there is one lane less.
+		if !errors.Is(err, errLane) || x.ctx.Err() != nil || isClosed(s.link.Done()) {
+			return left, err
+		}
+		todo = left
 	}
-	return x.many(s, todo)
 }

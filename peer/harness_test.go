@@ -29,7 +29,8 @@ type cluster struct {
 	id    certs.SyncID
 	net   *network
 	nodes []*machine
-	sync  bool // let the nodes come to rest before every change of a file
+	sync  bool   // let the nodes come to rest before every change of a file
+	wires *wires // TCP among those for whom it is not turned off, nil for none
 }
 
 // machine is a device that runs one folder, and stops and starts.
@@ -45,6 +46,8 @@ type machine struct {
 	mu     sync.Mutex       // guards events
 	wall   func() time.Time // see Config
 	within string           // where the verbs of its user act, "" for the whole folder
+	noTCP  bool
+	noUDP  bool
 
 	node   *Node // nil while it is down
 	f      *Folder
@@ -170,10 +173,17 @@ func (m *machine) start() error {
 	m.link.Start()
 	m.c.net.AddNode(m.addr, m.link)
 	m.hints = hints{make(chan disk.Hint, 1<<12)}
-	n, err := New(Config{
+	cfg := Config{
 		Name: m.name, Version: "test", Device: m.device, Machine: "machine " + m.name, ResetKey: [32]byte{m.name[0]},
 		Conn: conn, Log: slog.New(slog.NewTextHandler(logWriter{m}, logOptions())), Events: m.event, Wall: m.wall,
-	})
+	}
+	if m.c.wires != nil && !m.noTCP {
+		cfg.TCP = m.c.wires.listen(m.addr.AddrPort())
+	}
+	if m.noUDP {
+		cfg.Conn = nil
+	}
+	n, err := New(cfg)
 	if err != nil {
 		m.c.Fatal(err)
 	}

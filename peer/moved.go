@@ -84,7 +84,7 @@ func (f *Folder) doubtLoop(ctx context.Context) error {
 
 // alive reports whether the peer gives a sign of life within wait. The probe
 // is our progress, told once more: the peer's end of the link acknowledges it
-// whatever the peer itself is busy with.
+// whatever the peer itself is busy with. Over TCP it is one of the link's own.
 func (s *session) alive(ctx context.Context, wait time.Duration) bool {
 	l, ok := s.link.(interface{ Received() uint64 })
 	if !ok {
@@ -95,6 +95,9 @@ func (s *session) alive(ctx context.Context, wait time.Duration) bool {
 	step := time.NewTicker(probeStep)
 	defer step.Stop()
 	before := l.Received()
+	if p, ok := s.link.(interface{ Ping() }); ok {
+		p.Ping()
+	}
 	select {
 	case s.again <- struct{}{}:
 	default:

@@ -51,8 +51,8 @@ func New(cfg Config) (*Node, error) {
 	n.encoders = protocol.NewEncoders(packAtOnce)
 	n.files = newBudget(stagedFiles(disk.MaxOpen()))
 	n.eraCtx, n.eraEnd = context.WithCancel(context.Background())
-	if cfg.Conn != nil {
-		t, err := newTransport(cfg.Conn, transportConfig{ResetKey: cfg.ResetKey, Device: cfg.Device, Ident: n.ident, Shares: n.shares})
+	if cfg.Conn != nil || cfg.TCP != nil {
+		t, err := newTransport(cfg.Conn, transportConfig{ResetKey: cfg.ResetKey, Device: cfg.Device, Ident: n.ident, Shares: n.shares, TCP: cfg.TCP, Lane: n.lane})
 		if err != nil {
 			return nil, fmt.Errorf("peer: %w", err)
 		}
@@ -171,6 +171,9 @@ func (n *Node) accept(l *authLink) {
 // ident is what this node tells a peer that proved itself.
 func (n *Node) ident() certs.Ident {
 	id := certs.Ident{Name: n.cfg.Name, Epoch: n.run, Caps: capRecipes | capPacked}
+	if n.cfg.TCP != nil {
+		id.Caps |= capLanes
+	}
 	for _, f := range n.Folders() {
 		if f.cfg.Plan != nil {
 			id.Caps |= capObserver
@@ -192,26 +195,32 @@ func (n *Node) shares() (keys []certs.Keys) {
 // listening returns the addresses at which peers on the network reach this node.
 func (n *Node) listening() []string {
 	out := []string{}
-	if n.cfg.Conn == nil {
+	var at net.Addr
+	switch {
+	case n.cfg.Conn != nil:
+		at = n.cfg.Conn.LocalAddr()
+	case n.cfg.TCP != nil:
+		at = n.cfg.TCP.Addr()
+	default:
 		return out
 	}
-	local, ok := n.cfg.Conn.LocalAddr().(*net.UDPAddr)
-	if !ok || !local.IP.IsUnspecified() {
-		return append(out, n.cfg.Conn.LocalAddr().String())
+	local, ok := addrPortOf(at)
+	if !ok || !local.Addr().IsUnspecified() {
+		return append(out, at.String())
 	}
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {
-		return append(out, local.String())
+		return append(out, at.String())
 	}
 	for _, a := range addrs {
 		ip, ok := a.(*net.IPNet)
 		if !ok || ip.IP.IsLoopback() || ip.IP.IsLinkLocalUnicast() {
 			continue
 		}
-		out = append(out, (&net.UDPAddr{IP: ip.IP, Port: local.Port}).String())
+		out = append(out, (&net.UDPAddr{IP: ip.IP, Port: int(local.Port())}).String())
 	}
 	if len(out) == 0 {
-		out = append(out, (&net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: local.Port}).String())
+		out = append(out, (&net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(local.Port())}).String())
 	}
 	return out
 }

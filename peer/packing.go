@@ -78,6 +78,7 @@ func (t *timed) Write(p []byte) (int, error) {
 // packing decides how one answer is sent.
 type packing struct {
 	s     *session
+	flow  *flow   // of the way that it takes
 	ratio float64 // of the last blocks that were compressed; 0 before the first
 	speed float64 // of the compressor, bytes a second; 0 before the first
 	plain int     // blocks that are to be sent as they are
@@ -94,7 +95,7 @@ func (p *packing) Level() protocol.Level {
 		p.plain--
 		return protocol.Raw
 	}
-	rate, ratio, speed := p.s.flow.rate(), p.ratio, p.speed
+	rate, ratio, speed := p.flow.rate(), p.ratio, p.speed
 	if ratio == 0 {
 		ratio, speed = 0.4, packRate
 	}

@@ -68,14 +68,14 @@ func TestPackingLevel(t *testing.T) {
 				time.Sleep(time.Second / 4)
 				s.flow.end(int(rate / 4))
 			}
-			return &packing{s: s}
+			return &packing{s: s, flow: &s.flow}
 		}
 		for i, k := range []struct {
 			p    *packing
 			want protocol.Level
 		}{
-			{&packing{s: &session{}}, protocol.Raw}, // it reads none
-			{&packing{s: &session{peer: certs.Ident{Caps: capPacked}}}, protocol.Fast},
+			{&packing{s: &session{}, flow: new(flow)}, protocol.Raw}, // it reads none
+			{&packing{s: &session{peer: certs.Ident{Caps: capPacked}}, flow: new(flow)}, protocol.Fast},
 			{line(2 << 20), protocol.Strong},
 			{line(100 << 20), protocol.Fast},
 			{line(800 << 20), protocol.Raw},

@@ -2,7 +2,7 @@ package peer
 
 import (
 	"context"
-	"encoding/binary"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -37,14 +37,22 @@ type transportConfig struct {
 	Device   certs.Device // this node's identity
 	Ident    func() certs.Ident
 	Shares   func() []certs.Keys // the folders served now
+	TCP      TCP                 // nil for none
+
+	// Lane returns what is to be done with a lane that a peer has opened, nil if it
+	// belongs to no link.
+	Lane func(*laneOffer) func(*muxLink)
 }
 
-// transport is QUIC over one packet connection, for all peers of a node.
+// transport is QUIC over one packet connection, and TCP, for all peers of a node.
 type transport struct {
-	cfg      transportConfig
-	quic     *quic.Transport
-	listener *quic.Listener
-	limits   *limits
+	cfg       transportConfig
+	serverTLS *tls.Config
+	quic      *quic.Transport // nil for none
+	listener  *quic.Listener
+	limits    *limits
+	guests    sync.WaitGroup // who has dialled, and what becomes of them
+	muxes     sync.WaitGroup // links over TCP
 }
 
 // authLink is a link whose other end has proved to hold the keys of Share.
@@ -55,6 +63,7 @@ type authLink struct {
 	Control Stream      // the stream of the handshake, free for the session
 	Dialed  bool        // this side opened the connection
 	Rank    uint64      // random, the same on both sides: which of two links stays
+	Token   [32]byte    // what lanes are tied to it by; zeros if they cannot be
 }
 
 // ListenUDP opens the socket of a node: "host:port", or ":port" for both
@@ -70,13 +79,17 @@ func ListenUDP(addr string) (net.PacketConn, error) {
 	return c, nil
 }
 
-// newTransport starts to listen on conn, which it owns from then on and closes
-// at the end of run, or in close if it never ran.
-func newTransport(conn net.PacketConn, cfg transportConfig) (*transport, error) {
-	t := &transport{cfg: cfg, limits: newLimits()}
-	serverTLS, err := certs.ServerTLS()
-	if err != nil {
+// newTransport starts to listen on conn and cfg.TCP, one of which may be nil. It
+// owns them from then on and closes them at the end of run, or in close if it
+// never ran.
+func newTransport(conn net.PacketConn, cfg transportConfig) (t *transport, err error) {
+	t = &transport{cfg: cfg, limits: newLimits()}
+	if t.serverTLS, err = certs.ServerTLS(); err != nil {
 		return nil, err
+	}
+	t.serverTLS.DynamicRecordSizingDisabled = true // what is written is large, or done
+	if conn == nil {
+		return t, nil
 	}
 	t.quic = &quic.Transport{
 		Conn:                             conn,
@@ -86,7 +99,7 @@ func newTransport(conn net.PacketConn, cfg transportConfig) (*transport, error) 
 		VerifySourceAddress:              t.limits.mustValidate,
 		ConnContext:                      t.limits.admit,
 	}
-	t.listener, err = t.quic.Listen(serverTLS, t.config())
+	t.listener, err = t.quic.Listen(t.serverTLS, t.config())
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("listening: %w", err), t.close())
 	}
@@ -114,25 +127,40 @@ func (t *transport) config() *quic.Config {
 // is called on a goroutine of its own for each peer that has proved itself, and
 // run waits for it to return. The error is nil unless the socket failed.
 func (t *transport) run(ctx context.Context, accept func(*authLink)) error {
-	var wg sync.WaitGroup
 	var failed error
+	if t.cfg.TCP != nil {
+		stop := context.AfterFunc(ctx, func() { _ = t.cfg.TCP.Close() })
+		defer stop()
+		t.guests.Go(func() { t.acceptTCP(ctx, accept) })
+	}
+	if t.quic != nil {
+		failed = t.acceptQUIC(ctx, accept)
+		if t.cfg.TCP != nil {
+			_ = t.cfg.TCP.Close()
+		}
+	} else {
+		<-ctx.Done()
+	}
+	t.guests.Wait()
+	t.limits.drain(drainTime)
+	return errors.Join(failed, t.close())
+}
+
+func (t *transport) acceptQUIC(ctx context.Context, accept func(*authLink)) error {
 	for {
 		c, err := t.listener.Accept(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
-				failed = fmt.Errorf("accepting connections: %w", err)
+				return fmt.Errorf("accepting connections: %w", err)
 			}
-			break
+			return nil
 		}
-		wg.Go(func() {
+		t.guests.Go(func() {
 			if l := t.welcome(ctx, c); l != nil {
 				accept(l)
 			}
 		})
 	}
-	wg.Wait()
-	t.limits.drain(drainTime)
-	return errors.Join(failed, t.close())
 }
 
 // close ends the transport and every connection at once.
@@ -140,7 +168,14 @@ func (t *transport) close() error {
 	if t.listener != nil {
 		_ = t.listener.Close()
 	}
+	if t.cfg.TCP != nil {
+		_ = t.cfg.TCP.Close()
+	}
 	t.limits.drain(0)
+	t.muxes.Wait()
+	if t.quic == nil {
+		return nil
+	}
 	err := t.quic.Close()
 	if e := t.quic.Conn.Close(); e != nil && !errors.Is(e, net.ErrClosed) {
 		err = errors.Join(err, e)
@@ -169,14 +204,12 @@ func (t *transport) welcome(ctx context.Context, c *quic.Conn) *authLink {
 		refuse(ctx, l, err)
 		return nil
 	}
-	t.limits.authenticated(c, l)
-	return &authLink{Link: l, Share: keys.ShareID(), Ident: peer, Control: s, Rank: rank(c)}
+	t.limits.enrol(l, c)
+	return &authLink{Link: l, Share: keys.ShareID(), Ident: peer, Control: s, Rank: rank(c.ConnectionState().TLS), Token: laneToken(c.ConnectionState().TLS)}
 }
 
-// dial opens a connection and proves to hold keys. It gives up when ctx ends,
-// and on a peer that does not prove itself within 5 s. Errors to branch on:
-// certs.ErrWrongID, ErrVersion, ErrSelf, ErrClone and ErrIdent.
-func (t *transport) dial(ctx context.Context, addr net.Addr, keys certs.Keys) (*authLink, error) {
+// dialQUIC is dial over QUIC.
+func (t *transport) dialQUIC(ctx context.Context, addr net.Addr, keys certs.Keys) (*authLink, error) {
 	c, err := t.quic.Dial(ctx, addr, certs.ClientTLS(), t.config())
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %s: %w", addr, err)
@@ -199,19 +232,8 @@ func (t *transport) dial(ctx context.Context, addr net.Addr, keys certs.Keys) (*
 		_ = l.Close(closeCode(err), "")
 		return nil, fmt.Errorf("authenticating %s: %w", addr, err)
 	}
-	t.limits.authenticated(c, l)
-	return &authLink{Link: l, Share: keys.ShareID(), Ident: peer, Control: s, Dialed: true, Rank: rank(c)}, nil
-}
-
-// rank is a number that both ends of a connection find in its TLS session (RFC
-// 8446 section 7.5), and nobody can choose alone.
-func rank(c *quic.Conn) uint64 {
-	tls := c.ConnectionState().TLS
-	b, err := tls.ExportKeyingMaterial("EXPERIMENTAL qsync/1 rank", nil, 8)
-	if err != nil {
-		return 0 // the handshake has used another export of this session
-	}
-	return binary.BigEndian.Uint64(b)
+	t.limits.enrol(l, c)
+	return &authLink{Link: l, Share: keys.ShareID(), Ident: peer, Control: s, Dialed: true, Rank: rank(c.ConnectionState().TLS), Token: laneToken(c.ConnectionState().TLS)}, nil
 }
 
 func (t *transport) self() certs.Self {

@@ -34,21 +34,21 @@ type limits struct {
 	initial int                   // connection attempts in that second
 	windows map[*quic.Conn]uint64 // authenticated connections: what their windows grew by
 	granted uint64                // of windows
-	links   map[*quic.Conn]*quicLink
-	closing bool // no more links
+	links   map[Link]bool
+	closing bool      // no more links
+	tcp     int       // connections over TCP in one second
+	since   time.Time // when that began
 }
 
 func newLimits() *limits {
-	return &limits{open: map[netip.Prefix]int{}, windows: map[*quic.Conn]uint64{}, links: map[*quic.Conn]*quicLink{}}
+	return &limits{open: map[netip.Prefix]int{}, windows: map[*quic.Conn]uint64{}, links: map[Link]bool{}}
 }
 
 // source is what counts as one sender of packets.
 func source(addr net.Addr) netip.Prefix {
 	var ip netip.Addr
-	if u, ok := addr.(*net.UDPAddr); ok {
-		ip = u.AddrPort().Addr().Unmap().WithZone("")
-	} else if ap, err := netip.ParseAddrPort(addr.String()); err == nil {
-		ip = ap.Addr().Unmap().WithZone("")
+	if at, ok := addrPortOf(addr); ok {
+		ip = at.Addr().Unmap().WithZone("")
 	}
 	bits := 32
 	if ip.Is6() {
@@ -79,7 +79,31 @@ type placeKey struct{}
 
 // admit gives a new connection a place, or refuses it.
 func (l *limits) admit(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
-	from := source(info.RemoteAddr)
+	p, err := l.place(info.RemoteAddr)
+	if err != nil {
+		return nil, err
+	}
+	context.AfterFunc(ctx, p.free)
+	return context.WithValue(ctx, placeKey{}, p), nil
+}
+
+// enter is admit for a connection over TCP, whose address is a true one.
+func (l *limits) enter(addr net.Addr) (*place, error) {
+	l.mu.Lock()
+	if now := time.Now(); now.Sub(l.since) >= time.Second {
+		l.since, l.tcp = now, 0
+	}
+	l.tcp++
+	many := l.tcp > tcpRate
+	l.mu.Unlock()
+	if many {
+		return nil, errTooMany
+	}
+	return l.place(addr)
+}
+
+func (l *limits) place(addr net.Addr) (*place, error) {
+	from := source(addr)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.total >= maxOpen || l.open[from] >= maxOpenSource {
@@ -87,38 +111,56 @@ func (l *limits) admit(ctx context.Context, info *quic.ClientInfo) (context.Cont
 	}
 	l.total++
 	l.open[from]++
-	p := &place{free: sync.OnceFunc(func() {
+	return &place{free: sync.OnceFunc(func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.total--
 		if l.open[from]--; l.open[from] == 0 {
 			delete(l.open, from)
 		}
-	})}
-	context.AfterFunc(ctx, p.free)
-	return context.WithValue(ctx, placeKey{}, p), nil
+	})}, nil
 }
 
-// authenticated gives c the place and the windows of a peer until it ends, or
-// ends it where there are too many.
-func (l *limits) authenticated(c *quic.Conn, link *quicLink) {
-	if p, ok := c.Context().Value(placeKey{}).(*place); ok {
-		p.free()
-	}
+// enrol gives a link the place of a peer until it ends, or ends it where there are
+// too many. Of one over QUIC, which is c, it may grow the windows.
+func (l *limits) enrol(link Link, c *quic.Conn) {
 	l.mu.Lock()
-	l.windows[c], l.links[c] = 0, link
+	l.links[link] = true
+	if c != nil {
+		if p, ok := c.Context().Value(placeKey{}).(*place); ok {
+			defer p.free()
+		}
+		l.windows[c] = 0
+	}
 	refused := l.closing || len(l.links) > maxPeers
 	l.mu.Unlock()
 	if refused {
 		_ = link.Close(CodeShutdown, "")
 	}
-	context.AfterFunc(c.Context(), func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.granted -= l.windows[c]
-		delete(l.windows, c)
-		delete(l.links, c)
-	})
+	if c != nil {
+		context.AfterFunc(c.Context(), func() { l.left(link, c) })
+	}
+}
+
+// left takes a link out that has ended.
+func (l *limits) left(link Link, c *quic.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.granted -= l.windows[c]
+	delete(l.windows, c)
+	delete(l.links, link)
+}
+
+// grow takes delta bytes for windows from what all of them together may have, or
+// gives them back.
+func (l *limits) grow(delta int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if delta > 0 && uint64(delta) > windowBudget-l.granted {
+		return false
+	}
+	l.granted += uint64(delta)
+	return true
 }
 
 // allowWindow tells whether c may make its peer send more at a time.
@@ -139,7 +181,7 @@ func (l *limits) allowWindow(c *quic.Conn, delta uint64) bool {
 func (l *limits) drain(wait time.Duration) {
 	l.mu.Lock()
 	l.closing = true
-	links := slices.Collect(maps.Values(l.links))
+	links := slices.Collect(maps.Keys(l.links))
 	l.mu.Unlock()
 	timer := time.NewTimer(wait)
 	defer timer.Stop()

@@ -13,21 +13,28 @@ import (
 	"qsync/protocol"
 )
 
-// ask opens a stream and sends a request for content on it.
-func (x *fetchJob) ask(s *session, items []protocol.Item) (Stream, *protocol.Reader, error) {
-	st, err := x.open(s, &protocol.Request{Items: items})
-	if err != nil {
-		return nil, nil, err
+// ask opens a stream and sends a request for content on it, in the way that is the
+// better one for so much.
+func (x *fetchJob) ask(s *session, items []protocol.Item) (*routed, *protocol.Reader, error) {
+	n := int64(0)
+	for i := range items {
+		n += items[i].Length
 	}
+	way := s.route(n)
+	opened, err := x.open(way.link(), &protocol.Request{Items: items})
+	if err != nil {
+		return nil, nil, way.lost(err)
+	}
+	st := way.stream(opened)
 	return st, protocol.NewReader(&steady{Stream: st}, protocol.Answers), nil
 }
 
 // open opens a stream and sends a request on it.
-func (x *fetchJob) open(s *session, request protocol.Message) (Stream, error) {
+func (x *fetchJob) open(link Link, request protocol.Message) (Stream, error) {
 	// A peer that never ends its streams has no right to more, and none to be waited for.
 	ctx, cancel := context.WithTimeoutCause(x.ctx, x.patience, os.ErrDeadlineExceeded)
 	defer cancel()
-	st, err := s.link.OpenStream(ctx)
+	st, err := link.OpenStream(ctx)
 	if err != nil {
 		return nil, cmp.Or(context.Cause(ctx), err)
 	}
@@ -246,8 +253,21 @@ func (x *fetchJob) largeBy(s *session, w want, d *delta) (left []want, err error
 	return nil, nil
 }
 
-// rest brings the content of a large file from byte have on.
-func (x *fetchJob) rest(s *session, w want, staged io.Writer, have int64) (protocol.Status, error) {
+// rest brings the content of a large file from byte have on, in one way or
+// another.
+func (x *fetchJob) rest(s *session, w want, staged *disk.Staged, have int64) (protocol.Status, error) {
+	for {
+		status, err := x.restFrom(s, w, staged, have)
+		if !errors.Is(err, errMove) {
+			return status, err
+		}
+		if _, have, err = staged.Digest(); err != nil {
+			return protocol.Failed, fmt.Errorf("%w: %w", errStaging, err)
+		}
+	}
+}
+
+func (x *fetchJob) restFrom(s *session, w want, staged io.Writer, have int64) (protocol.Status, error) {
 	mem := x.f.node.fetching
 	if err := mem.take(x.ctx, askRoom); err != nil {
 		return protocol.Failed, err
@@ -258,6 +278,7 @@ func (x *fetchJob) rest(s *session, w want, staged io.Writer, have int64) (proto
 	if err != nil {
 		return protocol.Failed, err
 	}
+	st.left = length
 	status, err := x.receive(st, r, staged, length)
 	if err != nil || status != protocol.OK {
 		st.Reset()

@@ -22,13 +22,14 @@ const (
 	smallAnswer = 64 << 10         // up to here content goes into the Response
 )
 
-// answers serves the peer's requests for content.
-func (s *session) answers(ctx context.Context) error {
-	slots := make(chan struct{}, serveAtOnce)
+// answersOn serves what the peer asks for on a link, the session's or a lane,
+// until that ends. flow is what answers get through it, slots how many may be under
+// way.
+func (s *session) answersOn(ctx context.Context, link Link, flow *flow, slots chan struct{}) error {
 	for {
-		st, err := s.link.AcceptStream(ctx)
+		st, err := link.AcceptStream(ctx)
 		if err != nil {
-			return s.streamEnd(ctx, err)
+			return err
 		}
 		select {
 		case slots <- struct{}{}:
@@ -40,7 +41,7 @@ func (s *session) answers(ctx context.Context) error {
 		go func() {
 			defer s.waits.Done()
 			defer func() { <-slots }()
-			if err := s.serve(ctx, st); err != nil {
+			if err := s.serve(ctx, st, flow); err != nil {
 				st.Reset()
 				if errors.Is(err, protocol.ErrProtocol) {
 					s.link.Close(CodeProtocol, "")
@@ -54,7 +55,7 @@ func (s *session) answers(ctx context.Context) error {
 
 // serve answers one request, item by item. It holds the memory for that before
 // it reads the request, and the peer has a deadline for every step.
-func (s *session) serve(ctx context.Context, st Stream) error {
+func (s *session) serve(ctx context.Context, st Stream, flow *flow) error {
 	if err := s.mem.take(ctx, answerRoom); err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func (s *session) serve(ctx context.Context, st Stream) error {
 	}
 	req := m.(*protocol.Request) // such a stream carries nothing else
 	// Small answers gather into writes that fill a burst of packets.
-	out := protocol.NewPacker(&timed{&steady{Stream: st, hurry: s.mem.greedy}, &s.flow}, &packing{s: s}, s.f.node.encoders)
+	out := protocol.NewPacker(&timed{&steady{Stream: st, hurry: s.mem.greedy}, flow}, &packing{s: s, flow: flow}, s.f.node.encoders)
 	a := &answer{s: s, st: st, w: protocol.NewWriter(out), hash: chunk.New()}
 	for i := range req.Items {
 		st.SetDeadline(time.Now().Add(requestWait))

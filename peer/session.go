@@ -30,6 +30,7 @@ const (
 	capObserver = 1 << iota // the dialer only looks: it is told the index, leaves no trace and sends nothing
 	capRecipes              // the node answers a RecipeRequest
 	capPacked               // it reads packed frames in answers
+	capLanes                // it knows TCP: lanes, and links over it
 )
 
 // session is the conversation with one peer about one folder.
@@ -49,8 +50,10 @@ type session struct {
 	epoch  uint64 // ours, as this session knows it
 	ended  chan struct{}
 	waits  sync.WaitGroup
-	mem    *account      // what is held for the peer
-	flow   flow          // how fast answers go out
+	mem    *account // what is held for the peer
+	flow   flow     // how fast answers go out over the link
+	token  [32]byte // of the link, for lanes
+	lanes  *lanes
 	known  bool          // the store knows that the peer is here
 	turn   uint64        // names the session in the store
 	sent   atomic.Uint64 // how far in our journal the peer is, or has been sent it
@@ -111,6 +114,7 @@ func (s *session) shut(why error) {
 		text = ErrBrake.Error()
 	}
 	s.link.Close(code, text)
+	s.lanes.end()
 }
 
 // violation reports whether a session ended because the peer broke the
@@ -137,7 +141,9 @@ func (s *session) talk(ctx context.Context, group *errgroup.Group) error {
 		return err
 	}
 	group.Go(func() error { return s.hear(ctx) })
-	group.Go(func() error { return s.answers(ctx) })
+	slots := make(chan struct{}, serveAtOnce)
+	group.Go(func() error { return s.streamEnd(ctx, s.answersOn(ctx, s.link, &s.flow, slots)) })
+	group.Go(func() error { return s.keepLanes(ctx, slots) })
 	if s.f.cfg.Plan == nil || s.f.twin != nil {
 		group.Go(func() error { return s.tell(ctx) })
 	}

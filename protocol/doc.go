@@ -4,7 +4,8 @@
 //
 // # Streams
 //
-// Two peers have one connection a folder, QUIC (RFC 9000) with ALPN "qsync/1".
+// Two peers have one connection a folder, QUIC (RFC 9000) with ALPN "qsync/1", or
+// where UDP does not pass what stands for it over TCP, see below.
 //
 //	stream                       opened by          carries
 //	first bidirectional          dialer             the handshake of package certs, then both ways Hello, Resume, Progress
@@ -251,7 +252,8 @@
 //
 // Only a node whose capabilities in the handshake have the bit 0x2 is sent a
 // RecipeRequest. (Bit 0x1 says that the dialer only looks: it is told the index
-// and sends nothing; 0x4 that the node reads packed frames.)
+// and sends nothing; 0x4 that the node reads packed frames; 0x8 that it takes part
+// in what is said of TCP below.)
 //
 // A file is cut into chunks, and its chunks gathered into groups, as package
 // chunk says: the average chunk has 2^bits bytes, which follows from the size. A
@@ -267,6 +269,50 @@
 // because of a sum. Who puts a file together from an older one and from what it
 // asks for checks the digest of the whole, and asks for all of it when it is not
 // right. A node that has no recipe for a file answers "not here".
+//
+// # TCP
+//
+// A node that speaks TCP listens on the port number of its UDP socket, with TLS
+// 1.3 (RFC 8446), the certificate and the ALPN of QUIC. The dialer opens with the
+// handshake of package certs, bound to the exporter of this TLS session, and then
+// says what the connection is for:
+//
+//	purpose  1 byte    1 a link, 2 a lane
+//	tag      32 bytes  of a lane; of a link zeros
+//
+// The listener answers with one byte, 1, or closes. From then on both send frames
+// of TCP, which are not those of the streams above but carry them.
+//
+// A link stands by itself and carries all that a QUIC connection does; its first
+// two-way stream is the control stream, without another handshake. A lane stands
+// beside a link between the same two nodes in the same run, whichever side has
+// opened it, and carries requests and their answers. Either side may open streams
+// on it. Its tag is HMAC-SHA256 with a key of 32 bytes of the link's TLS exporter
+// with the label "EXPERIMENTAL qsync/1 lane" and no context, over "qsync/1 lane"
+// and what the handshake's exporter gives on the lane. A lane whose tag fits no
+// link is closed. The end of a lane ends nothing else: what it was asked for is
+// asked for over the link. At most 4 lanes stand beside a link.
+//
+//	type    1 byte
+//	stream  4 bytes, big-endian
+//	value   4 bytes, big-endian
+//
+//	type  frame   value
+//	1     open    window: bytes that the other side may send before a credit, at most 8 MiB
+//	2     data    how many bytes of the stream follow, 1 to 64 KiB
+//	3     end     0; the sender sends no more
+//	4     reset   0; and what it has sent does not count
+//	5     stop    0; the sender wants no more: the other side resets its direction
+//	6     credit  bytes that the other side may send besides
+//	7     ping    any
+//	8     pong    that of the ping
+//	9     close   how many bytes of a reason follow, at most 200; stream is the code
+//
+// Bit 0 of a stream's number says that the listener has opened it, bit 1 that it is
+// one-way; numbers of either kind go up by 4 from the first. Who opens a stream may
+// send 64 KiB on it before a credit. Of a one-way stream who did not open it sends
+// an end when it is through with it. A stream is open until both sides have sent an
+// end or a reset: at most 65 two-way ones and 4 others of each side.
 //
 // # Ends
 //
