@@ -3,7 +3,9 @@ package peer
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +67,78 @@ func TestAdopt(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestOlderCopy: a directory with the folder's own marker that is an older copy of it,
+// from a backup or on another disk, stops the folder; one that is as the last run left
+// it goes on (F22).
+func TestOlderCopy(t *testing.T) {
+	t.Parallel()
+	for _, older := range []bool{true, false} {
+		t.Run(fmt.Sprint("older ", older), func(t *testing.T) {
+			bubble(t, 2, func(c *cluster) {
+				a, b := c.nodes[0], c.nodes[1]
+				c.line()
+				for i := range 5 {
+					a.write(fmt.Sprint(i), fmt.Sprint("old", i))
+				}
+				c.start()
+				c.converged(20 * time.Second)
+				copied := a.dir + ".copy"
+				a.stop()
+				if older {
+					a.must(copyTree(copied, a.dir))
+				}
+				c.start(a)
+				b.write("1", "newer")
+				b.write("since", "since")
+				want := c.converged(20 * time.Second)
+				a.stop()
+				if !older {
+					a.must(copyTree(copied, a.dir))
+				}
+				a.must(os.Rename(a.dir, a.dir+".away"))
+				a.must(os.Rename(copied, a.dir))
+				err := a.start()
+				if !older {
+					a.must(err)
+					if d := want.diff(c.converged(20 * time.Second)); d != "" {
+						c.Error(d)
+					}
+					return
+				}
+				if !errors.Is(err, ErrRoot) || !strings.Contains(err.Error(), "qsync confirm") {
+					c.Fatal(err)
+				}
+				a.cfg.Adopt, a.cfg.Paused = true, true
+				c.start(a)
+				a.stop()
+				a.cfg.Adopt, a.cfg.Paused = false, false
+				c.start(a)
+				if got := c.converged(60 * time.Second); got["since"].data != "since" || got["1"].data != "newer" || len(got.conflicts()) != 1 {
+					c.Error(want.diff(got))
+				}
+			})
+		})
+	}
+}
+
+// copyTree copies a directory with its times, as a backup does.
+func copyTree(to, from string) error {
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		return err
+	}
+	return filepath.WalkDir(from, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		fi, err := d.Info()
+		if err != nil {
+			return err
+		}
+		at := filepath.Join(to, strings.TrimPrefix(p, from))
+		return errors.Join(os.Chmod(at, fi.Mode().Perm()), os.Chtimes(at, fi.ModTime(), fi.ModTime()))
+	})
 }
 
 // TestPeerBraked: a node whose peer's brake has stopped says so, and what to type

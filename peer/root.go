@@ -32,12 +32,45 @@ func (f *Folder) checkRoot(first bool) error {
 	switch {
 	case here == known && strings.HasPrefix(known, byInode) != f.bare && first:
 		return f.own() // the same directory, but sync may write there now, or may not any more
+	case here == known && first:
+		return f.knowsCopy()
 	case here == known:
 		return nil
 	case here == "":
 		return fmt.Errorf("%w: %s lacks its marker .qsync/marker; is the disk mounted? %s", ErrRoot, f.cfg.Dir, f.adoptText())
 	}
 	return fmt.Errorf("%w: another directory has taken the place of %s; is the disk mounted? %s", ErrRoot, f.cfg.Dir, f.adoptText())
+}
+
+// knowsCopy refuses another directory with the same marker which is not as the last
+// run left it: a backup, or the other one of two disks. What has come since that was
+// copied is missing in it, and would be removed elsewhere; what is older would be an
+// edit. A copy of the latest state is as good as the directory itself. It is told by
+// both signs, since the numbers of some file systems change whenever they are mounted,
+// and the map may be the one that is old (F16).
+func (f *Folder) knowsCopy() error {
+	if f.bare {
+		return nil
+	}
+	m, err := f.root.Marker()
+	if err != nil {
+		return err
+	}
+	here, err := f.dirText()
+	if err != nil || m.Dir == "" || m.Dir == here {
+		return err
+	}
+	if is, err := f.store.Witnessed(m.Run); is || err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: an older copy of it has taken the place of %s; is the right disk mounted? %s", ErrRoot, f.cfg.Dir, f.adoptText())
+}
+
+// dirText tells the root's directory from any other, as long as its file system
+// stays mounted, and with most for ever.
+func (f *Folder) dirText() (string, error) {
+	id, err := f.root.ID()
+	return fmt.Sprintf("%d on %x", id.Inode, id.FSID), err
 }
 
 func (f *Folder) adoptText() string {
@@ -148,6 +181,9 @@ func (f *Folder) witness() error {
 	}
 	m, err := f.root.Marker()
 	if err != nil {
+		return err
+	}
+	if m.Dir, err = f.dirText(); err != nil {
 		return err
 	}
 	if m.Run, err = f.store.Witness(m.Run); err != nil {

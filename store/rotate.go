@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"time"
 
+	bolt "go.etcd.io/bbolt"
+
 	"qsync/folder"
 )
 
@@ -53,6 +55,16 @@ func (s *Store) Witness(kept string) (next string, err error) {
 		return nil
 	})
 	return next, err
+}
+
+// Witnessed reports whether kept is what Witness gave out last.
+func (s *Store) Witnessed(kept string) (is bool, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		m, err := metaOf(tx)
+		is = m.Witness == "" || m.Witness == kept
+		return err
+	})
+	return is, err
 }
 
 func (t *txn) rotate() {

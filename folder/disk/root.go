@@ -223,11 +223,12 @@ func (r *Root) intactWork(w *work) bool {
 
 // Marker says which folder a directory is a copy of: Share names the folder
 // without giving its secret away, Root this copy, Run the latest run that synced
-// it.
+// it, and Dir the directory that it was written into, by inode and file system.
 type Marker struct {
 	Share string `json:"share"`
 	Root  string `json:"root"`
 	Run   string `json:"run,omitempty"`
+	Dir   string `json:"dir,omitempty"`
 }
 
 const (
