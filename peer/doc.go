@@ -13,7 +13,9 @@
 //     live are this one loop.
 //  4. The other node checks and merges the batch and moves its cursor in the
 //     same transaction, then wakes its syncer and reports the cursor back.
-//  5. The syncer reads the wanted paths in the order of a walk. Directories are
+//  5. The syncer reads the wanted paths in the order of a walk, with several peers
+//     part by part in an order of its own, so that receivers of one source have
+//     different things for each other. Directories are
 //     made, content that is here under another name is copied, everything else
 //     is asked for by digest: many small files in one request, large ones by
 //     range, resumed where a cut left them.

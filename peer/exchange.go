@@ -133,6 +133,7 @@ func (s *session) accept(i *protocol.Index) (snapshot bool, err error) {
 			return false, err
 		}
 	}
+	f.holders.heard(s, i.Entries)
 	for _, e := range i.Entries {
 		if e.Have {
 			f.parked.free(e.Path)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -161,6 +161,10 @@ func (x *fetchJob) run(job []want) error {
 			todo = append(todo, w)
 		}
 	}
+	todo, err := x.fromFellows(todo)
+	if err != nil {
+		return nil // the node ends
+	}
 	sources := x.sources()
 	for i, s := range sources {
 		if len(todo) == 0 {
@@ -170,16 +174,7 @@ func (x *fetchJob) run(job []want) error {
 		if i < len(sources)-1 {
 			x.patience = answerWait
 		}
-		left, err := x.from(s, todo)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			x.f.mu.Lock()
-			s.slow = time.Now().Add(slowTime)
-			x.f.mu.Unlock()
-		}
-		if err != nil && x.ctx.Err() == nil {
-			x.f.node.cfg.Log.Debug("fetching", "folder", x.f.Dir(), "peer", s.peer.Name, "error", err)
-		}
-		todo = left
+		todo = x.askOne(s, todo)
 	}
 	for _, w := range todo {
 		if !x.lost[w.rec.Path] {
@@ -269,16 +264,21 @@ func (x *fetchJob) finished(w want, s *disk.Staged) error {
 }
 
 // sources returns the sessions that may be asked, a different one first each
-// time, so that several peers share the work; those last that kept us waiting.
+// time, so that several peers share the work; of what a fellow has it has told, so
+// those that still want something themselves come later, and those last that kept
+// us waiting.
 func (x *fetcher) sources() []*session {
 	x.f.mu.Lock()
 	defer x.f.mu.Unlock()
-	var out, slow []*session
+	var out, fellows, slow []*session
 	for _, s := range x.f.sessions {
-		if time.Now().After(s.slow) {
-			out = append(out, s)
-		} else {
+		switch {
+		case time.Now().Before(s.slow):
 			slow = append(slow, s)
+		case s.wants.Load():
+			fellows = append(fellows, s)
+		default:
+			out = append(out, s)
 		}
 	}
 	x.mu.Lock()
@@ -288,7 +288,7 @@ func (x *fetcher) sources() []*session {
 		k := x.turn % len(out)
 		out = append(out[k:], out[:k]...)
 	}
-	return append(out, slow...)
+	return slices.Concat(out, fellows, slow)
 }
 
 // from asks one peer for the files and returns those it could not give.

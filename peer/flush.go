@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"syscall"
+	"time"
 
 	"qsync/folder"
 	"qsync/folder/disk"
@@ -28,11 +29,10 @@ func (p *placer) work() {
 			b.staged = nil
 		}
 		err := p.flush(b)
-		if b.flush != nil || len(p.pending) >= 2*placeFiles {
+		if b.flush != nil || len(p.pending) >= 2*placeFiles || p.due() {
 			err = errors.Join(err, p.swapDurable(), p.secureAndCommit())
 		}
-		p.broken = p.broken || errors.Is(err, errFlush)
-		p.err = errors.Join(p.err, err)
+		p.note(err)
 		if b.flush != nil {
 			b.flush <- p.err
 			p.err = nil
@@ -50,16 +50,45 @@ func (p *placer) leave(changes []store.Change) {
 	}
 }
 
-// next returns the next batch. While there is none it swaps in what is durable.
+// next returns the next batch. While there is none it swaps in what is durable,
+// and tells the map of it.
 func (p *placer) next() (*placeBatch, bool) {
 	select {
 	case b, ok := <-p.batches:
 		return b, ok
 	default:
 	}
-	p.err = errors.Join(p.err, p.swapDurable())
-	b, ok := <-p.batches
-	return b, ok
+	p.note(p.swapDurable())
+	idle := time.NewTimer(commitIdle)
+	defer idle.Stop()
+	for {
+		select {
+		case b, ok := <-p.batches:
+			return b, ok
+		case <-idle.C:
+			p.note(p.secureAndCommit())
+		}
+	}
+}
+
+// When what was put in place gets into the map before the round ends, so that the
+// other peers hear of it, and a person sees what is done.
+const (
+	commitIdle  = 200 * time.Millisecond // when nothing else comes
+	commitAfter = time.Second            // at the latest, with the next batch
+)
+
+// due reports whether something has waited long for the map.
+func (p *placer) due() bool {
+	if len(p.pending) == 0 {
+		p.committed = time.Now()
+	}
+	return time.Since(p.committed) > commitAfter
+}
+
+func (p *placer) note(err error) {
+	p.broken = p.broken || errors.Is(err, errFlush)
+	p.err = errors.Join(p.err, err)
 }
 
 // flush makes what is staged durable. A few files are swapped in at once, many
@@ -223,6 +252,7 @@ func (p *placer) secureAndCommit() error {
 		return nil // what was set without a change waits for one
 	}
 	on := p.takePending()
+	p.committed = time.Now()
 	if err := p.secure(on.dirs, on.all); err != nil {
 		return p.doubt(on, err)
 	}

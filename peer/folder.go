@@ -67,9 +67,10 @@ type Folder struct {
 	parked    parking
 	trouble   trouble
 	links     links
-	blocked   blocks   // by what else is on the disk
-	renamed   pathSet  // given another spelling, which the map is yet to hear of
-	immovable pathSet  // to be copied to their new name and removed, since they could not be renamed
+	blocked   blocks  // by what else is on the disk
+	renamed   pathSet // given another spelling, which the map is yet to hear of
+	immovable pathSet // to be copied to their new name and removed, since they could not be renamed
+	holders   holders
 	files     *account // of descriptors, for files that are staged
 	counts    counters
 	space     spaceMeter

@@ -39,8 +39,9 @@ type placer struct {
 	// Of the flushing side alone:
 	durable []stagedFile // flushed, not swapped in yet
 	pendingChanges
-	broken bool // a flush failed
-	err    error
+	committed time.Time // when all that was in place last went to the map
+	broken    bool      // a flush failed
+	err       error
 }
 
 // pendingChanges are on disk, but not yet durable there.
@@ -116,7 +117,8 @@ func (b *placeBatch) ready() bool {
 
 func newPlacer(f *Folder) *placer {
 	p := &placer{
-		f: f, ops: make(chan placeOp, 64), batches: make(chan *placeBatch), ended: make(chan struct{}),
+		committed: time.Now(),
+		f:         f, ops: make(chan placeOp, 64), batches: make(chan *placeBatch), ended: make(chan struct{}),
 		most: int(min(placeFiles, f.files.most/4)),
 	}
 	p.takePending()

@@ -66,6 +66,8 @@ type session struct {
 	follows bool          // it took the place of another link to the same node
 	anew    bool          // but the peer has restarted since
 	left    bool          // another one took its place; under f.mu
+	wants   atomic.Bool   // the peer lacks something
+	fellow  atomic.Bool   // or did so in this session: see holders
 
 	mu          sync.Mutex
 	caught      bool // the peer's whole journal has been merged in this session
@@ -90,6 +92,7 @@ func (s *session) run(ctx context.Context) error {
 	group.Go(func() error { return s.talk(ctx, group) })
 	err := group.Wait()
 	s.waits.Wait()
+	s.f.holders.leave(s)
 	if s.known {
 		s.f.store.Leave(s.id)
 	}
@@ -258,6 +261,9 @@ func (s *session) hear(ctx context.Context) error {
 		s.mu.Lock()
 		s.heard = *p
 		s.mu.Unlock()
+		if s.wants.Store(p.WantEntries > 0); p.WantEntries > 0 {
+			s.fellow.Store(true)
+		}
 		s.f.store.Confirm(s.id, p.Epoch, p.Cursor, store.Want{Entries: int64(p.WantEntries), Bytes: int64(p.WantBytes)})
 		s.f.changed()
 	}

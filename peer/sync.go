@@ -91,6 +91,7 @@ func (f *Folder) syncRound(ctx context.Context) (more bool, err error) {
 	}
 	if f.store.Want().Entries == 0 && !f.hollow.any() && !f.touched.any() {
 		f.parked.sweep(began)
+		f.holders.clear()
 		f.pass(store.Want{}) // nothing is wanted, so nothing is passed over
 		return false, f.settleHeld()
 	}
@@ -172,8 +173,23 @@ func (f *Folder) want() store.Want {
 	return w
 }
 
+// walk plans every wanted path.
 func (r *round) walk() error {
-	for after := folder.Path(""); r.ctx.Err() == nil; {
+	parts, err := r.segments()
+	for _, part := range parts {
+		if err == nil {
+			err = r.walkTo(part.after, part.last)
+		}
+	}
+	if err != nil || r.ctx.Err() != nil {
+		return err
+	}
+	return errors.Join(r.bringDatabases(), r.settleMoves())
+}
+
+// walkTo plans the wanted paths behind after, up to and with last, "" for all.
+func (r *round) walkTo(after, last folder.Path) error {
+	for r.ctx.Err() == nil {
 		page, err := r.f.store.Wanted(after, wantPage)
 		if err != nil {
 			return err
@@ -191,12 +207,15 @@ func (r *round) walk() error {
 			}
 		}
 		for i := range page {
+			if last != "" && page[i].Path.Compare(last) > 0 {
+				return nil
+			}
 			if err := r.plan(&page[i]); err != nil {
 				return err
 			}
 		}
 		if len(page) < wantPage {
-			return errors.Join(r.bringDatabases(), r.settleMoves())
+			return nil
 		}
 		after = page[len(page)-1].Path
 	}

@@ -119,6 +119,23 @@ func (s *Store) Wanted(after folder.Path, limit int) (out []Record, err error) {
 	return out, err
 }
 
+// WantedEvery returns every n-th wanted path in key order, and the last one.
+func (s *Store) WantedEvery(n int64) (out []folder.Path, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		c := tx.Bucket(bucketWanted).Cursor()
+		k := int64(0)
+		for key, _ := c.First(); key != nil; k++ {
+			next, _ := c.Next()
+			if k%n == n-1 || next == nil {
+				out = append(out, folder.PathOfKey(key))
+			}
+			key = next
+		}
+		return nil
+	})
+	return out, err
+}
+
 // Page returns up to limit records in key order behind path after.
 func (s *Store) Page(after folder.Path, limit int) (out []Record, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
