@@ -25,7 +25,7 @@ const patience = 30 * time.Second
 
 // parallel is how many tests run at once: they mostly wait for each other's
 // nodes, not for a core.
-const parallel = "6"
+const parallel = "8"
 
 // long says that trees are larger and rounds more.
 var long = os.Getenv("QSYNC_INTEGRATION") == "long"

@@ -3,92 +3,11 @@ package integration
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 )
-
-// F38: a program writes to an SQLite database all the while. Whatever the other
-// side shows at rest is a whole database, in every mode of the journal.
-func TestLiveSQLite(t *testing.T) {
-	t.Parallel()
-	modes := []string{"wal", "delete"}
-	if long {
-		modes = append(modes, "truncate", "persist")
-	}
-	for _, mode := range modes {
-		t.Run(mode, func(t *testing.T) {
-			t.Parallel()
-			m := newMachine(t, "a")
-			d := dirs(t, "left", "right", "copies")
-			db := filepath.Join(d[0], "app.db")
-			sqlite(t, d[0], "app.db", "pragma journal_mode="+mode+"; create table t(n integer primary key, x text); create index i on t(x);")
-			m.start(d[0], d[1])
-			m.settles(1)
-			bursts := 2
-			if long {
-				bursts = 30
-			}
-			seen, checks := map[string]bool{}, 0
-			for burst := range bursts {
-				// One connection writes, and keeps it open while others look.
-				writer := exec.Command("sqlite3", db)
-				in, err := writer.StdinPipe()
-				must(t, err)
-				must(t, writer.Start())
-				for i := range 30 {
-					fmt.Fprintf(in, "pragma wal_autocheckpoint=20; insert into t(x) select hex(randomblob(200)) from generate_series(1,20);\n")
-					time.Sleep(5 * time.Millisecond)
-					if i%10 == 0 {
-						checks += wholeDatabase(t, d[1], filepath.Join(d[2], fmt.Sprint(burst, i)), seen)
-					}
-				}
-				for range 7 { // it rests, but stays open in half of the bursts
-					if burst%2 == 1 {
-						_ = in.Close()
-					}
-					time.Sleep(400 * time.Millisecond)
-					checks += wholeDatabase(t, d[1], filepath.Join(d[2], fmt.Sprint("rest", burst)), seen)
-				}
-				_ = in.Close()
-				must(t, writer.Wait())
-			}
-			want := sqlite(t, d[0], "app.db", "select count(*), sum(length(x)) from t")
-			eventually(t, func() error {
-				if got := sqlite(t, d[1], "file:app.db?immutable=1", "select count(*), sum(length(x)) from t"); got != want {
-					return fmt.Errorf("the other side has %s, not %s", got, want)
-				}
-				return nil
-			})
-			checks += wholeDatabase(t, d[1], filepath.Join(d[2], "last"), seen)
-			if checks < 2 || len(seen) < 2 { // at first it was empty
-				t.Errorf("%d databases checked, of %d contents", checks, len(seen))
-			}
-		})
-	}
-}
-
-// wholeDatabase copies the database in dir with what stands beside it, if nothing
-// of it is being replaced meanwhile, and checks the copy. It returns how many it
-// has checked.
-func wholeDatabase(t *testing.T, dir, to string, seen map[string]bool) int {
-	t.Helper()
-	before, err := untouched.read(dir)
-	must(t, err)
-	must(t, os.RemoveAll(to))
-	must(t, exec.Command("cp", "-r", dir, to).Run())
-	after, err := untouched.read(dir)
-	if must(t, err); differs(before, after) != nil || before["/app.db"] == "" {
-		return 0
-	}
-	if said := sqlite(t, to, "app.db", "pragma integrity_check"); said != "ok\n" {
-		t.Errorf("the other side shows a damaged database: %s\n%v", said, before)
-	}
-	seen[sqlite(t, to, "app.db", "select count(*) from t")] = true
-	return 1
-}
 
 // F40: a path that is a file, a directory, a link and nothing, fifty times a
 // second, ends as what it is last.

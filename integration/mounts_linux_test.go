@@ -165,7 +165,7 @@ func TestNoRoomForTheMap(t *testing.T) {
 		_, err = f.Write(make([]byte, 4096))
 	}
 	must(t, f.Close())
-	fill(t, filepath.Join(pair.dirs[0], "during"), 2000)
+	fill(t, filepath.Join(pair.dirs[0], "during"), 800)
 	pair.stops(1, "map cannot be written")
 	before := untouched.must(t, pair.dirs[1])
 	rest()

@@ -5,6 +5,7 @@ package integration
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -18,7 +19,11 @@ import (
 // every moment that can be seen there, and in the end it is the same. (F38)
 func TestSQLite(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []string{"delete", "wal"} {
+	modes := []string{"delete", "wal"}
+	if long {
+		modes = append(modes, "truncate", "persist")
+	}
+	for _, mode := range modes {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			p := newPair(t)
@@ -37,7 +42,9 @@ func TestSQLite(t *testing.T) {
 			must(t, <-done)
 			p.equal()
 			checkCopy(t, p.dirs[1], seen)
-			t.Logf("%d states were seen", len(seen))
+			if t.Logf("%d states were seen", len(seen)); len(seen) < 2 {
+				t.Error("the other side has shown no state but the last")
+			}
 			const count = "PRAGMA integrity_check; SELECT count(*), max(n) FROM t;"
 			if a, b := sqlite(t, p.dirs[0], "db", count), sqlite(t, p.dirs[1], "db", count); a != b || !strings.HasPrefix(a, "ok\n") {
 				t.Errorf("%q here and %q there", a, b)
@@ -59,30 +66,47 @@ func sqlite(t *testing.T, dir, name, statements string) string {
 }
 
 // writeRows is a program that has the database open and writes in bursts, with
-// pauses in which it could be copied.
+// pauses in which it could be copied. In every other pause the database is closed.
 func writeRows(dir string, stop chan struct{}) error {
-	cmd := exec.Command("sqlite3", "db")
-	cmd.Dir = dir
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return err
-	}
-	if err := startProcess(cmd); err != nil {
-		return err
-	}
-	for n := 0; ; n++ {
+	for burst := 0; ; burst++ {
+		cmd := exec.Command("sqlite3", "db")
+		cmd.Dir = dir
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			return err
+		}
+		if err := startProcess(cmd); err != nil {
+			return err
+		}
+		err = writeBurst(in)
+		if burst%2 == 0 {
+			time.Sleep(time.Second)
+		}
+		if err := errors.Join(err, in.Close(), cmd.Wait()); err != nil {
+			return err
+		}
+		if burst%2 == 1 {
+			time.Sleep(time.Second)
+		}
 		select {
 		case <-stop:
-			return errors.Join(in.Close(), cmd.Wait())
-		case <-time.After(time.Duration(5+n%3*20) * time.Millisecond):
+			return nil
+		default:
 		}
+	}
+}
+
+func writeBurst(in io.Writer) error {
+	if _, err := fmt.Fprintln(in, "PRAGMA wal_autocheckpoint=20;"); err != nil {
+		return err
+	}
+	for n := range 20 {
+		time.Sleep(time.Duration(5+n%3*20) * time.Millisecond)
 		if _, err := fmt.Fprintf(in, "BEGIN; INSERT INTO t(s) SELECT hex(randomblob(300)) FROM (SELECT 1 UNION SELECT 2 UNION SELECT 3); UPDATE t SET s = hex(randomblob(200)) WHERE n %% 7 = %d; COMMIT;\n", n%7); err != nil {
 			return err
 		}
-		if n%20 == 19 {
-			time.Sleep(700 * time.Millisecond)
-		}
 	}
+	return nil
 }
 
 // checkCopy copies what a folder has of the database, all of one moment, and has

@@ -3,9 +3,14 @@
 package integration
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -15,14 +20,16 @@ import (
 // written out here, and not the program's own type, because scripts rely on the
 // names.
 type status struct {
-	Nodes []struct {
-		PID     int      `json:"pid"`
-		Name    string   `json:"name"`
-		Listen  []string `json:"listen"`
-		Folders []folderStatus
+	Nodes []nodeStatus
+}
 
-		Goroutines int
-	}
+type nodeStatus struct {
+	PID     int      `json:"pid"`
+	Name    string   `json:"name"`
+	Listen  []string `json:"listen"`
+	Folders []folderStatus
+
+	Goroutines int
 }
 
 type folderStatus struct {
@@ -43,13 +50,42 @@ type peerStatus struct {
 	InSync        bool `json:"in_sync"`
 }
 
+// status asks the nodes that run on a machine's home, as `qsync status --json`
+// does, without starting a process for that: tests ask again and again.
 func (m *machine) status() (s status) {
 	m.t.Helper()
-	r := m.must(0, "status", "--json")
-	if err := json.Unmarshal([]byte(r.out), &s); err != nil {
-		m.t.Fatalf("%s: %v in %s", m.name, err, r.out)
+	sockets, err := filepath.Glob(filepath.Join(m.home, "control*.sock"))
+	must(m.t, err)
+	for _, socket := range sockets {
+		if text, err := get(socket, "/v1/status"); err == nil {
+			s.Nodes = append(s.Nodes, nodeStatus{})
+			must(m.t, json.Unmarshal(text, &s.Nodes[len(s.Nodes)-1]))
+		}
 	}
 	return s
+}
+
+// get makes a request of a node's control socket.
+func get(socket, path string) ([]byte, error) {
+	tmp, err := os.MkdirTemp("", "s")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(tmp)
+	short := filepath.Join(tmp, "s") // the way to a socket must not be long
+	if err := os.Symlink(filepath.Dir(socket), short); err != nil {
+		return nil, err
+	}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(short, filepath.Base(socket)))
+	}
+	c := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: dial}, Timeout: patience}
+	r, err := c.Get("http://qsync" + path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Body.Close()
+	return io.ReadAll(r.Body)
 }
 
 // folder is the status of the only folder of a machine; ok is false when no

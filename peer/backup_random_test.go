@@ -103,7 +103,7 @@ func (x *archive) step(m, o *machine) {
 // source's user act meanwhile.
 func (x *archive) forget(m *machine) {
 	m.stop()
-	old, err := os.ReadFile(m.mapFile())
+	old, err := imageOf(m.mapFile())
 	m.must(err)
 	if x.rng.IntN(2) == 0 {
 		x.note("%s loses its map", m.name)
@@ -114,7 +114,7 @@ func (x *archive) forget(m *machine) {
 		time.Sleep(time.Second)
 		m.stop()
 		x.note("%s gets an old map", m.name)
-		m.must(os.WriteFile(m.mapFile(), old, 0o600))
+		m.must(old.write(m.mapFile()))
 	}
 	x.act()
 	x.start(m)

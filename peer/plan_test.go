@@ -53,11 +53,11 @@ func (c *cluster) everything(dir string) map[string]string {
 		}
 		text := fmt.Sprint(fi.Mode(), fi.ModTime(), fi.Size())
 		if fi.Mode().IsRegular() {
-			b, err := os.ReadFile(p)
+			im, err := imageOf(p)
 			if err != nil {
 				return err
 			}
-			text += digestText(b)
+			text += fmt.Sprintf("%x", digestOf(string(im.used)))
 		}
 		out[p] = text
 		return nil
@@ -67,8 +67,6 @@ func (c *cluster) everything(dir string) map[string]string {
 	}
 	return out
 }
-
-func digestText(b []byte) string { return fmt.Sprintf("%x", digestOf(string(b))) }
 
 func (c *cluster) unchanged(dir string, before map[string]string) {
 	c.Helper()

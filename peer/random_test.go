@@ -206,7 +206,7 @@ func (h *history) loseMap(m *machine) {
 		h.start(m)
 		return
 	}
-	old, err := os.ReadFile(m.mapFile())
+	old, err := imageOf(m.mapFile())
 	if err != nil {
 		return
 	}
@@ -216,7 +216,7 @@ func (h *history) loseMap(m *machine) {
 	m.stop()
 	h.note("%s gets an old map", m.name)
 	m.must(os.Remove(m.mapFile()))
-	m.must(os.WriteFile(m.mapFile(), old, 0o600))
+	m.must(old.write(m.mapFile()))
 	h.start(m)
 }
 

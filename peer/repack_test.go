@@ -117,7 +117,7 @@ func gitFolder(m *machine, name string) *repository {
 	for i := range 50 {
 		m.must(os.WriteFile(m.path(fmt.Sprint("work", i)), nil, 0o644))
 	}
-	r := m.repository("repo/.git", 300)
+	r := m.repository("repo/.git", 160)
 	if strings.Contains(name, "pack") != strings.Contains(name, "without") || name == "the repository" {
 		r.pack(0)
 	}

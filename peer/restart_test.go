@@ -129,12 +129,12 @@ func TestLostMap(t *testing.T) {
 // TestOldMap: a map from a backup is noticed, by its file or by what peers know,
 // and nothing is lost (F16).
 func TestOldMap(t *testing.T) {
-	restore := map[string]func(m *machine, old []byte){
-		"another file": func(m *machine, old []byte) {
-			m.must(os.WriteFile(m.mapFile()+".restored", old, 0o600))
+	restore := map[string]func(m *machine, old image){
+		"another file": func(m *machine, old image) {
+			m.must(old.write(m.mapFile() + ".restored"))
 			m.must(os.Rename(m.mapFile()+".restored", m.mapFile()))
 		},
-		"in place": func(m *machine, old []byte) { m.must(os.WriteFile(m.mapFile(), old, 0o600)) },
+		"in place": func(m *machine, old image) { m.must(old.write(m.mapFile())) },
 	}
 	for name, restore := range restore {
 		t.Run(name, func(t *testing.T) {
@@ -147,7 +147,7 @@ func TestOldMap(t *testing.T) {
 				c.start()
 				c.converged(10 * time.Second)
 				b.stop()
-				backup, err := os.ReadFile(b.mapFile())
+				backup, err := imageOf(b.mapFile())
 				b.must(err)
 				c.start(b)
 				c.settle(20 * time.Second)

@@ -209,7 +209,7 @@ func TestLongSession(t *testing.T) {
 // one link each pair, and it stays. QSYNC_PEER_NODES says how many; fifty take long.
 func TestFifty(t *testing.T) {
 	t.Parallel()
-	n := 25
+	n := 16
 	if v, err := strconv.Atoi(os.Getenv("QSYNC_PEER_NODES")); err == nil {
 		n = v
 	} else if testing.Short() {

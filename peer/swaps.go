@@ -2,11 +2,7 @@ package peer
 
 import (
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 
@@ -20,8 +16,7 @@ import (
 // for a rival of the newer one.
 type swapNotes struct {
 	mu    sync.Mutex
-	file  *os.File                   // outlives a kill; nil for none
-	noted bool                       // something is in it
+	notes notes
 	last  map[folder.Path][]swapNote // several of a path where runs were killed in a row
 }
 
@@ -35,23 +30,17 @@ type swapNote struct {
 // digest, replica and counter in hexadecimal and the quoted path.
 const swapsName = "swaps"
 
-// remember reads what a run that was killed has left, and notes from now on. The
-// notes are not made durable: a power cut may lose them, and leave a conflict copy
-// that nobody needs.
+// remember reads what a run that was killed has left, and notes from now on. Where
+// a power cut takes the notes, it leaves a conflict copy that nobody needs.
 func (n *swapNotes) remember(state string) error {
-	const most = 64 << 20
-	f, err := os.OpenFile(filepath.Join(state, swapsName), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	notes, text, err := openNotes(state, swapsName)
 	if err != nil {
 		return err
 	}
-	text, err := io.ReadAll(io.LimitReader(f, most))
-	if err != nil {
-		return errors.Join(err, f.Close())
-	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.file, n.noted, n.last = f, len(text) > 0, make(map[folder.Path][]swapNote)
-	for line := range strings.Lines(string(text)) {
+	n.notes, n.last = notes, make(map[folder.Path][]swapNote)
+	for line := range strings.Lines(text) {
 		var s swapNote
 		var digest []byte
 		var replica uint64
@@ -59,7 +48,7 @@ func (n *swapNotes) remember(state string) error {
 		_, err := fmt.Sscanf(line, "%x %x %x %q\n", &digest, &replica, &s.dot.Counter, &name)
 		p, perr := folder.ParsePath(name)
 		if err != nil || perr != nil || copy(s.digest[:], digest) != len(s.digest) {
-			continue // the line was cut off
+			continue
 		}
 		s.dot.Replica = folder.ReplicaID(replica)
 		n.last[p] = append(n.last[p], s)
@@ -71,9 +60,6 @@ func (n *swapNotes) remember(state string) error {
 func (n *swapNotes) note(staged []stagedFile) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.file == nil {
-		return
-	}
 	var text []byte
 	for i := range staged {
 		for _, s := range staged[i].all() {
@@ -84,18 +70,15 @@ func (n *swapNotes) note(staged []stagedFile) {
 			}
 		}
 	}
-	if len(text) > 0 {
-		_, err := n.file.Write(text)
-		n.noted = n.noted || err == nil
-	}
+	n.notes.add(string(text))
 }
 
 // settled forgets the notes: all that was put in place is in the map.
 func (n *swapNotes) settled() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.noted && n.file != nil && n.last == nil {
-		n.noted = n.file.Truncate(0) != nil
+	if n.last == nil {
+		n.notes.clear()
 	}
 }
 
@@ -124,10 +107,5 @@ func (n *swapNotes) of(x *disk.Found) (folder.Dot, bool) {
 func (n *swapNotes) close() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.file == nil {
-		return nil
-	}
-	err := n.file.Close()
-	n.file = nil
-	return err
+	return n.notes.close()
 }

@@ -1,11 +1,7 @@
 package peer
 
 import (
-	"errors"
-	"io"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,56 +16,44 @@ import (
 type touchedDirs struct {
 	mu    sync.Mutex
 	m     map[folder.Path]int
-	notes *os.File // outlives a crash; nil for none
-	noted bool     // something is in them
+	notes notes
 }
 
 // touchedName is the file, beside the map, in which touched directories are noted.
 const touchedName = "touched"
 
 // remember adds what a run that was killed had touched, so that nothing of it is
-// taken for a user's change, and notes from now on what is touched. The notes are
-// not made durable: after a power cut a directory's time may be announced that
-// nobody set.
+// taken for a user's change, and notes from now on what is touched. After a power
+// cut a directory's time may be announced that nobody set.
 func (t *touchedDirs) remember(state string) error {
-	const most = 64 << 20
-	f, err := os.OpenFile(filepath.Join(state, touchedName), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	notes, text, err := openNotes(state, touchedName)
 	if err != nil {
 		return err
 	}
-	text, err := io.ReadAll(io.LimitReader(f, most))
-	if err != nil {
-		return errors.Join(err, f.Close())
-	}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		name, err := strconv.Unquote(strings.TrimSuffix(line, "\n"))
 		if p, perr := folder.ParsePath(name); err == nil && perr == nil {
-			t.add(p) // else the line was cut off
+			t.add(p)
 		}
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.notes, t.noted = f, len(text) > 0
+	t.notes = notes
 	t.settled()
 	return nil
 }
 
 // settled empties the notes when nothing is touched; t.mu is held.
 func (t *touchedDirs) settled() {
-	if t.noted && len(t.m) == 0 {
-		t.noted = t.notes.Truncate(0) != nil // then a later run sets some times once more
+	if len(t.m) == 0 {
+		t.notes.clear()
 	}
 }
 
 func (t *touchedDirs) close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.notes == nil {
-		return nil
-	}
-	err := t.notes.Close()
-	t.notes, t.noted = nil, false
-	return err
+	return t.notes.close()
 }
 
 func (t *touchedDirs) add(p folder.Path) {
@@ -78,9 +62,8 @@ func (t *touchedDirs) add(p folder.Path) {
 	if t.m == nil {
 		t.m = make(map[folder.Path]int)
 	}
-	if t.m[p] == 0 && t.notes != nil && p != "" {
-		_, err := t.notes.WriteString(strconv.Quote(string(p)) + "\n")
-		t.noted = t.noted || err == nil
+	if t.m[p] == 0 && p != "" {
+		t.notes.add(strconv.Quote(string(p)) + "\n")
 	}
 	t.m[p]++
 }
