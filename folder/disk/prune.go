@@ -48,8 +48,8 @@ const (
 //
 // More than SetVersions of a path do not stay. For its size nothing goes that is
 // younger than [Grace]; the oldest go first. Age is counted to the last call but
-// one, at least an hour ago, so that no leap of the clock empties the versions at
-// once. What somebody has written to since it was replaced (an editor that had it
+// one, at least an hour ago, and for that too to the last one, so that no leap of the
+// clock empties the versions at once. What somebody has written to since it was replaced (an editor that had it
 // open) is a new version as of now, whatever was to become of it.
 func (r *Root) Prune(ctx context.Context, o Pruning) (Pruned, error) {
 	var out Pruned
@@ -81,7 +81,8 @@ type pruner struct {
 	now   time.Time
 	whole bool // else only the number of versions counts
 
-	grace   time.Time // what is younger does not go for its size
+	grace   time.Time // what is younger may still be written to
+	young   time.Time // what is younger does not go for its size
 	due     time.Time // what is older goes; zero: nothing
 	since   time.Time // what was replaced before was compared already
 	bytes   int64
@@ -92,6 +93,7 @@ type pruner struct {
 
 // looked reads when the last look was, and notes this one.
 func (x *pruner) looked(age time.Duration) error {
+	x.young = x.grace
 	i, err := x.w.self.stat(prunedName)
 	if errors.Is(err, fs.ErrNotExist) {
 		f, err := x.w.self.create(prunedName, 0o600)
@@ -105,6 +107,9 @@ func (x *pruner) looked(age time.Duration) error {
 		return err
 	}
 	last := time.Unix(0, i.MTime)
+	if last.Before(x.now) {
+		x.young = last.Add(-Grace) // the clock may have leapt since
+	}
 	if x.now.Sub(last) < Grace && !last.After(x.now) {
 		x.since = x.grace // everything that is old enough by now was looked at, or is at the next
 		return nil
@@ -245,7 +250,7 @@ func (x *pruner) group(d *dir, p folder.Path, vs []version) (went int) {
 		counted[k.Inode] = true
 		x.out.Files++
 		x.out.Bytes += size
-		if x.bytes > 0 && k.at().Before(x.grace) {
+		if x.bytes > 0 && k.at().Before(x.young) {
 			x.oldest.offer(old{p, k.version, size})
 		}
 	}
