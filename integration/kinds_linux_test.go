@@ -170,3 +170,36 @@ func TestDeepPaths(t *testing.T) {
 		}
 	}
 }
+
+// Extended attributes do not travel, and nobody makes a problem of them. What a file
+// had of them when sync replaced it, its version has. (F66)
+func TestAttributesStay(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, "a")
+	d := dirs(t, "left", "right")
+	file, there := filepath.Join(d[0], "f"), filepath.Join(d[1], "f")
+	const name = "user.qsync.test"
+	write(t, file, "one")
+	must(t, syscall.Setxattr(file, name, []byte("left's"), 0))
+	m.must(0, d[0], d[1], "-b", "--once")
+	if n, err := syscall.Getxattr(there, name, nil); !errors.Is(err, syscall.ENODATA) {
+		t.Fatalf("it came along: %d %v", n, err)
+	}
+	must(t, syscall.Setxattr(there, name, []byte("right's"), 0))
+	m.must(0, d[0], d[1], "-b", "--once")
+	value := make([]byte, 16)
+	if n, err := syscall.Getxattr(file, name, value); err != nil || string(value[:n]) != "left's" {
+		t.Fatalf("%q %v", value[:max(n, 0)], err)
+	}
+	write(t, file, "two, longer")
+	m.must(0, d[0], d[1], "-b", "--once")
+	holds(t, there, "two, longer")
+	kept, err := filepath.Glob(filepath.Join(d[1], ".qsync/versions/f~*"))
+	must(t, err)
+	if len(kept) != 1 {
+		t.Fatal(kept)
+	}
+	if n, err := syscall.Getxattr(kept[0], name, value); err != nil || string(value[:n]) != "right's" {
+		t.Errorf("%q %v", value[:max(n, 0)], err)
+	}
+}
