@@ -50,20 +50,21 @@ type Folder struct {
 	merging chan struct{}   // one token: who may merge a peer's batch (see store.Accept)
 
 	touched   touchedDirs
-	swaps     swapNotes    // what was being put in place when the last run was killed
-	settled   touchedDirs  // were touched when the present look began: it may have seen them so
-	hollow    touchedDirs  // may be here for nothing any more
-	placing   pathSet      // put on disk and not yet in the map
-	echoes    echoes       // put on disk lately, and in the map
-	motion    motion       // changed here lately
-	movedDirs movedDirs    // and not looked at since
-	bases     databases    // changed here, and to be told of as a whole
-	undone    pathSet      // a person wants it as the source has it: nothing for the brake
-	away      window       // what vanished here and was passed on
-	removed   window       // what the peers removed here
-	let       bool         // a person let through what this round removes; of the syncer alone
-	unsynced  atomic.Int64 // entries on disk that the map has, and are ignored
-	rivals    pathSet      // of a mirrored source: what it has yet to put its own above
+	swaps     swapNotes            // what was being put in place when the last run was killed
+	settled   touchedDirs          // were touched when the present look began: it may have seen them so
+	hollow    touchedDirs          // may be here for nothing any more
+	placing   pathSet              // put on disk and not yet in the map
+	echoes    echoes               // put on disk lately, and in the map
+	motion    motion               // changed here lately
+	movedDirs movedDirs            // and not looked at since
+	back      map[folder.Path]bool // was gone in the last look, and there at its end
+	bases     databases            // changed here, and to be told of as a whole
+	undone    pathSet              // a person wants it as the source has it: nothing for the brake
+	away      window               // what vanished here and was passed on
+	removed   window               // what the peers removed here
+	let       bool                 // a person let through what this round removes; of the syncer alone
+	unsynced  atomic.Int64         // entries on disk that the map has, and are ignored
+	rivals    pathSet              // of a mirrored source: what it has yet to put its own above
 	parked    parking
 	trouble   trouble
 	links     links

@@ -288,6 +288,15 @@ func (s *scan) bringBack() error {
 			return err
 		}
 	}
+	if err := s.onlyGone(gone); err != nil {
+		return err
+	}
+	s.f.node.cfg.Log.Info("what vanished is wanted again", "folder", s.f.Dir(), "entries", n)
+	return nil
+}
+
+// onlyGone counts what is gone anew, which is less than it was.
+func (s *scan) onlyGone(gone []store.Change) error {
 	s.gone, s.toll, s.top = nil, tally{}, 0
 	clear(s.seen)
 	clear(s.counted)
@@ -296,8 +305,27 @@ func (s *scan) bringBack() error {
 			return err
 		}
 	}
-	s.f.node.cfg.Log.Info("what vanished is wanted again", "folder", s.f.Dir(), "entries", n)
 	return nil
+}
+
+// stillGone leaves out what is there again, as a document is that was being saved:
+// a look takes as long as all that it reads. It is looked at once more, and what
+// that finds is told.
+func (s *scan) stillGone() error {
+	back := make(map[folder.Path]bool)
+	gone := slices.DeleteFunc(slices.Clone(s.gone), func(c store.Change) bool {
+		r := s.f.root
+		if s.f.back[c.Path] || r.KindOf(c.Path) == folder.Absent || r.UnchangedUntil(c.Path, folder.Local{}, time.Now()) {
+			return false
+		}
+		s.f.look.add(c.Path, false)
+		back[c.Path] = true
+		return true
+	})
+	if s.f.back = back; len(back) == 0 {
+		return nil
+	}
+	return s.onlyGone(gone)
 }
 
 // tellTurned tells of directories that are something else now. Told before what
@@ -328,6 +356,9 @@ func (s *scan) finish() error {
 		s.f.unsynced.Add(s.ignored)
 	}
 	if err := s.flush(&s.batch); err != nil {
+		return err
+	}
+	if err := s.stillGone(); err != nil {
 		return err
 	}
 	if err := s.weigh(); err != nil {
