@@ -49,7 +49,7 @@ func (c *conflictsListCmd) Run(p *program) error {
 		return err
 	}
 	var b strings.Builder
-	n := 0
+	n, failed := 0, false
 	for _, at := range all {
 		found, err := verbConflicts.ask(p, at, struct{}{})
 		if err != nil {
@@ -57,6 +57,7 @@ func (c *conflictsListCmd) Run(p *program) error {
 				return err
 			}
 			p.ui.printf("qsync: %s: %s", quote(at.entry.Dir), explain(err))
+			failed = true
 			continue
 		}
 		for _, x := range found {
@@ -74,11 +75,17 @@ func (c *conflictsListCmd) Run(p *program) error {
 	if err := p.print(b.String()); err != nil {
 		return err
 	}
-	if n == 0 {
+	switch {
+	case n == 0 && failed:
+		return outcome(errPartial)
+	case n == 0:
 		p.ui.say("no conflicts")
 		return nil
 	}
 	p.ui.say("%s; 'qsync conflicts resolve PATH --keep this' (or other, both) ends one, and '--merge CMD' merges it", plural(int64(n), "conflict", "conflicts"))
+	if failed {
+		return outcome(errPartial)
+	}
 	return nil
 }
 

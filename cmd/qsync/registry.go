@@ -152,6 +152,9 @@ const dropTime = 3 * time.Second
 // known returns the entry of a directory that the user named, for commands that
 // need one.
 func (p *program) known(dir string) (home, entry, error) {
+	if dir == "" {
+		return home{}, entry{}, usagef("the directory is empty: give one, or . for the one you are in")
+	}
 	h, err := p.existingHome()
 	if err != nil {
 		return h, entry{}, err

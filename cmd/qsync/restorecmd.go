@@ -100,7 +100,7 @@ func (c *restoreCmd) Run(p *program) error {
 // the home knows but one.
 func (p *program) placeWithin(path string) (place, folder.Path, error) {
 	at, in, err := p.placeOf(path)
-	if err == nil || filepath.IsAbs(path) {
+	if err == nil || path == "" || filepath.IsAbs(path) {
 		return at, in, err
 	}
 	all, e := p.places("")

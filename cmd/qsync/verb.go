@@ -198,6 +198,9 @@ func (p *program) places(dir string) ([]place, error) {
 // placeOf finds the folder that a path lies in, and where: "" is the folder
 // itself. The path need not exist.
 func (p *program) placeOf(path string) (place, folder.Path, error) {
+	if path == "" { // of a variable that is not set, say: not where somebody happens to be
+		return place{}, "", usagef("the path is empty: give one, or . for the directory you are in")
+	}
 	h, err := p.existingHome()
 	if err == nil {
 		err = h.closed()
