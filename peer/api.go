@@ -323,6 +323,24 @@ type PeerStatus struct {
 	Queued    Amount    `json:"queued"` // what it has not confirmed yet
 	InSync    bool      `json:"in_sync"`
 	Reason    string    `json:"reason,omitempty"` // why it is left out, or has stopped
+
+	Transport *Transport `json:"transport,omitempty"` // while it is connected by a network
+}
+
+// Transport is how a peer is connected, and what was measured of content that
+// came from it.
+type Transport struct {
+	Link    string   `json:"link"`    // quic or tcp: what carries everything else
+	Content string   `json:"content"` // quic or tcp: what large content takes now
+	Lanes   int      `json:"lanes"`   // connections over TCP beside the link
+	QUIC    Measured `json:"quic"`
+	TCP     Measured `json:"tcp"`
+}
+
+// Measured is how well content comes in one way; 0 is not known.
+type Measured struct {
+	Rate int64   `json:"rate"`         // bytes a second
+	CPU  float64 `json:"cpu_s_per_gb"` // seconds of this node's processor time a gigabyte, with all that is done with it
 }
 
 // Dialer is an address at which a folder looks for peers.

@@ -38,7 +38,7 @@ func Probe(ctx context.Context, remote string, keys certs.Keys) (Probed, error) 
 	}
 	run := randomRun()
 	t, err := newTransport(conn, transportConfig{
-		Device: device,
+		Device: device, TCP: DialTCP(),
 		Ident:  func() certs.Ident { return certs.Ident{Name: "qsync doctor", Epoch: run, Caps: capObserver} },
 		Shares: func() []certs.Keys { return nil },
 	})

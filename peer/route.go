@@ -213,6 +213,29 @@ func (l *lanes) count(now time.Time) {
 	}
 }
 
+// status describes the ways to the peer, nil if it is in this process.
+func (l *lanes) status() *Transport {
+	if _, ok := remoteAddr(l.s.link); !ok {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	name := func(tcp bool) string {
+		if tcp {
+			return "tcp"
+		}
+		return "quic"
+	}
+	t := &Transport{Link: name(l.overTCP), Content: name(l.overTCP || l.prefers() == overLanes), Lanes: len(l.all)}
+	for way, to := range map[int]*Measured{overLink: &t.QUIC, overLanes: &t.TCP} {
+		if way == overLink && l.overTCP {
+			continue
+		}
+		*to = Measured{Rate: int64(l.ways[way].rate()), CPU: l.ways[way].cost() * 1e9}
+	}
+	return t
+}
+
 // prefers chooses between the link and the lanes: what brings more a second, or of
 // about equal ones what costs less. What was not measured, or long ago, is tried
 // where that might help: the lanes first, the link when they bring little. l.mu is

@@ -138,6 +138,7 @@ func (f *Folder) peerStatus() []PeerStatus {
 		}
 		if s != nil { // it may have moved since it was greeted
 			ps.Address = s.link.Remote()
+			ps.Transport = s.lanes.status()
 		}
 		if braked && s == nil && ps.Reason == "" {
 			ps.Reason = brakedText

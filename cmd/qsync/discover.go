@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"net"
 	"net/netip"
 
 	"qsync/certs"
@@ -13,11 +12,7 @@ import (
 // each other nearby. Other members are told where this node is, and the folders
 // where others may be.
 func (s *session) openBeacon() {
-	a, ok := s.conn.LocalAddr().(*net.UDPAddr)
-	if !ok {
-		return
-	}
-	s.beacon = discovery.New(discovery.Config{Listen: a.AddrPort(), Shares: s.folders.keys, Found: s.folders.found})
+	s.beacon = discovery.New(discovery.Config{Listen: s.at.AddrPort(), Shares: s.folders.keys, Found: s.folders.found})
 	s.chores = append(s.chores, func(ctx context.Context) {
 		if err := s.beacon.Run(ctx); err != nil {
 			s.log.Error("peers nearby are not found; give their addresses with --remote", "error", err)

@@ -49,7 +49,8 @@ type globals struct {
 
 // nodeFlags are the flags about the node of a run.
 type nodeFlags struct {
-	Listen      string `placeholder:"ADDR:PORT" help:"UDP address to listen on (default :2121, or a free port)."`
+	Listen      string `placeholder:"ADDR:PORT" help:"Address to listen on, UDP and TCP (default :2121, or a free port)."`
+	Transport   string `enum:"auto,quic,tcp," default:"" placeholder:"HOW" help:"auto (QUIC, and TCP beside it for large content or where UDP does not pass), quic or tcp alone."`
 	NoDiscovery bool   `help:"No search for peers nearby (mDNS), and nothing sent for it."`
 	Name        string `placeholder:"NAME" help:"How peers see this node (default the host name)."`
 }

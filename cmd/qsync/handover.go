@@ -105,7 +105,7 @@ func (p *program) handOver(f *syncFlags, n *answeringNode, g *handing) error {
 	if _, err := g.home.awayFrom(g.dir); err != nil {
 		return err
 	}
-	for flag, given := range map[string]bool{"--listen": f.Listen != "", "--name": f.Name != "", "--no-discovery": f.NoDiscovery} {
+	for flag, given := range map[string]bool{"--listen": f.Listen != "", "--name": f.Name != "", "--no-discovery": f.NoDiscovery, "--transport": f.Transport != ""} {
 		if given {
 			p.ui.say("note: %s is not heeded: process %d serves this home with settings of its own; they are in config.yaml", flag, n.PID)
 		}

@@ -175,11 +175,11 @@ func (s *session) restarts(before, next *config.Config) (bool, error) {
 		return false, nil
 	}
 	if now.listen != old.listen && now.listen != "" {
-		conn, err := s.p.openSocket(now.listen)
+		sockets, err := s.p.openSockets(now.listen, now.transport)
 		if err != nil {
 			return false, err
 		}
-		_ = conn.Close()
+		sockets.close()
 	}
 	return true, nil
 }

@@ -36,7 +36,7 @@ type session struct {
 	logFile   io.Closer
 	logAside  atomic.Bool // it is no part of what people see
 	node      *peer.Node
-	conn      net.PacketConn    // nil without a network
+	at        *net.UDPAddr      // where peers reach this node, nil without a network
 	beacon    *discovery.Beacon // nil without discovery
 	signals   chan os.Signal
 	folders   *manager
@@ -85,10 +85,14 @@ func (s *session) openNode(network bool) (err error) {
 		ResetKey: s.identity.reset, Log: s.log, Events: s.report.event,
 	}
 	if network {
-		if s.conn, err = s.p.openSocket(set.listen); err != nil {
+		sockets, err := s.p.openSockets(set.listen, set.transport)
+		if err != nil {
 			return err
 		}
-		cfg.Conn = s.conn
+		if sockets.note != "" {
+			s.log.Info(sockets.note)
+		}
+		cfg.Conn, cfg.TCP, s.at = sockets.udp, sockets.tcp, sockets.at
 		s.chores = append(s.chores, s.watchNetwork)
 		if set.discovery && !s.dry {
 			s.openBeacon()
@@ -240,8 +244,8 @@ func (s *session) openControl(ctx context.Context) func() {
 func (s *session) status() peer.Status {
 	st := s.node.Status()
 	st.Listen = []string{}
-	if s.conn != nil {
-		st.Listen = reachable(s.conn)
+	if s.at != nil {
+		st.Listen = reachable(s.at)
 	}
 	s.folders.complete(&st)
 	return st

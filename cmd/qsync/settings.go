@@ -17,6 +17,7 @@ type nodeSettings struct {
 	name      string
 	listen    string // "" for the default port, or a free one
 	discovery bool
+	transport string // auto, quic or tcp
 }
 
 func (f *nodeFlags) settings(c *config.Config) nodeSettings {
@@ -24,6 +25,7 @@ func (f *nodeFlags) settings(c *config.Config) nodeSettings {
 		name:      cmp.Or(f.Name, c.Name, hostName()),
 		listen:    cmp.Or(f.Listen, c.Listen),
 		discovery: c.Discovery && !f.NoDiscovery,
+		transport: cmp.Or(f.Transport, c.Transport),
 	}
 }
 

@@ -331,6 +331,11 @@ func peerText(p peer.PeerStatus, now time.Time) string {
 	if p.Address != "" {
 		text += " at " + p.Address
 	}
+	if t := p.Transport; t != nil && t.Link == "tcp" {
+		text += " over TCP"
+	} else if t != nil && t.Lanes > 0 && t.Content == "tcp" {
+		text += ", large content over TCP"
+	}
 	if !p.Connected {
 		text = "away"
 		if !p.LastSeen.IsZero() {

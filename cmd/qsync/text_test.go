@@ -37,7 +37,7 @@ func TestHelpFitsAScreen(t *testing.T) {
 func TestHelpIsComplete(t *testing.T) {
 	_, out, _ := call(t, nil, "", "help", "sync")
 	for _, flag := range []string{"-b, --bidirectional", "--remote", "--force-id", "--loop-time", "--once", "-n, --dry-run", "--listen",
-		"--no-discovery", "--mode", "--exclude", "--no-default-ignores", "--name", "--versions", "--max-delete", "--home", "--json", "--log-level", "--log-file",
+		"--no-discovery", "--transport", "--mode", "--exclude", "--no-default-ignores", "--name", "--versions", "--max-delete", "--home", "--json", "--log-level", "--log-file",
 		"-v, --verbose", "-q, --quiet", "--no-color", "--no-progress", "--timeout", "--id-file"} {
 		if !strings.Contains(out, "\n"+flag) {
 			t.Errorf("%s is not in the help", flag)

@@ -10,10 +10,12 @@ import (
 // The defaults of what has one that is not "none".
 const (
 	DefaultLogLevel = "warn"
-	DefaultLogDays  = 7        // days that a log file is kept
-	DefaultLogSize  = 10 << 20 // bytes at which a log file is closed and the next begun
-	DefaultVersions = 5        // older versions kept of a file
-	DefaultAge      = 30 * day // for which they are kept
+
+	DefaultTransport = "auto"
+	DefaultLogDays   = 7        // days that a log file is kept
+	DefaultLogSize   = 10 << 20 // bytes at which a log file is closed and the next begun
+	DefaultVersions  = 5        // older versions kept of a file
+	DefaultAge       = 30 * day // for which they are kept
 )
 
 // Config is what one config.yaml says, with the defaults of what it does not
@@ -21,8 +23,9 @@ const (
 // leave it as it is.
 type Config struct {
 	Name      string // how peers see this node; "" is the host name
-	Listen    string // ADDR:PORT, UDP; "" is :2121, or a free port where that is taken
+	Listen    string // ADDR:PORT, UDP and TCP; "" is :2121, or a free port where that is taken
 	Discovery bool   // search for peers nearby
+	Transport string // auto, quic or tcp
 	Log       Log
 	Folders   []Folder // in the order of the file
 
@@ -102,6 +105,7 @@ type Space struct {
 func Default() *Config {
 	return &Config{
 		Discovery: true,
+		Transport: DefaultTransport,
 		Log:       Log{Level: DefaultLogLevel, Days: DefaultLogDays, Size: DefaultLogSize},
 	}
 }

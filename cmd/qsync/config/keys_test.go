@@ -38,6 +38,8 @@ var nodeCases = map[string]keyCase{
 		map[string]string{"": "listen has no value", ":65536": "0 to 65535", "a:b:c": "ADDR:PORT"}},
 	"discovery": {true, map[string]any{"false": false, "no": false, "ON": true, "'off'": false},
 		map[string]string{"": "discovery has no value", "maybe": "true or false", "0": "true or false", "[true]": "not a list"}},
+	"transport": {"auto", map[string]any{"auto": "auto", "quic": "quic", "tcp": "tcp"},
+		map[string]string{"": "transport has no value", "udp": "auto, quic or tcp", "QUIC": "auto, quic or tcp"}},
 	"log.level": {"warn", map[string]any{"debug": "debug", "info": "info", "warn": "warn", "error": "error"},
 		map[string]string{"": "level has no value", "INFO": "debug, info", "3": "debug, info"}},
 	"log.file": {"", map[string]any{"~/q.log": root("home", "u", "q.log"), at("var", "q.log"): root("var", "q.log")},

@@ -98,7 +98,7 @@ func (s *scribe) quoted(value any) string {
 
 // values draw a value of a setting.
 var values = map[string]*rapid.Generator[any]{
-	"name": anyOf("a", `say "x" \ y`, `\"`, "b c", "it's # no comment", "x: y", "ü"), "listen": anyOf(":1", "127.0.0.1:9"), "discovery": anyOf(true, false),
+	"name": anyOf("a", `say "x" \ y`, `\"`, "b c", "it's # no comment", "x: y", "ü"), "listen": anyOf(":1", "127.0.0.1:9"), "discovery": anyOf(true, false), "transport": anyOf("auto", "quic", "tcp"),
 	"log.level": anyOf("debug", "error"), "log.file": anyOf(root("log file"), root("l")), "log.days": anyOf(1, 30), "log.size": anyOf("1MiB", "100000"),
 	"id": anyOf(testID), "label": anyOf("one", "two # words", "[x], {y}", "- z"), "profile": anyOf("work", "home"),
 	"mode": anyOf("two-way", "send"), "remotes": anyOf([]string{"nas:1"}, []string{"a:1", "b:2", "[::1]:3"}, []string(nil)),

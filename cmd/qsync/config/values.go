@@ -14,7 +14,7 @@ import (
 	"qsync/certs"
 )
 
-// DefaultPort is where peers are looked for, and what a node listens on, UDP.
+// DefaultPort is where peers are looked for, and what a node listens on, UDP and TCP.
 const DefaultPort = "2121"
 
 // The functions of this file read the text of one value. Their errors say what
@@ -93,6 +93,14 @@ func parsePolicy(text string) (Policy, error) {
 		return p, nil
 	}
 	return "", errors.New("give keep-both or newest")
+}
+
+func parseTransport(text string) (string, error) {
+	switch text {
+	case "auto", "quic", "tcp":
+		return text, nil
+	}
+	return "", errors.New("give auto, quic or tcp")
 }
 
 func parseLevel(text string) (string, error) {
