@@ -5,6 +5,13 @@ import (
 	"sync"
 )
 
+// gatherer is a connection on which what is written between Gather and Flush goes
+// in one call.
+type gatherer interface {
+	Gather()
+	Flush() error
+}
+
 // gathered is a connection under TLS. TLS writes record by record, 16 KiB; between
 // Gather and Flush the records wait, and go in one call.
 type gathered struct {
@@ -19,6 +26,9 @@ func (g *gathered) Gather() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.on = true
+	if g.buf == nil {
+		g.buf = *outPool.Get().(*[]byte)
+	}
 }
 
 func (g *gathered) Write(p []byte) (int, error) {
@@ -39,7 +49,11 @@ func (g *gathered) Flush() error {
 	if len(g.buf) == 0 {
 		return nil
 	}
-	_, err := g.Conn.Write(g.buf)
-	g.buf = g.buf[:0]
+	b := g.buf
+	g.buf = nil
+	_, err := g.Conn.Write(b)
+	if b = b[:0]; cap(b) <= 2*outGather {
+		outPool.Put(&b)
+	}
 	return err
 }

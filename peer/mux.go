@@ -55,7 +55,7 @@ const (
 // reads and one writes; streams meet them in buffers that their windows bound.
 type muxLink struct {
 	conn   net.Conn
-	flush  func() error // sends what conn has gathered; nil if it does not
+	gather gatherer // conn as one, nil if it is none
 	dialer bool
 	lane   bool // beside another link to the same peer: given up sooner
 	grow   *growth
@@ -91,9 +91,7 @@ func newMuxLink(conn net.Conn, dialer, lane bool, grow *growth) *muxLink {
 		conn: conn, dialer: dialer, lane: lane, grow: grow, ended: make(chan struct{}), began: time.Now(),
 		streams: make(map[uint32]*muxStream), unread: make(chan struct{}),
 	}
-	if g, ok := conn.(interface{ Flush() error }); ok {
-		l.flush = g.Flush
-	}
+	l.gather, _ = conn.(gatherer)
 	l.moved = sync.NewCond(&l.mu)
 	l.out.init()
 	for k := range l.next {

@@ -137,11 +137,12 @@ func (l *muxLink) send(b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	if _, err := l.conn.Write(b); err != nil {
-		return err
+	if l.gather != nil {
+		l.gather.Gather()
 	}
-	if l.flush != nil {
-		return l.flush()
+	_, err := l.conn.Write(b)
+	if l.gather != nil && err == nil {
+		err = l.gather.Flush()
 	}
-	return nil
+	return err
 }

@@ -49,16 +49,30 @@ type end struct {
 	ended  chan struct{}
 	device certs.Device
 	crash  atomic.Bool // run is meant to fail
+	lane   func(*laneOffer) func(*muxLink)
+}
+
+func tcpAddr(l TCP) net.Addr {
+	if l == nil {
+		return nil
+	}
+	return l.Addr()
 }
 
 // start runs a transport on conn until the test ends.
 func start(t testing.TB, conn net.PacketConn, shares ...certs.Keys) *end {
 	t.Helper()
+	return startBoth(t, conn, nil, shares...)
+}
+
+// startBoth is start with TCP too; one of the two may be nil.
+func startBoth(t testing.TB, conn net.PacketConn, tcp TCP, shares ...certs.Keys) *end {
+	t.Helper()
 	d, err := certs.NewDevice()
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &end{addr: conn.LocalAddr(), links: make(chan *authLink, 64), ended: make(chan struct{}), device: d}
+	e := &end{links: make(chan *authLink, 64), ended: make(chan struct{}), device: d, lane: func(*laneOffer) func(*muxLink) { return nil }}
 	var epoch [1]byte
 	rand.Read(epoch[:])
 	e.transport, err = newTransport(conn, transportConfig{
@@ -66,9 +80,14 @@ func start(t testing.TB, conn net.PacketConn, shares ...certs.Keys) *end {
 		Device:   d,
 		Ident:    func() certs.Ident { return certs.Ident{Epoch: uint64(epoch[0]), Name: "node"} },
 		Shares:   func() []certs.Keys { return shares },
+		TCP:      tcp,
+		Lane:     func(o *laneOffer) func(*muxLink) { return e.lane(o) },
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if e.addr = tcpAddr(tcp); conn != nil {
+		e.addr = conn.LocalAddr()
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	e.stop = func() { cancel(); <-e.ended }

@@ -103,7 +103,8 @@ func (c *tcpConn) shake() (err error) {
 
 func (c *tcpConn) channel() certs.Channel { return certs.Channel{Stream: c, EKM: c.ekm} }
 
-// Flush sends what was written.
+// Gather and Flush implement [gatherer].
+func (c *tcpConn) Gather()      { c.raw.Gather() }
 func (c *tcpConn) Flush() error { return c.raw.Flush() }
 
 // connectTCP opens a connection to addr, up to the end of the TLS handshake.
