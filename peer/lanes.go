@@ -179,8 +179,16 @@ func (l *lanes) due(wanted bool) time.Duration {
 	return max(at.Sub(now), 0)
 }
 
-// enough is how many lanes are worth having.
-func (l *lanes) enough() int { return 1 }
+// enough is how many lanes are worth having: several where one connection takes
+// every lost packet for a full line.
+func (l *lanes) enough() int {
+	for _, x := range l.all {
+		if rtt := x.link.rtt.Load(); rtt >= int64(longLine) && x.link.cautious() {
+			return maxLanes
+		}
+	}
+	return 1
+}
 
 func later(a, b time.Time) time.Time {
 	if a.Before(b) {

@@ -144,6 +144,13 @@ func (l *muxLink) Err() error {
 
 func (l *muxLink) Remote() string { return l.conn.RemoteAddr().String() }
 
+// cautious reports whether the connection is under a control that a long line with
+// losses slows down.
+func (l *muxLink) cautious() bool {
+	c, ok := l.conn.(*tcpConn)
+	return !ok || controlOf(c.raw.Conn) != "bbr"
+}
+
 // inUse reports whether content is asked for on it, by either side.
 func (l *muxLink) inUse() bool {
 	l.mu.Lock()
