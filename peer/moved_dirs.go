@@ -39,6 +39,17 @@ func (r movedDirs) from(p folder.Path) folder.Path {
 
 func (r movedDirs) clear() { clear(r) }
 
+// wasAt is what a file was at the path that it had before a directory above it
+// was renamed, unless it may have changed since without a trace.
+func (f *Folder) wasAt(p folder.Path) (folder.Local, bool) {
+	from := f.movedDirs.from(p)
+	if from == "" || f.motion.proves(from) {
+		return folder.Local{}, false
+	}
+	r, err := f.store.Record(from)
+	return r.Local, err == nil && r.Local.Value.Kind == folder.File
+}
+
 // origin is the path from which a new file seems to have been renamed.
 func (f *Folder) origin(x disk.Found) folder.Path {
 	v := x.After.Value

@@ -183,6 +183,7 @@ func (s *scan) one(under folder.Path, shallow bool) error {
 		Touched: func(p folder.Path) bool { return f.touched.has(p) || f.settled.has(p) },
 		Watch:   f.diskWatcher(),
 		Linked:  s.linked,
+		Renamed: f.wasAt,
 		Found:   func(x disk.Found) error { s.failed = s.found(x); return s.failed },
 		Problem: s.problem,
 	})

@@ -78,6 +78,10 @@ type ScanOptions struct {
 	// Touched reports that a directory's new modification time is our own
 	// doing and no change. May be nil.
 	Touched func(folder.Path) bool
+	// Renamed tells what a file at a path that is not known was at the path that
+	// it had before a directory above it was renamed: where all its stamps are the
+	// same it is the same file and is not read again. May be nil.
+	Renamed func(folder.Path) (folder.Local, bool)
 	// Watch is told of every directory before it is listed, so that nothing
 	// can appear between the look and the watch. May be nil.
 	Watch *Watcher

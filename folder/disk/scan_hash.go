@@ -156,6 +156,11 @@ func (w *worker) read(it *item) (folder.Value, info, error) {
 	}
 	defer f.Close()
 	v := folder.Value{Kind: folder.File, Mode: in.Mode, MTime: in.MTime, Size: in.Size}
+	if it.was.Value.Kind == folder.File && unchanged(in, &it.was) {
+		v.Digest = it.was.Value.Digest
+		w.database = sqliteOf(fault.Reader(f)) == Database
+		return v, in, nil
+	}
 	v.Digest, err = w.hash(f, in.Size)
 	return v, in, err
 }

@@ -19,6 +19,7 @@ type item struct {
 	lv   *level // of an entry to be read, else nil
 	name string
 	kind folder.Kind
+	was  folder.Local // what it seems to be still, under another name
 	done chan struct{}
 }
 
