@@ -222,10 +222,12 @@ func (x *fetchJob) copyFrom(w want, from *Folder, p folder.Path) error {
 		return errors.New(status.String())
 	}
 	defer file.Close()
-	defer context.AfterFunc(x.ctx, func() { file.Close() })() // a long copy ends with the node
+	if w.size() > smallFile { // a long copy ends with the node
+		defer context.AfterFunc(x.ctx, func() { file.Close() })()
+	}
 	s, err := x.f.root.Stage()
 	if err == nil {
-		if err = s.CopyFrom(file); err != nil {
+		if err = s.CopySized(file, w.size()); err != nil {
 			s.Discard()
 		}
 	}

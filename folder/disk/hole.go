@@ -12,6 +12,11 @@ const (
 	minHole   = 64 << 10
 )
 
+// writeAhead is how many bytes of a file the system is asked to begin to write to
+// the disk: left to itself it waits, and the flush of a large file then takes as
+// long as its coming took.
+const writeAhead = 8 << 20
+
 var zeroBlock [minHole]byte
 
 // write puts p after the s.size bytes of content so far, except that a run of
@@ -56,5 +61,9 @@ func (s *Staged) writeAt(p []byte, off int64) error {
 		return err
 	}
 	_, err := s.f.WriteAt(p, off)
+	if end := off + int64(len(p)); err == nil && end-s.begun >= writeAhead {
+		startWriting(s.f, s.begun, end-s.begun)
+		s.begun = end
+	}
 	return err
 }

@@ -41,6 +41,7 @@ type Root struct {
 	added    atomic.Int64 // versions, since it was opened
 	near     nearby       // directories reached lately
 	hashers  sync.Pool    // of *chunk.Hasher
+	buffers  sync.Pool    // of *[copyBuffer]byte
 	noClone  atomic.Bool  // this file system shares no blocks
 	nameless nameless
 	spelled  spelled

@@ -193,6 +193,8 @@ func (w *worker) hash(f *os.File, size int64) (folder.Digest, error) {
 		w.q.bytes.Add(int64(n))
 		total += int64(n)
 		switch {
+		case total == size && size > 0: // more of it would show in the stat
+			return w.h.Sum(), nil
 		case err == io.EOF && total == size:
 			return w.h.Sum(), nil
 		case err == io.EOF || total > size:

@@ -36,6 +36,7 @@ type Staged struct {
 	hash   *chunk.Hasher
 	size   int64  // bytes of content so far
 	zeros  int64  // zero bytes at the end of it that are not written yet
+	begun  int64  // up to there the system has been asked to write it to the disk
 	part   string // its name as a resumable file, claimed until close
 	ready  bool   // finished: value and info are set
 	synced bool   // flushed by itself
@@ -158,30 +159,36 @@ func (s *Staged) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// CopyFrom makes the content that of f from its start to its end, instead of
-// writing it. Blocks are shared where the file system can; then the content is
-// read once for its digest, otherwise it is hashed while it is copied. (The
-// kernel's copy_file_range would need that second reading too.)
+// CopyFrom makes the content that of f from its start to its end, see [Staged.CopySized].
 func (s *Staged) CopyFrom(f *os.File) error {
-	if s.size != 0 || s.ready || s.failed {
-		return fmt.Errorf("copy to staged file: %w", fs.ErrInvalid)
-	}
 	fi, err := f.Stat()
 	if err != nil {
 		return fmt.Errorf("copy to staged file: %w", err)
 	}
-	buf := make([]byte, min(copyBuffer, fi.Size()+1))
+	return s.CopySized(f, fi.Size())
+}
+
+// CopySized makes the content the first size bytes of f, all of it as far as the
+// caller knows, instead of writing it. Blocks are shared where the file system can; then the content is
+// read once for its digest, otherwise it is hashed while it is copied. (The
+// kernel's copy_file_range would need that second reading too.)
+func (s *Staged) CopySized(f *os.File, size int64) error {
+	if s.size != 0 || s.ready || s.failed {
+		return fmt.Errorf("copy to staged file: %w", fs.ErrInvalid)
+	}
+	buf := s.r.buffer()
+	defer s.r.buffers.Put(buf)
 	if s.clone(f) {
-		n, err := io.CopyBuffer(s.hash, fault.Reader(onlyReader{io.NewSectionReader(s.f, 0, fi.Size())}), buf)
+		n, err := io.CopyBuffer(s.hash, fault.Reader(onlyReader{io.NewSectionReader(s.f, 0, size)}), buf[:])
 		s.size, s.failed = n, err != nil
 		if err != nil {
 			return fmt.Errorf("copy to staged file: %w", err)
 		}
 		return nil
 	}
-	from := fault.Reader(io.NewSectionReader(f, 0, fi.Size()))
-	for {
-		n, err := from.Read(buf)
+	from := fault.Reader(io.NewSectionReader(f, 0, size))
+	for s.size < size { // what comes at the end need not be asked for
+		n, err := from.Read(buf[:])
 		if _, werr := s.Write(buf[:n]); werr != nil {
 			return werr
 		}
@@ -192,6 +199,15 @@ func (s *Staged) CopyFrom(f *os.File) error {
 			return fmt.Errorf("copy to staged file: %w", err)
 		}
 	}
+	return nil
+}
+
+// buffer returns one to copy with; they go from one file to the next.
+func (r *Root) buffer() *[copyBuffer]byte {
+	if b, ok := r.buffers.Get().(*[copyBuffer]byte); ok {
+		return b
+	}
+	return new([copyBuffer]byte)
 }
 
 // CopyPart appends n bytes of f, from byte offset on. The error wraps
