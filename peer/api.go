@@ -154,6 +154,8 @@ type FolderConfig struct {
 	TombstoneAge time.Duration
 	// Watch replaces the operating system's notices in tests.
 	Watch func() Watcher
+
+	compare *compareLimits // nil: the usual
 }
 
 // PlanItem is one change that a dry run would make.

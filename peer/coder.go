@@ -59,21 +59,17 @@ func (c *coder) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// encode returns the frame of a batch. It is the caller's.
-func (c *coder) encode(i *protocol.Index) ([]byte, error) {
-	if err := c.w.Write(i); err != nil {
+// encode returns the frame of a message. It is the caller's.
+func (c *coder) encode(m protocol.Message) ([]byte, error) {
+	if err := c.w.Write(m); err != nil {
 		return nil, err
 	}
 	return c.frame, nil
 }
 
 // decode takes apart a frame of a stream of [protocol.Indexes].
-func (c *coder) decode(frame []byte) (*protocol.Index, error) {
+func (c *coder) decode(frame []byte) (protocol.Message, error) {
 	c.src.Reset(frame)
 	c.r.Reset(&c.src, protocol.Indexes)
-	m, err := c.r.Next()
-	if err != nil {
-		return nil, err
-	}
-	return m.(*protocol.Index), nil
+	return c.r.Next()
 }

@@ -24,6 +24,7 @@ func (f *Folder) attach(l *authLink) (*session, error) {
 		token:    l.Token,
 		mem:      f.node.buffers.account(peerRoom),
 		again:    make(chan struct{}, 1),
+		verdicts: make(chan []protocol.Verdict, 1),
 	}
 	s.lanes = newLanes(s)
 	if at, ok := remoteAddr(l.Link); ok {

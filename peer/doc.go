@@ -26,6 +26,12 @@
 //     was renamed is found by its digest before its old name goes, and so that
 //     the brake can count before anything is touched.
 //
+// A peer of whose journal nothing has been read, or not enough, may all the same
+// know most of it: over a third machine, or because what it knew of us was lost.
+// Where both journals are long the maps are compared, in ranges that get smaller,
+// and only what differs is told (see package protocol). Who dialled tells second:
+// what it has heard by then it need not be answered with.
+//
 // # Goroutines
 //
 // All live in the errgroup of [Node.Run]: per folder a scanner, a syncer, a

@@ -107,30 +107,45 @@ func batchOf(i *protocol.Index) store.Batch {
 	return b
 }
 
-// accept merges one batch and reports whether the peer is in the middle of a
-// snapshot.
-func (s *session) accept(i *protocol.Index) (snapshot bool, err error) {
+// accept merges batches, the last ones of which the peer told as these messages:
+// of what is the same there is none.
+func (s *session) accept(told []*protocol.Index, batches []store.Batch) error {
 	f := s.f
-	if f.other != nil {
-		f.other.hear(i)
+	for k := range batches {
+		batches[k].Turn, batches[k].Sent = s.turn, s.sent.Load
 	}
-	b := batchOf(i)
-	b.Turn, b.Sent = s.turn, s.sent.Load()
-	n, err := f.store.Accept(s.id, b)
+	if f.other != nil {
+		for _, i := range told {
+			f.other.hear(i)
+		}
+	}
+	n, err := f.store.AcceptAll(s.id, batches)
 	switch {
 	case errors.Is(err, store.ErrRollback):
-		return false, f.rolledBack(s)
+		return f.rolledBack(s)
 	case err != nil:
-		return false, err
+		return err
 	}
-	if n > 0 {
+	for _, i := range told {
+		if err := s.follow(i, n > 0); err != nil {
+			return err
+		}
+	}
+	f.changed()
+	return nil
+}
+
+// follow follows up what was merged of a message.
+func (s *session) follow(i *protocol.Index, changed bool) error {
+	f := s.f
+	if changed {
 		if err := f.heardRivals(i); err != nil {
-			return false, err
+			return err
 		}
 	}
 	if i.Complete && i.Scanned && f.Mode().receives() {
 		if err := s.told(); err != nil {
-			return false, err
+			return err
 		}
 	}
 	f.holders.heard(s, i.Entries)
@@ -147,9 +162,8 @@ func (s *session) accept(i *protocol.Index) (snapshot bool, err error) {
 	s.caught = s.caught || i.Complete
 	s.peerScanned = s.peerScanned || i.Complete && i.Scanned
 	s.mu.Unlock()
-	if n > 0 || i.Complete {
+	if changed || i.Complete {
 		f.wakeSyncer()
 	}
-	f.changed()
-	return f.store.Peer(s.id).Snapshot, nil
+	return nil
 }

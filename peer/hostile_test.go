@@ -22,6 +22,7 @@ type intruder struct {
 	c    *cluster
 	keys certs.Keys
 	caps uint32 // what it says it can
+	seq  uint64 // and how long its journal is
 }
 
 func (c *cluster) intruder() *intruder {
@@ -63,7 +64,7 @@ func (i *intruder) meet(m *machine) (*authLink, error) {
 	if err != nil {
 		return nil, err
 	}
-	hello := &protocol.Hello{Mode: protocol.TwoWay, Name: "intruder", Folder: "/x", Replica: 99, Epoch: 77}
+	hello := &protocol.Hello{Mode: protocol.TwoWay, Name: "intruder", Folder: "/x", Replica: 99, Epoch: 77, Seq: i.seq}
 	if err := errors.Join(protocol.Write(l.Control, hello), protocol.Write(l.Control, &protocol.Resume{})); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"qsync/protocol"
+	"qsync/store"
 )
 
 // merger reads the peer's index into the registers.
@@ -13,6 +14,8 @@ type merger struct {
 	stall  *stall
 	room   bool // for a batch
 	merges bool // holds the merge token: while it does, it waits for no memory
+
+	compared *compared // of the comparison under way
 }
 
 // merge reads the peer's index until its end.
@@ -75,20 +78,65 @@ func (m *merger) merge(ctx context.Context, frame []byte) (snapshot bool, wait t
 		}
 	}
 	m.stall.done()
+	answer, wait, err := m.take(ctx, frame)
+	if err == nil && answer != nil {
+		err = s.say(answer)
+	}
+	return m.compared != nil || s.f.store.Peer(s.id).Snapshot, wait, err
+}
+
+// take decodes a batch and merges it, or returns the answer that it asks for.
+func (m *merger) take(ctx context.Context, frame []byte) (answer protocol.Message, wait time.Duration, err error) {
+	s := m.s
 	c, err := s.f.node.coders.take(ctx)
 	if err != nil {
-		return false, 0, err
+		return nil, 0, err
 	}
 	defer s.f.node.coders.give(c)
-	i, err := c.decode(frame)
+	message, err := c.decode(frame)
 	if err != nil {
-		return false, 0, err
+		return nil, 0, err
+	}
+	i, ok := message.(*protocol.Index)
+	if !ok {
+		return m.judge(message.(*protocol.Ranges))
 	}
 	if s.f.twin == nil {
 		wait = s.f.paces.spend(s.id, i)
 	}
-	snapshot, err = s.accept(i)
-	return snapshot, wait, err
+	if m.compared == nil {
+		return nil, wait, s.accept([]*protocol.Index{i}, []store.Batch{batchOf(i)})
+	}
+	if err = m.compared.hear(i); err == nil {
+		err = m.gathered()
+	}
+	return nil, wait, err
+}
+
+// judge compares what the peer has in some ranges with what is here.
+func (m *merger) judge(r *protocol.Ranges) (answer protocol.Message, wait time.Duration, err error) {
+	if m.compared == nil {
+		m.compared = &compared{s: m.s}
+	}
+	v, err := m.compared.judge(r)
+	wait = m.s.f.paces.compare(m.s.id, m.compared.cost)
+	if err == nil {
+		err = m.gathered()
+	}
+	return v, wait, err
+}
+
+// gathered merges what a comparison has gathered, if it is time.
+func (m *merger) gathered() error {
+	done := m.compared.done
+	i, b := m.compared.gathered()
+	if done {
+		m.compared = nil
+	}
+	if len(b) == 0 {
+		return nil
+	}
+	return m.s.accept(i, b)
 }
 
 // free gives back what a batch, or a snapshot, needed.

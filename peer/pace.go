@@ -33,6 +33,16 @@ type pace struct{ entries, bytes time.Time }
 
 // spend counts a batch of peer id and returns how long to wait before the next.
 func (p *paces) spend(id store.NodeID, i *protocol.Index) time.Duration {
+	return p.count(id, len(i.Entries)+batchCost, i.Size())
+}
+
+// compare is spend for so many registers that a peer had compared: less work than
+// merging them.
+func (p *paces) compare(id store.NodeID, registers uint64) time.Duration {
+	return p.count(id, int(registers/4)+batchCost, 0)
+}
+
+func (p *paces) count(id store.NodeID, entries, bytes int) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
@@ -43,8 +53,8 @@ func (p *paces) spend(id store.NodeID, i *protocol.Index) time.Duration {
 	if !known && len(p.m) >= maxPaces {
 		p.forget(now)
 	}
-	x.entries = after(x.entries, now, float64(len(i.Entries)+batchCost)/entryRate)
-	x.bytes = after(x.bytes, now, float64(i.Size())/indexRate)
+	x.entries = after(x.entries, now, float64(entries)/entryRate)
+	x.bytes = after(x.bytes, now, float64(bytes)/indexRate)
 	p.m[id] = x
 	return max(x.entries.Sub(now)-seconds(entryBurst)/entryRate, x.bytes.Sub(now)-seconds(indexBurst)/indexRate)
 }

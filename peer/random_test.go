@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"qsync/folder"
+	"qsync/store"
 )
 
 // TestRandom runs random histories and checks at the end of each that nothing
@@ -58,6 +59,7 @@ type history struct {
 	lossy     bool                         // a map was lost: then what was deleted may return
 	racing    bool                         // users act while the nodes do
 	meek      bool                         // one-way sources put nothing above what others wrote
+	compares  bool                         // maps are compared, however small they are, and peers forgotten
 	next      int
 	checked   int // claims to be in sync
 	steps     []string
@@ -85,6 +87,11 @@ func runHistory(t *testing.T, seed uint64, cut cut) {
 	size := 2 + rng.IntN(4)
 	bubble(t, cut.among(size), func(c *cluster) {
 		h := newHistory(c, rng)
+		if h.compares = seed%2 == 1; h.compares {
+			for _, m := range c.nodes {
+				m.cfg.compare = &compareLimits{1, [...]int{4, 3, 2, 1}, 2}
+			}
+		}
 		h.cut, h.size = cut, size
 		h.setUp()
 		for i := range 20 + rng.IntN(50) {
@@ -182,6 +189,7 @@ func (h *history) happens(m, o *machine) {
 		h.note("%s stops or starts", m.name)
 		if m.node == nil || m.gaveUp() {
 			m.stop()
+			h.forget(m)
 			h.start(m)
 		} else {
 			m.stop()
@@ -193,6 +201,22 @@ func (h *history) happens(m, o *machine) {
 		m.must(err)
 		h.note("%s collects %d", m.name, n)
 	}
+}
+
+// forget has m know nothing of its peers any more, every other time.
+func (h *history) forget(m *machine) {
+	if !h.compares || len(h.steps)%2 == 0 {
+		return
+	}
+	if _, err := os.Stat(m.mapFile()); err != nil {
+		return
+	}
+	h.note("%s forgets its peers", m.name)
+	m.withStore(func(s *store.Store) {
+		for _, p := range s.Peers() {
+			m.must(s.Forget(p.ID))
+		}
+	})
 }
 
 // loseMap restarts a machine with an empty map, or with one that was copied

@@ -31,6 +31,7 @@ const (
 	capRecipes              // the node answers a RecipeRequest
 	capPacked               // it reads packed frames in answers
 	capLanes                // it knows TCP: lanes, and links over it
+	capCompares             // it answers Ranges
 )
 
 // session is the conversation with one peer about one folder.
@@ -44,10 +45,12 @@ type session struct {
 	observer bool // the peer only looks
 	reader   *protocol.Reader
 	writer   *protocol.Writer
+	speaking sync.Mutex // guards writer once the greeting is over
 
 	hello  *protocol.Hello // the peer's
 	resume *protocol.Resume
 	epoch  uint64 // ours, as this session knows it
+	head   uint64 // of our journal, as we said in our hello
 	ended  chan struct{}
 	waits  sync.WaitGroup
 	mem    *account // what is held for the peer
@@ -58,16 +61,18 @@ type session struct {
 	turn   uint64        // names the session in the store
 	sent   atomic.Uint64 // how far in our journal the peer is, or has been sent it
 
-	began   time.Time
-	rank    uint64 // among the links that one of the two sides dialled
-	typed   bool   // dialled where a person said the peer is
-	greeted atomic.Bool
-	again   chan struct{} // asks for the progress to be told once more
-	follows bool          // it took the place of another link to the same node
-	anew    bool          // but the peer has restarted since
-	left    bool          // another one took its place; under f.mu
-	wants   atomic.Bool   // the peer lacks something
-	fellow  atomic.Bool   // or did so in this session: see holders
+	began    time.Time
+	rank     uint64 // among the links that one of the two sides dialled
+	typed    bool   // dialled where a person said the peer is
+	greeted  atomic.Bool
+	asking   atomic.Bool             // the teller waits for verdicts
+	verdicts chan []protocol.Verdict // of the peer on its ranges
+	again    chan struct{}           // asks for the progress to be told once more
+	follows  bool                    // it took the place of another link to the same node
+	anew     bool                    // but the peer has restarted since
+	left     bool                    // another one took its place; under f.mu
+	wants    atomic.Bool             // the peer lacks something
+	fellow   atomic.Bool             // or did so in this session: see holders
 
 	mu          sync.Mutex
 	caught      bool // the peer's whole journal has been merged in this session
@@ -163,7 +168,7 @@ func (s *session) greet() error {
 	f := s.f
 	s.control.SetDeadline(time.Now().Add(helloWait))
 	id := f.store.Identity()
-	s.epoch = id.Epoch
+	s.epoch, s.head = id.Epoch, id.Seq
 	err := s.writer.Write(&protocol.Hello{
 		Mode: f.modeOnWire(), Name: certs.CleanName(f.node.cfg.Name), Folder: f.Dir(), Version: f.node.cfg.Version,
 		Replica: id.Replica, Epoch: id.Epoch, Seq: id.Seq, Context: id.Context,
@@ -248,6 +253,12 @@ func (s *session) hear(ctx context.Context) error {
 		if err != nil {
 			return s.streamEnd(ctx, err)
 		}
+		if v, ok := m.(*protocol.Verdicts); ok {
+			if err := s.judged(v); err != nil {
+				return fmt.Errorf("%w: verdicts that nobody asked for", err)
+			}
+			continue
+		}
 		p, ok := m.(*protocol.Progress)
 		if !ok {
 			return fmt.Errorf("%w: a second greeting", protocol.ErrProtocol)
@@ -288,7 +299,7 @@ func (s *session) report(ctx context.Context) error {
 		now := s.ours()
 		if again || now != last {
 			again = false
-			if err := s.writer.Write(&now); err != nil {
+			if err := s.say(&now); err != nil {
 				return s.streamEnd(ctx, err)
 			}
 			last = now
@@ -305,6 +316,13 @@ func (s *session) report(ctx context.Context) error {
 		case <-change:
 		}
 	}
+}
+
+// say sends a message on the control stream.
+func (s *session) say(m protocol.Message) error {
+	s.speaking.Lock()
+	defer s.speaking.Unlock()
+	return s.writer.Write(m)
 }
 
 // ours is our progress in the peer's journal. The cursor is read before the

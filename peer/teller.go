@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 
-	"qsync/folder"
 	"qsync/protocol"
 	"qsync/store"
 )
@@ -18,30 +17,33 @@ type teller struct {
 	after    uint64 // position up to which it is sent
 	first    bool   // nothing is, in this session or since a snapshot
 	toldScan bool   // and with it that a whole scan stands behind it
+	holds    bool   // the memory for a batch is taken
 }
 
 // next sends what the journal holds next, if anything, and reports whether that
 // was all. [store.ErrWait]: not yet.
 func (t *teller) next(ctx context.Context) (complete bool, err error) {
+	if t.first && t.after == 0 && t.s.compares() {
+		return false, t.all(ctx)
+	}
 	var b store.Batch
 	var snapshot, sent bool
 	scanned := t.s.toldAll()
-	err = t.send(ctx, func() (i *protocol.Index, err error) {
+	err = t.send(ctx, func() (m protocol.Message, err error) {
 		limits := batchLimits
 		limits.Turn = t.s.turn
 		b, snapshot, err = t.s.f.store.Since(t.s.id, t.after, limits)
 		if sent = err == nil && !snapshot && (t.first || b.Upto > t.after || scanned && !t.toldScan); sent {
-			i = indexOf(b, scanned)
+			m = indexOf(b, scanned)
 			t.s.sent.Store(b.Upto) // it is, or the session ends
 		}
-		return i, err
+		return m, err
 	})
 	if err != nil {
 		return false, err
 	}
 	if snapshot {
-		t.first = true // a snapshot counts only with a complete batch behind it
-		return false, t.snapshot(ctx)
+		return false, t.all(ctx)
 	}
 	if sent {
 		t.first, t.toldScan = false, scanned && b.Complete
@@ -50,16 +52,37 @@ func (t *teller) next(ctx context.Context) (complete bool, err error) {
 	return b.Complete, nil
 }
 
-// snapshot sends everything there is, in key order.
-func (t *teller) snapshot(ctx context.Context) error {
+// all sends everything there is: what the peer lacks, where that can be found.
+func (t *teller) all(ctx context.Context) error {
+	t.first = true // a snapshot counts only with a complete batch behind it
+	if t.s.compares() {
+		return t.compare(ctx)
+	}
 	start := t.s.f.store.Identity().Seq
-	for from, more := folder.Path(""), true; more; {
+	if err := t.stretch(ctx, store.Span{}, start); err != nil {
+		return err
+	}
+	t.sentSnapshot(start)
+	return nil
+}
+
+// sentSnapshot notes that the map was sent that the journal describes up to start.
+func (t *teller) sentSnapshot(start uint64) {
+	t.after = start
+	t.s.sent.Store(start)
+}
+
+// stretch sends what there is in a span, in key order.
+func (t *teller) stretch(ctx context.Context, span store.Span, start uint64) error {
+	limits := batchLimits
+	limits.To = span.To
+	for from, more := span.From, true; more; {
 		var b store.Batch
-		err := t.send(ctx, func() (i *protocol.Index, err error) {
-			if b, err = t.s.f.store.Snapshot(from, start, batchLimits); err == nil {
-				i = indexOf(b, t.s.toldAll())
+		err := t.send(ctx, func() (m protocol.Message, err error) {
+			if b, err = t.s.f.store.Snapshot(from, start, limits); err == nil {
+				m = indexOf(b, t.s.toldAll())
 			}
-			return i, err
+			return m, err
 		})
 		switch {
 		case errors.Is(err, store.ErrWait):
@@ -69,24 +92,29 @@ func (t *teller) snapshot(ctx context.Context) error {
 		case err != nil:
 			return err
 		default:
-			from, more = b.To, b.To != ""
+			from, more = b.To, b.To != span.To
 		}
 	}
-	t.after = start
-	t.s.sent.Store(start)
 	return nil
 }
 
 // send makes a batch and sends it, or nothing if it is nil.
-func (t *teller) send(ctx context.Context, read func() (*protocol.Index, error)) error {
-	mem := t.s.mem
-	if err := mem.take(ctx, frameRoom); err != nil {
-		return err
+func (t *teller) send(ctx context.Context, read func() (protocol.Message, error)) error {
+	if mem := t.s.mem; !t.holds {
+		if err := mem.take(ctx, frameRoom); err != nil {
+			return err
+		}
+		frame, err := t.encode(ctx, read)
+		held := int64(len(frame))
+		mem.give(frameRoom - held)
+		defer func() { mem.give(held) }()
+		return t.write(frame, err)
 	}
-	frame, err := t.encode(ctx, read)
-	held := int64(len(frame))
-	mem.give(frameRoom - held)
-	defer func() { mem.give(held) }()
+	return t.write(t.encode(ctx, read))
+}
+
+// write sends a frame, if there is one.
+func (t *teller) write(frame []byte, err error) error {
 	if err != nil || frame == nil {
 		return err
 	}
@@ -98,16 +126,16 @@ func (t *teller) send(ctx context.Context, read func() (*protocol.Index, error))
 	return err
 }
 
-func (t *teller) encode(ctx context.Context, read func() (*protocol.Index, error)) ([]byte, error) {
+func (t *teller) encode(ctx context.Context, read func() (protocol.Message, error)) ([]byte, error) {
 	all := t.s.f.node.coders
 	c, err := all.take(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer all.give(c)
-	i, err := read()
-	if err != nil || i == nil {
+	m, err := read()
+	if err != nil || m == nil {
 		return nil, err
 	}
-	return c.encode(i)
+	return c.encode(m)
 }

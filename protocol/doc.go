@@ -8,8 +8,8 @@
 // where UDP does not pass what stands for it over TCP, see below.
 //
 //	stream                       opened by          carries
-//	first bidirectional          dialer             the handshake of package certs, then both ways Hello, Resume, Progress
-//	one unidirectional           each side, once    Index
+//	first bidirectional          dialer             the handshake of package certs, then both ways Hello, Resume, Progress, Verdicts
+//	one unidirectional           each side, once    Index, Ranges
 //	any further bidirectional    who wants content  one Request; back: Response, Data, Abort, packed frames
 //	                             or to know of it   one RecipeRequest; back: Recipe
 //
@@ -45,6 +45,8 @@
 //	                array of 4                            64 KiB
 //	10    Recipe    array of 3                            1 MiB
 //	11    -         packed frames                         512 KiB
+//	12    Ranges    flag, then an array of 4, as Index    1 MiB and the flag
+//	13    Verdicts  array of 1                            64 KiB
 //
 // A receiver checks the length against the type before it allocates anything.
 //
@@ -201,6 +203,46 @@
 // A receiver that finds in a register or a context a counter of its own replica
 // that it never issued has been rolled back, and takes a new replica ID.
 //
+// # Comparing
+//
+//	Ranges
+//	  key       bin    32 bytes
+//	  upto      uint   position of the journal before the map was read
+//	  from      bin    a path or empty: where the first range begins
+//	  ranges    array  of 1 to 16384, each an array of 3:
+//	    to        bin    the last key of the range, in ascending order; empty only in the last
+//	    count     uint   of registers
+//	    sum       bin    16 bytes
+//
+//	Verdicts
+//	  verdicts  bin    a byte for each range: 0 same, 1 tell, 2 split
+//
+// A node whose capabilities have the bit 0x10 may be sent a snapshot of which what
+// it has already is left out, in place of a journal from its start too. The keys
+// are gone through in order, a window of some ranges at a time. The first Ranges of
+// a window begins where the window before it ended, the first of all with an empty
+// from. The receiver answers with its Verdicts. Those ranges that it wants split
+// come again, all of them in one Ranges with the same key, upto and from, each as
+// one or more ranges that follow each other and end where it did; what lies between
+// them is not repeated. A range that came back whole is not split again, and a
+// window has four Ranges at most. When none is left to be split, the batches of the
+// snapshot follow that cover what is to be told, and then the next window.
+//
+// A count is of the registers in a range that are not empty when the folder context
+// is left out of them; the sum is the first 16 bytes of the keyed BLAKE3-256 of,
+// for each of these in order of keys, the length of the key (unsigned varint), the
+// key and the register. The key of the sums is random and new for each snapshot:
+// nobody who does not take part can prepare files whose sums agree. A receiver
+// says "same" where its own map has the same count and sum.
+//
+// Nothing is lost by leaving a range out. Its registers were equal at some moment
+// of the comparison, each at its own: what a batch would have told is joined by
+// doing nothing, and what changed since at the sender is in its journal after upto,
+// as with any snapshot. A path that neither has a register of, or an empty one, is
+// a gap of both. What only the sender's folder context knows is adopted at the end,
+// where that is complete, and not before. So a comparison that is broken off, by
+// either side and at any point, has done what a snapshot does up to there.
+//
 // # Content
 //
 //	Request
@@ -253,7 +295,7 @@
 // Only a node whose capabilities in the handshake have the bit 0x2 is sent a
 // RecipeRequest. (Bit 0x1 says that the dialer only looks: it is told the index
 // and sends nothing; 0x4 that the node reads packed frames; 0x8 that it takes part
-// in what is said of TCP below.)
+// in what is said of TCP below; 0x10 that it answers Ranges.)
 //
 // A file is cut into chunks, and its chunks gathered into groups, as package
 // chunk says: the average chunk has 2^bits bytes, which follows from the size. A

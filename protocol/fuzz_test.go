@@ -42,6 +42,9 @@ func FuzzData(f *testing.F)     { fuzz(f, kindData) }
 func FuzzAbort(f *testing.F)    { fuzz(f, kindAbort) }
 func FuzzRecipe(f *testing.F)   { fuzz(f, kindRecipe) }
 
+func FuzzRanges(f *testing.F)   { fuzz(f, kindRanges) }
+func FuzzVerdicts(f *testing.F) { fuzz(f, kindVerdicts) }
+
 func FuzzRecipeRequest(f *testing.F) { fuzz(f, kindRecipeRequest) }
 
 // FuzzReader feeds whole streams.

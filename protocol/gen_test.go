@@ -16,7 +16,7 @@ import (
 func raw(m Message) []byte {
 	var e encoder
 	e.reset(make([]byte, headerSize))
-	if m.kind() == kindIndex {
+	if m.kind().batched() {
 		e.b = append(e.b, plain)
 	}
 	m.encode(&e)
@@ -219,4 +219,26 @@ var genRecipe = rapid.Custom(func(t *rapid.T) Message {
 	return r
 })
 
-var genMessage = rapid.OneOf(genHello, genResume, genProgress, genIndex, genRequest, genResponse, genData, genAbort, genRecipeRequest, genRecipe)
+var genRanges = rapid.Custom(func(t *rapid.T) Message {
+	r := &Ranges{Key: genDigest.Draw(t, "key"), Upto: rapid.Uint64Max(maxCounter).Draw(t, "upto")}
+	paths := rapid.SliceOfN(genPath, 2, 40).Draw(t, "to")
+	slices.SortFunc(paths, folder.Path.Compare)
+	paths = slices.Compact(paths)
+	if len(paths) > 1 && rapid.Bool().Draw(t, "from") {
+		r.From, paths = paths[0], paths[1:]
+	}
+	for _, p := range paths {
+		d := genDigest.Draw(t, "sum")
+		r.Ranges = append(r.Ranges, Range{p, rapid.Uint64Max(maxCounter).Draw(t, "count"), [16]byte(d[:16])})
+	}
+	if rapid.Bool().Draw(t, "end") {
+		r.Ranges[len(r.Ranges)-1].To = ""
+	}
+	return r
+})
+
+var genVerdicts = rapid.Custom(func(t *rapid.T) Message {
+	return &Verdicts{rapid.SliceOfN(rapid.SampledFrom([]Verdict{Same, Tell, Split}), 1, 40).Draw(t, "verdicts")}
+})
+
+var genMessage = rapid.OneOf(genHello, genResume, genProgress, genIndex, genRequest, genResponse, genData, genAbort, genRecipeRequest, genRecipe, genRanges, genVerdicts)

@@ -86,6 +86,11 @@ var golden = map[string]Message{
 		{Length: 1, Sum: [16]byte{1, 2, 3}}, {Length: 1 << 16, Sum: [16]byte{15: 9}},
 	}},
 	"recipe-gone": &Recipe{Status: NotHere},
+	"ranges": &Ranges{Key: digest(3), Upto: 300, From: "a/b", Ranges: []Range{
+		{"a/c", 300, [16]byte{1, 2, 3}}, {"d\xff", 0, [16]byte{}}, {"", 1 << 33, [16]byte{15: 9}},
+	}},
+	"ranges-packed": goldenRanges(30),
+	"verdicts":      &Verdicts{[]Verdict{Same, Split, Tell}},
 }
 
 // goldenIndex returns a batch of n files that differ little.
@@ -102,6 +107,15 @@ func goldenIndex(n int) *Index {
 		})
 	}
 	return i
+}
+
+// goldenRanges returns n ranges in one directory.
+func goldenRanges(n int) *Ranges {
+	r := &Ranges{Key: digest(4), Upto: 1}
+	for k := range n {
+		r.Ranges = append(r.Ranges, Range{folder.Path(fmt.Sprintf("photos/2026/img%04d.jpg", k)), 16, [16]byte{byte(k)}})
+	}
+	return r
 }
 
 func goldenFile(name string) string { return filepath.Join("testdata", name+".hex") }

@@ -3,6 +3,7 @@ package protocol
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"reflect"
 	"strings"
@@ -92,6 +93,22 @@ func item(path folder.Path, size, offset, length int64) Message {
 	return &Request{Items: []Item{{Path: path, Size: size, Offset: offset, Length: length}}}
 }
 
+func ranges(from folder.Path, to ...folder.Path) Message {
+	r := &Ranges{From: from}
+	for _, p := range to {
+		r.Ranges = append(r.Ranges, Range{To: p})
+	}
+	return r
+}
+
+func manyRanges(n int) Message {
+	r := &Ranges{}
+	for i := range n {
+		r.Ranges = append(r.Ranges, Range{To: folder.Path(fmt.Sprintf("%05d", i))})
+	}
+	return r
+}
+
 // limits has, for each limit, a message just inside and some just outside.
 var limits = []struct {
 	name    string
@@ -146,6 +163,11 @@ var limits = []struct {
 	{"response data", &Response{Length: MaxData, Data: make([]byte, MaxData)}, []Message{&Response{Length: MaxData + 1, Data: make([]byte, MaxData+1)}}},
 	{"data", &Data{make([]byte, MaxData)}, []Message{&Data{make([]byte, MaxData+1)}, &Data{}}},
 	{"abort", &Abort{Busy}, []Message{&Abort{OK}, &Abort{5}}},
+	{"ranges", ranges("a", "b", ""), []Message{ranges(""), ranges("a", "a"), ranges("a", "c", "b"), ranges("a", "", "b"), ranges("", "a//b"), ranges("../x", "y")}},
+	{"number of ranges", manyRanges(MaxRanges), []Message{manyRanges(MaxRanges + 1)}},
+	{"position of ranges", with("ranges", func(r *Ranges) { r.Upto = maxCounter }), []Message{with("ranges", func(r *Ranges) { r.Upto = maxCounter + 1 })}},
+	{"count of a range", &Ranges{Ranges: []Range{{Count: maxCounter}}}, []Message{&Ranges{Ranges: []Range{{Count: maxCounter + 1}}}}},
+	{"verdicts", &Verdicts{make([]Verdict, MaxRanges)}, []Message{&Verdicts{make([]Verdict, MaxRanges+1)}, &Verdicts{}, &Verdicts{[]Verdict{Split + 1}}}},
 }
 
 func TestLimits(t *testing.T) {

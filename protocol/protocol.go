@@ -15,9 +15,9 @@ const (
 // Limits of a frame, in bytes after its type. What exceeds them is refused
 // before anything is allocated for it.
 const (
-	MaxControl = 64 << 10 // Resume, Progress, Request, Abort, RecipeRequest
+	MaxControl = 64 << 10 // Resume, Progress, Request, Abort, RecipeRequest, Verdicts
 	MaxHello   = 80 << 10 // Hello: a folder context of 4096 replicas alone is 68 KiB
-	MaxIndex   = 1 << 20  // Index, without the compression flag; as sent and as decompressed
+	MaxIndex   = 1 << 20  // Index and Ranges, without the compression flag; as sent and as decompressed
 	MaxData    = 1 << 20  // Data, and the bytes in a Response
 	MaxRecipe  = 1 << 20  // Recipe
 )
@@ -45,8 +45,8 @@ const maxCounter = 1<<63 - 1
 var ErrProtocol = errors.New("protocol violated")
 
 // Message is one of *[Hello], *[Resume], *[Progress], *[Index], *[Request],
-// *[Response], *[Data], *[Abort], *[RecipeRequest] and *[Recipe]. Frames that are
-// packed together are no message of their own.
+// *[Response], *[Data], *[Abort], *[RecipeRequest], *[Recipe], *[Ranges] and
+// *[Verdicts]. Frames that are packed together are no message of their own.
 type Message interface {
 	kind() kind
 	check() error // both ends apply it: the sender before encoding, the receiver after decoding
@@ -69,10 +69,12 @@ const (
 	kindRecipeRequest
 	kindRecipe
 	kindPacked
+	kindRanges
+	kindVerdicts
 	kinds
 )
 
-var kindNames = [kinds]string{"frame", "hello", "resume", "progress", "index", "request", "response", "data", "abort", "recipe request", "recipe", "packed frames"}
+var kindNames = [kinds]string{"frame", "hello", "resume", "progress", "index", "request", "response", "data", "abort", "recipe request", "recipe", "packed frames", "ranges", "verdicts"}
 
 func (k kind) String() string {
 	if k < kinds {
@@ -98,16 +100,22 @@ var frames = Limits{
 	kindRecipeRequest: MaxControl,
 	kindRecipe:        MaxRecipe,
 	kindPacked:        MaxPacked,
+
+	kindRanges:   MaxIndex + 1,
+	kindVerdicts: MaxControl,
 }
 
 // The five uses of a stream, for [NewReader].
 var (
-	Control  = frames.only(kindHello, kindResume, kindProgress)           // the stream of the handshake, both ways
-	Indexes  = frames.only(kindIndex)                                     // the one-way stream of each side
-	Requests = frames.only(kindRequest, kindRecipeRequest)                // a stream that the peer opened
-	Answers  = frames.only(kindResponse, kindData, kindAbort, kindPacked) // a stream that was opened here with a Request
-	Recipes  = frames.only(kindRecipe)                                    // a stream that was opened here with a RecipeRequest
+	Control  = frames.only(kindHello, kindResume, kindProgress, kindVerdicts) // the stream of the handshake, both ways
+	Indexes  = frames.only(kindIndex, kindRanges)                             // the one-way stream of each side
+	Requests = frames.only(kindRequest, kindRecipeRequest)                    // a stream that the peer opened
+	Answers  = frames.only(kindResponse, kindData, kindAbort, kindPacked)     // a stream that was opened here with a Request
+	Recipes  = frames.only(kindRecipe)                                        // a stream that was opened here with a RecipeRequest
 )
+
+// batched reports whether messages of a kind may travel compressed.
+func (k kind) batched() bool { return k == kindIndex || k == kindRanges }
 
 func (l Limits) only(ks ...kind) Limits {
 	var out Limits

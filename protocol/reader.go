@@ -156,7 +156,7 @@ func (r *Reader) payload(n int) ([]byte, error) {
 
 func (r *Reader) decode(k kind, payload []byte) (Message, error) {
 	m := r.message(k)
-	if k == kindIndex {
+	if k.batched() {
 		if len(payload) <= minPack && cap(r.buf) > firstRead {
 			r.buf = nil // the bulk is over: an idle stream holds no large buffer
 		}
@@ -197,6 +197,10 @@ func (r *Reader) message(k kind) Message {
 		return new(RecipeRequest)
 	case kindRecipe:
 		return new(Recipe)
+	case kindRanges:
+		return new(Ranges)
+	case kindVerdicts:
+		return new(Verdicts)
 	default:
 		return new(Abort)
 	}

@@ -39,7 +39,7 @@ func (w *Writer) Write(m Message) error {
 		return refused(m, err)
 	}
 	w.e.reset(append(w.e.b[:0], make([]byte, headerSize)...))
-	if m.kind() == kindIndex {
+	if m.kind().batched() {
 		return w.index(m)
 	}
 	m.encode(&w.e)
@@ -59,7 +59,7 @@ func (w *Writer) index(m Message) error {
 	if len(frame) <= minPack && cap(w.e.b) > firstRead {
 		w.e.b, w.e.tmp = nil, nil // as at the other end
 	}
-	return w.send(kindIndex, frame)
+	return w.send(m.kind(), frame)
 }
 
 func refused(m Message, err error) error { return fmt.Errorf("%v cannot be sent: %w", m.kind(), err) }

@@ -14,41 +14,56 @@ import (
 // its paths say is not kept anywhere before the context is adopted, so one that
 // changes something breaks the snapshot off. Errors to branch on: [ErrGap] (start
 // over from the cursor), [ErrRollback] (rotate, then start over), [ErrForged].
-func (s *Store) Accept(peer NodeID, b Batch) (int, error) {
+func (s *Store) Accept(peer NodeID, b Batch) (int, error) { return s.AcceptAll(peer, []Batch{b}) }
+
+// AcceptAll is [Store.Accept] of several batches, in order, in one transaction.
+func (s *Store) AcceptAll(peer NodeID, batches []Batch) (int, error) {
 	changed := 0
 	err := s.update(func(t *txn) error {
+		changed = 0
 		p := s.peers.of(peer)
-		if err := b.check(); err != nil {
-			return err
-		}
-		if err := p.follows(b); err != nil {
-			return err
-		}
-		if err := t.checkCounters(b); err != nil {
-			return err
-		}
-		var err error
-		if changed, err = t.merge(b, origin{p.Number, p.Turn, 0}.in(b)); err != nil {
-			return err
-		}
-		if changed > 0 {
-			if err := t.breakOff(peer); err != nil {
+		for i := range batches {
+			n, err := t.accept(&p, batches[i])
+			if err != nil {
 				return err
 			}
-		}
-		p.advance(b)
-		if p.knew.Epoch == t.meta.Epoch {
-			p.Agreed = p.knew
-		}
-		if b.Complete {
-			if err := t.adopt(&p, b); err != nil {
-				return err
-			}
+			changed += n
 		}
 		return t.putPeer(p)
 	})
 	if err != nil {
 		return 0, err
+	}
+	return changed, nil
+}
+
+func (t *txn) accept(p *Peer, b Batch) (changed int, err error) {
+	if err := b.check(); err != nil {
+		return 0, err
+	}
+	if err := p.follows(b); err != nil {
+		return 0, err
+	}
+	if err := t.checkCounters(b); err != nil {
+		return 0, err
+	}
+	if !b.Same {
+		changed, err = t.merge(b, origin{p.Number, p.Turn, 0}.in(b))
+		if err != nil {
+			return 0, err
+		}
+	}
+	if changed > 0 {
+		if err := t.breakOff(p.ID); err != nil {
+			return 0, err
+		}
+	}
+	p.advance(b)
+	if p.knew.Epoch == t.meta.Epoch {
+		p.Agreed = p.knew
+	}
+	if b.Complete {
+		return changed, t.adopt(p, b)
 	}
 	return changed, nil
 }
@@ -145,7 +160,9 @@ func (o origin) in(b Batch) origin {
 	if b.Turn != o.turn {
 		o.turn = 0
 	}
-	o.sent = b.Sent
+	if b.Sent != nil {
+		o.sent = b.Sent() // in this transaction: what it is past has not moved since
+	}
 	return o
 }
 

@@ -19,6 +19,7 @@ type Entry struct {
 // Batch is a stretch of a replica's journal, or of its records in key order.
 type Batch struct {
 	Snapshot bool
+	Same     bool        // snapshot: the receiver has found that its own registers of the span are these; no entries, no context
 	After    uint64      // journal: the batch covers positions (After, Upto]
 	Upto     uint64      // snapshot: in the last batch the position to read on from
 	From, To folder.Path // snapshot: the batch covers keys (From, To], To "" is the end
@@ -27,8 +28,9 @@ type Batch struct {
 	Entries  []Entry
 
 	// Of who receives it: the session in which it came ([Peer.Turn]), and how far
-	// that session had sent our own journal, or resumed it, before.
-	Turn, Sent uint64
+	// that session has sent our own journal by now, or resumed it; nil for nowhere.
+	Turn uint64
+	Sent func() uint64
 }
 
 // check refuses a batch whose own parts contradict each other: read wrongly,
@@ -36,10 +38,13 @@ type Batch struct {
 func (b *Batch) check() error {
 	bad := func(what string) error { return fmt.Errorf("%w: %s", ErrForged, what) }
 	if !b.Snapshot {
-		if b.Upto < b.After {
+		if b.Upto < b.After || b.Same {
 			return bad("a batch that runs backwards")
 		}
 		return nil
+	}
+	if b.Same && (len(b.Entries) != 0 || len(b.Context) != 0) {
+		return bad("entries in a span that is the same")
 	}
 	if b.Complete || (b.To != "" && b.From.Compare(b.To) >= 0) {
 		return bad("bounds of a snapshot")

@@ -33,7 +33,7 @@ func TestCrossedWrites(t *testing.T) {
 		return len(b.Entries)
 	}
 	// One has been sent a and b; c is still to be sent when its own three arrive.
-	_, err := s.Accept(one, Batch{Upto: 3, Entries: theirs("a", "b", "c"), Turn: turn, Sent: 2})
+	_, err := s.Accept(one, Batch{Upto: 3, Entries: theirs("a", "b", "c"), Turn: turn, Sent: upTo(2)})
 	try(t, err)
 	if n := told(one, turn, 2); n != 1 {
 		t.Errorf("%d entries told in the session that has told all but one", n)
@@ -53,7 +53,7 @@ func TestCrossedWrites(t *testing.T) {
 	// A batch of the session before, still being merged, earns no trust in this one.
 	write(t, s, file(4), "d")
 	head := s.Identity().Seq
-	_, err = s.Accept(one, Batch{After: 3, Upto: 4, Entries: theirs("d"), Turn: turn, Sent: head})
+	_, err = s.Accept(one, Batch{After: 3, Upto: 4, Entries: theirs("d"), Turn: turn, Sent: upTo(head)})
 	try(t, err)
 	if n := told(one, s.Peer(one).Turn, head); n != 1 {
 		t.Errorf("%d entries told of what crossed in the session before, want 1", n)
@@ -63,9 +63,11 @@ func TestCrossedWrites(t *testing.T) {
 	write(t, s, folder.Value{}, "e")
 	head = s.Identity().Seq
 	stale := Entry{Path: "e", Register: folder.Register{Sibs: []folder.Sibling{{Dot: folder.Dot{Replica: s.Identity().Replica, Counter: 5}, Value: file(5)}}}}
-	_, err = s.Accept(one, Batch{After: 4, Upto: 5, Entries: []Entry{stale}, Turn: s.Peer(one).Turn, Sent: head})
+	_, err = s.Accept(one, Batch{After: 4, Upto: 5, Entries: []Entry{stale}, Turn: s.Peer(one).Turn, Sent: upTo(head)})
 	try(t, err)
 	if n := told(one, s.Peer(one).Turn, head-1); n != 1 {
 		t.Errorf("%d entries told of a deletion that the peer has not heard of, want 1", n)
 	}
 }
+
+func upTo(seq uint64) func() uint64 { return func() uint64 { return seq } }

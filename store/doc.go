@@ -43,6 +43,13 @@
 // was read: then everything F speaks of has been merged. Adopting it with any
 // earlier batch would declare dead what is still on its way.
 //
+// Two maps that are perhaps nearly equal are compared first ([Store.Ranges],
+// [Store.Compare]), and the spans of a snapshot that are the same on both sides are
+// accepted without their entries ([Batch].Same). That is sound where the registers
+// of such a span were equal at some moment since the snapshot began, and nobody
+// else's batch is merged until it is over: the join of equal registers is no
+// change, and what F knows besides is adopted with F, as of a gap.
+//
 // A tombstone (a record without live writes and with nothing on disk) is
 // dropped once every known peer's confirmed cursor has passed it. The highest
 // position dropped is the horizon: a peer with an older cursor gets a snapshot,

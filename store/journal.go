@@ -9,12 +9,14 @@ import (
 	"qsync/folder"
 )
 
-// Limits bound a batch: entries, and bytes as size estimates them. Turn is the
-// [Peer.Turn] of the session that sends it, 0 for none.
+// Limits bound a batch: entries, bytes as size estimates them, and the last key
+// of a snapshot ("" for none). Turn is the [Peer.Turn] of the session that sends
+// it, 0 for none.
 type Limits struct {
 	Entries int
 	Bytes   int
 	Size    func(Entry) int
+	To      folder.Path
 	Turn    uint64
 }
 
@@ -100,6 +102,9 @@ func (s *Store) Snapshot(from folder.Path, start uint64, l Limits) (b Batch, err
 			if p == from {
 				continue
 			}
+			if l.To != "" && p.Compare(l.To) > 0 {
+				break
+			}
 			r, err := decodeRecord(p, v)
 			if err != nil {
 				return err
@@ -118,6 +123,7 @@ func (s *Store) Snapshot(from folder.Path, start uint64, l Limits) (b Batch, err
 			}
 			b.Entries = append(b.Entries, e)
 		}
+		b.To = l.To
 		return nil
 	})
 	return b, err

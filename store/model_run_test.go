@@ -128,7 +128,7 @@ func (w *world) exchange(from, to *node) error {
 		steps, entries = 100, 10
 	}
 	for range steps {
-		if busy := w.snapshotInto(to); busy != nil && busy != l && w.IntN(20) != 0 {
+		if busy := w.snapshotInto(to); busy != nil && busy != l && (busy.ranges != nil || w.IntN(20) != 0) {
 			return nil // who merges into to must wait
 		}
 		done, err := l.tell(entries)
@@ -173,7 +173,7 @@ func (w *world) cut(a, b *node) {
 
 func (w *world) snapshotInto(to *node) *link {
 	for _, l := range w.links {
-		if l.to == to && to.s.Peer(l.from.id).Snapshot {
+		if l.to == to && (l.ranges != nil || to.s.Peer(l.from.id).Snapshot) {
 			return l
 		}
 	}
@@ -213,17 +213,29 @@ func (l *link) tell(entries int) (done bool, err error) {
 		if b, snapshot, err = l.from.s.Since(l.to.id, l.after, limits); err != nil {
 			return false, err
 		}
-		if snapshot {
+		if snapshot || l.after == 0 && l.from.w.IntN(2) == 0 {
 			l.snapshot, l.at, l.start = true, "", l.from.s.Identity().Seq
+			if err := l.compare(); err != nil {
+				return false, err
+			}
 		} else {
 			l.after, done = b.Upto, b.Complete
 		}
 	}
 	if l.snapshot {
-		if b, err = l.from.s.Snapshot(l.at, l.start, limits); err != nil {
+		if len(l.ranges) > 0 {
+			limits.To = l.ranges[0].To
+		}
+		if len(l.same) > 0 && l.same[0] {
+			b = Batch{Snapshot: true, Same: true, From: l.at, To: limits.To, Upto: l.start}
+		} else if b, err = l.from.s.Snapshot(l.at, l.start, limits); err != nil {
 			return false, err
 		}
+		if len(l.ranges) > 0 && b.To == limits.To {
+			l.ranges, l.same = l.ranges[1:], l.same[1:]
+		}
 		if l.at = b.To; b.To == "" {
+			l.ranges, l.same = nil, nil
 			l.snapshot, l.after = false, l.start
 		}
 	}
@@ -233,12 +245,35 @@ func (l *link) tell(entries int) (done bool, err error) {
 	return done, nil
 }
 
+// compare finds out, now and then, which ranges of a snapshot need not be told.
+// Until they are told both users go on.
+func (l *link) compare() (err error) {
+	w := l.from.w
+	if w.IntN(2) == 0 {
+		return nil
+	}
+	key := [32]byte{byte(w.IntN(256))}
+	if l.ranges, err = l.from.s.Ranges(key, Span{}, 1+w.IntN(3), 1000); err != nil {
+		return err
+	}
+	here, err := l.to.s.Compare(key, "", l.ranges)
+	if err != nil {
+		return err
+	}
+	l.same = nil
+	for i := range here {
+		l.same = append(l.same, here[i] == l.ranges[i])
+	}
+	w.log("%d compares with %d: %v of %+v", l.to.n, l.from.n, l.same, l.ranges)
+	return nil
+}
+
 // arrive merges what was told.
 func (l *link) arrive() error {
 	for ; len(l.onTheWay) > 0; l.onTheWay = l.onTheWay[1:] {
 		b := l.onTheWay[0]
 		if b.Turn = l.back.turn; !l.back.snapshot {
-			b.Sent = l.back.after
+			b.Sent = upTo(l.back.after)
 		}
 		l.last = b
 		changed, err := l.to.s.Accept(l.from.id, b)

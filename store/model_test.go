@@ -72,6 +72,8 @@ type link struct {
 	at       folder.Path
 	start    uint64
 	last     Batch
+	ranges   []Range // while maps are compared: those still to be told,
+	same     []bool  // or not
 }
 
 var modelPaths = []folder.Path{"a", "b", "d", "d/x", "d/y.txt", "e\xff", "z"}

@@ -25,6 +25,15 @@ type Hasher struct {
 // New returns a Hasher that has seen no bytes.
 func New() *Hasher { return &Hasher{blake3.New()} }
 
+// NewKeyed returns a Hasher whose digests nobody can foresee without the key.
+func NewKeyed(key [32]byte) *Hasher {
+	h, err := blake3.NewKeyed(key[:])
+	if err != nil {
+		panic(err) // only for a key of another size
+	}
+	return &Hasher{h}
+}
+
 // Write adds p to the content; it takes all of it and never fails.
 func (h *Hasher) Write(p []byte) (int, error) { return h.h.Write(p) }
 
@@ -35,7 +44,7 @@ func (h *Hasher) Sum() folder.Digest {
 	return d
 }
 
-// Reset forgets what was written.
+// Reset forgets what was written, and keeps the key.
 func (h *Hasher) Reset() { h.h.Reset() }
 
 // Sum reads r to its end through buf, which must not be empty, and returns the
