@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -131,21 +132,33 @@ func (m *machine) queued(peer string, n int64) {
 	})
 }
 
-// ports are handed out from below what systems give to those who ask for any.
-var ports atomic.Int32
+// ports are handed out from below what systems give to those who ask for any, from
+// somewhere else in every run, since two may go on at a time.
+var ports = func() *atomic.Int32 {
+	p := new(atomic.Int32)
+	p.Store(rand.Int32N(portsMost))
+	return p
+}()
+
+const portsLeast, portsMost = 10000, 20000 // the first, and how many
 
 // address is a loopback address that nobody uses.
 func address(t *testing.T) string {
 	t.Helper()
 	for range 2000 {
-		port := 21300 + int(ports.Add(1))
+		port := portsLeast + int(ports.Add(1)%portsMost)
 		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 		if c, err := net.ListenPacket("udp", addr); err == nil {
 			_ = c.Close()
+			l, err := net.Listen("tcp", addr)
+			if err != nil {
+				continue
+			}
+			_ = l.Close()
 			return addr
 		}
 	}
-	t.Fatal("no free UDP port")
+	t.Fatal("no free port")
 	return ""
 }
 

@@ -91,6 +91,27 @@ func TestCaseCollision(t *testing.T) {
 	if off := first.Local.Value.MTime - stamp; off < -coarseTick.Nanoseconds() || off > coarseTick.Nanoseconds() {
 		t.Errorf("its time is off by %v", time.Duration(off))
 	}
+	// A time near the one at which it is written, of which the file system keeps the
+	// seconds: it is that one all the same.
+	near := fileValue("near")
+	near.MTime = time.Now().Add(-1900 * time.Millisecond).UnixNano()
+	s, err := r.Stage()
+	if err == nil {
+		_, err = s.Write([]byte("near"))
+	}
+	if err == nil {
+		err = s.Finish(near)
+	}
+	var placed Placed
+	if err == nil {
+		placed, err = r.Put("near", s, folder.Local{})
+	}
+	if got := placed.Local.Value.MTime; err != nil || got != near.MTime-near.MTime%1e9 {
+		t.Errorf("its time is off by %v, %v", time.Duration(got-near.MTime), err)
+	}
+	if _, err := r.Remove("near", placed.Local); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := r.Mkdir("Dir", folder.Value{Kind: folder.Dir, Mode: 0o755}, folder.Local{}); err != nil {
 		t.Fatal(err)
 	}
