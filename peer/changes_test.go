@@ -72,7 +72,7 @@ func TestChangesWhileServed(t *testing.T) {
 		c.line()
 		c.start()
 		c.settle(20 * time.Second)
-		c.net.rate[a.addr.String()] = 100_000
+		c.net.slow(a, 100_000)
 		legal := []string{"error"}
 		fill := func(g int, size int) string {
 			s := string(bytes.Repeat(fmt.Appendf(nil, "%08d", g), size/8))

@@ -121,7 +121,7 @@ func TestDatabaseOnASlowLine(t *testing.T) {
 				c.line()
 				c.start()
 				c.settle(20 * time.Second)
-				c.net.rate[a.addr.String()] = 50_000
+				c.net.slow(a, 50_000)
 				filler := make([]byte, 400_000)
 				random := rand.NewChaCha8([32]byte{2})
 				seen := map[string]bool{}

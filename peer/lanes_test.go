@@ -89,7 +89,7 @@ func TestManyLanes(t *testing.T) {
 		c.full()
 		a, b := c.nodes[0], c.nodes[1]
 		for _, m := range c.nodes {
-			c.net.rate[m.addr.String()] = 2 << 20 // content is wanted for a while
+			c.net.slow(m, 2<<20) // content is wanted for a while
 		}
 		for i := range 6 {
 			a.write(fmt.Sprint("from a", i), noise(1<<20))
@@ -115,7 +115,7 @@ func TestLaneLost(t *testing.T) {
 			bubble(t, 2, func(c *cluster) {
 				c.wires = newWires()
 				a, b := c.nodes[0], c.nodes[1]
-				c.net.rate[a.addr.String()] = 10 << 20 // so that lanes are the better way
+				c.net.slow(a, 10<<20) // so that lanes are the better way
 				c.line()
 				c.start()
 				a.write("first", noise(8<<20)) // which asks for a lane

@@ -106,7 +106,9 @@ func TestMuxSilence(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWires()
 			a, _ := muxPair(t, w)
+			a.mu.Lock()
 			a.lane = lane
+			a.mu.Unlock()
 			time.Sleep(time.Minute)
 			if _, err := a.OpenStream(t.Context()); err != nil {
 				t.Fatal(err)

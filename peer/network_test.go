@@ -75,6 +75,13 @@ func (n *network) SendPacket(p simnet.Packet) error {
 	return nil
 }
 
+// slow lets a machine send so many bytes a second; 0 is no limit.
+func (n *network) slow(m *machine, rate int64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.rate[m.addr.String()] = rate
+}
+
 // full notes that a slow address sends so much, or reports that it has more than
 // half a second's worth in its queue already.
 func (n *network) full(from string, size int) bool {

@@ -35,7 +35,7 @@ func TestPackedContent(t *testing.T) {
 				c.line()
 				c.start()
 				c.converged(20 * time.Second)
-				c.net.rate[a.addr.String()] = 1 << 20
+				c.net.slow(a, 1<<20)
 				before := c.net.sent[a.addr.String()]
 				if k.small {
 					for i := range 100 {

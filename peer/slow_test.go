@@ -16,7 +16,7 @@ func TestSlowPhone(t *testing.T) {
 		phone := c.nodes[0]
 		c.star()
 		const rate, files, size = 125_000, 4, 1 << 20
-		c.net.rate[phone.addr.String()] = rate
+		c.net.slow(phone, rate)
 		random := rand.NewChaCha8([32]byte{1})
 		content := make([]byte, size)
 		for i := range files {

@@ -24,7 +24,7 @@ func TestSwappedAndNewer(t *testing.T) {
 				a.write("x", "first")
 				c.start()
 				c.converged(20 * time.Second)
-				c.net.rate[a.addr.String()] = 20_000
+				c.net.slow(a, 20_000)
 				second, third := random(300_000), random(300_000)
 				a.write("x", second)
 				time.Sleep(3 * time.Second) // it is on its way
@@ -47,7 +47,7 @@ func TestSwappedAndNewer(t *testing.T) {
 					}
 					b.must(n.close())
 				}
-				c.net.rate[a.addr.String()] = 0
+				c.net.slow(a, 0)
 				c.start(b)
 				got := c.converged(60 * time.Second)
 				if b.read("x") != third || (len(got.conflicts()) == 0) != noted {
@@ -68,7 +68,7 @@ func TestSwappedAndNewerMeanwhile(t *testing.T) {
 		a.write("x", "first")
 		c.start()
 		c.converged(20 * time.Second)
-		c.net.rate[a.addr.String()] = 20_000
+		c.net.slow(a, 20_000)
 		second, third := random(300_000), random(300_000)
 		a.write("x", second)
 		time.Sleep(3 * time.Second) // it is on its way
@@ -91,7 +91,7 @@ func TestSwappedAndNewerMeanwhile(t *testing.T) {
 			c.Fatal(now)
 		}
 		b.must(look.finish())
-		c.net.rate[a.addr.String()] = 0
+		c.net.slow(a, 0)
 		if got := c.converged(60 * time.Second); b.read("x") != third || len(got.conflicts()) > 0 {
 			c.Error(got)
 		}
