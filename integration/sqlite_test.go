@@ -27,7 +27,7 @@ func TestSQLite(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			p := newPair(t)
-			last := 4 * time.Second
+			last := 5 * time.Second
 			if long {
 				last = time.Minute
 			}
@@ -35,7 +35,8 @@ func TestSQLite(t *testing.T) {
 			stop, done := make(chan struct{}), make(chan error, 1)
 			go func() { done <- writeRows(p.dirs[0], stop) }()
 			seen := map[string]bool{}
-			for end := time.Now().Add(last); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+			most := time.Now().Add(last + 30*time.Second) // on a machine that has other things to do
+			for end := time.Now().Add(last); time.Now().Before(end) || len(seen) < 2 && time.Now().Before(most); time.Sleep(20 * time.Millisecond) {
 				checkCopy(t, p.dirs[1], seen)
 			}
 			close(stop)
@@ -68,6 +69,7 @@ func sqlite(t *testing.T, dir, name, statements string) string {
 // writeRows is a program that has the database open and writes in bursts, with
 // pauses in which it could be copied. In every other pause the database is closed.
 func writeRows(dir string, stop chan struct{}) error {
+	const pause = 3 * time.Second // of what rests for two it is told
 	for burst := 0; ; burst++ {
 		cmd := exec.Command("sqlite3", "db")
 		cmd.Dir = dir
@@ -80,13 +82,13 @@ func writeRows(dir string, stop chan struct{}) error {
 		}
 		err = writeBurst(in)
 		if burst%2 == 0 {
-			time.Sleep(time.Second)
+			time.Sleep(pause)
 		}
 		if err := errors.Join(err, in.Close(), cmd.Wait()); err != nil {
 			return err
 		}
 		if burst%2 == 1 {
-			time.Sleep(time.Second)
+			time.Sleep(pause)
 		}
 		select {
 		case <-stop:
