@@ -33,7 +33,7 @@ func TestRandomFound(t *testing.T) {
 	t.Parallel()
 	for name, seed := range map[string]uint64{
 		"a directory that has just become a file is never told of": 1795993799142354771,
-		"a copy is written to beside the conflict's loser":          1796008443321999334,
+		"a copy is written to beside the conflict's loser":         1796008443321999334,
 	} {
 		t.Run(name, func(t *testing.T) { runHistory(t, seed, cut{}) })
 	}
