@@ -68,7 +68,9 @@ func (h *history) copyEnded(text string) bool {
 	for w := range h.ended {
 		ended = ended || w.content == text && strings.Contains(w.path, ".conflict-")
 	}
-	return ended && slices.ContainsFunc(h.nodes, func(m *machine) bool { return slices.Contains(m.versions(), text) })
+	return ended && slices.ContainsFunc(h.nodes, func(m *machine) bool {
+		return m.cfg.Versions >= allVersions && slices.Contains(m.versions(), text)
+	})
 }
 
 // audit checks that whatever sync took from a disk can be had back (I14).
