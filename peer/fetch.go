@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -184,6 +185,27 @@ func (x *fetchJob) run(job []want) error {
 		}
 	}
 	return nil
+}
+
+// askOne asks one peer for files and returns those that it did not give.
+func (x *fetchJob) askOne(s *session, todo []want) (left []want) {
+	left, err := x.from(s, todo)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		x.f.mu.Lock()
+		s.slow = time.Now().Add(slowTime)
+		x.f.mu.Unlock()
+	}
+	if err != nil && x.ctx.Err() == nil {
+		x.f.node.cfg.Log.Debug("fetching", "folder", x.f.Dir(), "peer", s.peer.Name, "error", err)
+	}
+	return left
+}
+
+// isSlow reports whether s kept us waiting lately.
+func (f *Folder) isSlow(s *session) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return time.Now().Before(s.slow)
 }
 
 // here makes the file from what this machine holds already.

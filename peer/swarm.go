@@ -2,12 +2,9 @@ package peer
 
 import (
 	"encoding/binary"
-	"errors"
 	"math/bits"
 	"math/rand/v2"
-	"os"
 	"sync"
-	"time"
 
 	"qsync/folder"
 	"qsync/protocol"
@@ -128,7 +125,7 @@ func (x *fetchJob) fromFellows(todo []want) (left []want, err error) {
 	x.mu.Unlock()
 	have := make(map[*session][]want)
 	for _, w := range todo {
-		if s := x.f.holders.of(w.digest(), turn); s != nil && !x.kept(s) {
+		if s := x.f.holders.of(w.digest(), turn); s != nil && !x.f.isSlow(s) {
 			have[s] = append(have[s], w)
 		} else {
 			left = append(left, w)
@@ -136,31 +133,9 @@ func (x *fetchJob) fromFellows(todo []want) (left []want, err error) {
 	}
 	for s, part := range have {
 		x.patience = answerWait
-		missed := x.askOne(s, part)
-		left = append(left, missed...)
+		left = append(left, x.askOne(s, part)...)
 	}
 	return left, x.ctx.Err()
-}
-
-// kept reports whether s kept us waiting lately.
-func (x *fetcher) kept(s *session) bool {
-	x.f.mu.Lock()
-	defer x.f.mu.Unlock()
-	return time.Now().Before(s.slow)
-}
-
-// askOne asks one peer for files and returns those that it did not give.
-func (x *fetchJob) askOne(s *session, todo []want) (left []want) {
-	left, err := x.from(s, todo)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		x.f.mu.Lock()
-		s.slow = time.Now().Add(slowTime)
-		x.f.mu.Unlock()
-	}
-	if err != nil && x.ctx.Err() == nil {
-		x.f.node.cfg.Log.Debug("fetching", "folder", x.f.Dir(), "peer", s.peer.Name, "error", err)
-	}
-	return left
 }
 
 // segment is a part of the wanted paths: behind after, up to and with last, which is
