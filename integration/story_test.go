@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // story is a tree, what two users then do to it while their machines are apart,
@@ -61,6 +62,9 @@ func (s *story) part(t *testing.T, first, second string) {
 		if s.clash {
 			s.both["clash/"+n] = fmt.Sprintf("clash %d, by the second", i)
 			write(t, filepath.Join(second, "clash", n), s.both["clash/"+n])
+			// Each wins two of them, every time.
+			later := time.Now().Add(time.Duration(2*(i%2)-1) * time.Minute)
+			must(t, os.Chtimes(filepath.Join(second, "clash", n), later, later))
 			put(second, "second/"+n, fmt.Sprintf("second %d", i))
 		}
 	}

@@ -304,8 +304,11 @@ func (s *scan) found(x disk.Found) error {
 		s.bad[x.Path] = true
 		return err
 	}
-	if x.Before.Value.Kind == folder.Absent && x.After.Value.Kind == folder.Dir && s.f.touched.has(x.Path) {
-		// Made by a run that was killed before it could say so.
+	made, err := s.madeDir(&x)
+	if err != nil {
+		return err
+	}
+	if made {
 		c.Applied, c.After.Implicit = true, true
 	}
 	if x.Before.Value.Kind == folder.Absent {
@@ -332,26 +335,6 @@ func (s *scan) found(x disk.Found) error {
 	}
 	s.batch = append(s.batch, c)
 	return s.flushFull()
-}
-
-// swappedIn makes a change one of sync's where a run that was killed has put the
-// content in place: it is what the register is or was, no rival of what that has
-// become since, or will have when the change gets into the map.
-func (s *scan) swappedIn(c *store.Change, x *disk.Found) error {
-	dot, ok := s.f.swaps.of(x)
-	if !ok || s.initial { // a new map knows of nothing
-		return nil
-	}
-	rec, err := s.f.store.Record(c.Path)
-	if err != nil {
-		return err
-	}
-	now, live := rec.Register.Has(dot)
-	if !rec.Register.Knows(dot) || live && !folder.SameOnDisk(now.Value, c.After.Value) {
-		return nil // or somebody has given it another mode or time since
-	}
-	c.Applied, c.After.Dot = true, dot
-	return nil
 }
 
 // flushFull commits a batch that has waited long enough.

@@ -8,6 +8,7 @@ import (
 
 	"qsync/folder"
 	"qsync/folder/disk"
+	"qsync/store"
 )
 
 // swapNotes tell, after a kill, what sync was putting in place. What was swapped in
@@ -108,4 +109,38 @@ func (n *swapNotes) close() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.notes.close()
+}
+
+// madeDir reports whether a directory was made by a run that was killed before it
+// could say so, where nothing was or in place of what has become a directory.
+func (s *scan) madeDir(x *disk.Found) (bool, error) {
+	was := x.Before.Value.Kind
+	if x.After.Value.Kind != folder.Dir || was == folder.Dir || !s.f.touched.has(x.Path) {
+		return false, nil
+	}
+	if was == folder.Absent {
+		return true, nil
+	}
+	rec, err := s.f.store.Record(x.Path)
+	return rec.Register.Resolve().Value.Kind == folder.Dir, err
+}
+
+// swappedIn makes a change one of sync's where a run that was killed has put the
+// content in place: it is what the register is or was, no rival of what that has
+// become since, or will have when the change gets into the map.
+func (s *scan) swappedIn(c *store.Change, x *disk.Found) error {
+	dot, ok := s.f.swaps.of(x)
+	if !ok || s.initial { // a new map knows of nothing
+		return nil
+	}
+	rec, err := s.f.store.Record(c.Path)
+	if err != nil {
+		return err
+	}
+	now, live := rec.Register.Has(dot)
+	if !rec.Register.Knows(dot) || live && !folder.SameOnDisk(now.Value, c.After.Value) {
+		return nil // or somebody has given it another mode or time since
+	}
+	c.Applied, c.After.Dot = true, dot
+	return nil
 }
