@@ -205,7 +205,8 @@ func (s *scan) putOff(x *disk.Found) bool {
 	if !beside {
 		db = x.Path
 	}
-	if !beside && (x.After.Value.Kind != folder.File || s.whole && !x.Database && !folder.LooksLikeDatabase(db)) {
+	sees := s.whole || s.deep && x.Path != s.under // what stands beside it, too
+	if !beside && (x.After.Value.Kind != folder.File || sees && !x.Database && !folder.LooksLikeDatabase(db)) {
 		return false
 	}
 	all := f.glimpses(db)

@@ -31,10 +31,21 @@ func (f *Folder) inUse(p folder.Path) error {
 	return f.pathFailed(p, fmt.Errorf("%w: %w", disk.ErrChanged, errInUse))
 }
 
+// maybeDatabase reports whether s is a database, as far as it shows, or stands
+// beside one.
+func maybeDatabase(s *stagedFile) bool {
+	at := s.want.rec.Path
+	_, beside := folder.Sidecar(at)
+	return beside || folder.LooksLikeDatabase(at) || s.staged.SQLite() == disk.Database
+}
+
 // strangers returns the journal and the log beside the database that s puts in
 // place which are none of the shared folder's. The error is errInUse where it is
 // not known yet what they are.
 func (p *placer) strangers(s *stagedFile) (found []store.Record, err error) {
+	if len(s.with)+len(s.away) == 0 && !maybeDatabase(s) {
+		return nil, nil
+	}
 	f, handled := p.f, make(map[folder.Path]bool)
 	var db folder.Path
 	var main stagedFile

@@ -151,6 +151,7 @@ type scan struct {
 	verify   bool                 // read what has not changed, too
 	database folder.Path          // what is found now belongs to this one, and is told of at once
 	deep     bool                 // this look is at many paths
+	under    folder.Path          // the highest of them
 	initial  bool
 
 	renamedAt map[folder.Path]int // which of renamed they are, from 1
@@ -171,7 +172,7 @@ func (s *scan) one(under folder.Path, shallow bool) error {
 		f.clearProblems()
 	}
 	s.bad = make(map[folder.Path]bool)
-	s.began, s.deep = time.Now(), !shallow
+	s.began, s.deep, s.under = time.Now(), !shallow, under
 	stats, err := f.root.Scan(s.ctx, disk.ScanOptions{
 		Under:   under,
 		Shallow: shallow,

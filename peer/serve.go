@@ -13,6 +13,7 @@ import (
 	"qsync/folder/chunk"
 	"qsync/folder/disk"
 	"qsync/protocol"
+	"qsync/store"
 )
 
 const (
@@ -95,7 +96,7 @@ func (a *answer) item(it *protocol.Item) error {
 	if a.mustStop() {
 		return a.w.Write(&protocol.Response{Status: protocol.Busy})
 	}
-	f, local, status := a.s.f.content(it.Path, it.Digest)
+	f, local, status := contentBy(a.s.f, it.Path, it.Digest, a.s.f.root.OpenContent)
 	if status != protocol.OK {
 		return a.w.Write(&protocol.Response{Status: status})
 	}
@@ -119,7 +120,7 @@ func (a *answer) mustStop() bool {
 
 // parts sends content in stretches. The last of a whole file goes only when its
 // digest is known to be right: who has sent wrong bytes to their end has lied.
-func (a *answer) parts(f *os.File, it *protocol.Item) error {
+func (a *answer) parts(f io.ReaderAt, it *protocol.Item) error {
 	if err := a.w.Write(&protocol.Response{Status: protocol.OK, Length: it.Length}); err != nil {
 		return err
 	}
@@ -144,7 +145,7 @@ func (a *answer) parts(f *os.File, it *protocol.Item) error {
 }
 
 // whole sends content with the Response.
-func (a *answer) whole(f *os.File, it *protocol.Item) error {
+func (a *answer) whole(f io.ReaderAt, it *protocol.Item) error {
 	a.small = slices.Grow(a.small[:0], int(it.Length))[:it.Length]
 	if _, err := f.ReadAt(a.small, it.Offset); err != nil {
 		return a.w.Write(&protocol.Response{Status: readStatus(err)})
@@ -178,13 +179,24 @@ func readStatus(err error) protocol.Status {
 // is there, else any other that the map knows. A peer's words never become a
 // path on the disk; the map decides.
 func (f *Folder) content(p folder.Path, d folder.Digest) (*os.File, folder.Local, protocol.Status) {
+	return contentBy(f, p, d, f.root.OpenFile)
+}
+
+func contentBy[F any](f *Folder, p folder.Path, d folder.Digest, open func(folder.Path, folder.Local) (F, error)) (none F, _ folder.Local, _ protocol.Status) {
 	r, err := f.store.Record(p)
 	if err != nil {
-		return nil, folder.Local{}, protocol.Failed
+		return none, folder.Local{}, protocol.Failed
+	}
+	try := func(r *store.Record) (F, error) {
+		file, err := open(r.Path, r.Local)
+		if err != nil {
+			f.look.add(r.Path, false) // the disk is not what the map says: find out
+		}
+		return file, err
 	}
 	status := protocol.NotHere
 	if r.Local.Value.Kind == folder.File && r.Local.Value.Digest == d {
-		file, err := f.openContent(r.Path, r.Local)
+		file, err := try(&r)
 		if err == nil {
 			return file, r.Local, protocol.OK
 		}
@@ -192,25 +204,17 @@ func (f *Folder) content(p folder.Path, d folder.Digest) (*os.File, folder.Local
 	}
 	held, err := f.store.Holding(d, 4)
 	if err != nil {
-		return nil, folder.Local{}, protocol.Failed
+		return none, folder.Local{}, protocol.Failed
 	}
 	for _, r := range held {
 		if r.Path == p {
 			continue
 		}
-		if file, err := f.openContent(r.Path, r.Local); err == nil {
+		if file, err := try(&r); err == nil {
 			return file, r.Local, protocol.OK
 		}
 	}
-	return nil, folder.Local{}, status
-}
-
-func (f *Folder) openContent(p folder.Path, l folder.Local) (*os.File, error) {
-	file, err := f.root.OpenFile(p, l)
-	if err != nil {
-		f.look.add(p, false) // the disk is not what the map says: find out
-	}
-	return file, err
+	return none, folder.Local{}, status
 }
 
 func openStatus(err error) protocol.Status {

@@ -3,6 +3,7 @@ package disk
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math"
 
 	"qsync/folder"
@@ -28,6 +29,13 @@ type dirent struct {
 	Name  string
 	Kind  folder.Kind
 	asked bool // not listed: somebody asks about the name
+}
+
+// Content is an open file that is only read, by one goroutine at a time.
+type Content interface {
+	io.Reader
+	io.ReaderAt
+	io.Closer
 }
 
 var (

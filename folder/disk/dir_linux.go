@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"runtime"
@@ -18,6 +19,7 @@ import (
 // dir is an open directory. Whatever is done in it is done by its descriptor
 // and a single name, so nobody can redirect us by swapping a parent.
 type dir struct {
+	exactness
 	file     int
 	pathOnly bool // opened without permission to read: names can be reached, not listed
 }
@@ -228,40 +230,93 @@ func kindOf(t byte) folder.Kind {
 }
 
 func (d *dir) open(name string) (*os.File, info, error) {
-	return d.openFile(name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	return d.openFile(name, unix.O_RDONLY)
 }
 
-// openFile opens name with flags if it is, or becomes, a regular file.
-func (d *dir) openFile(name string, flags int, perm uint32) (*os.File, info, error) {
-	fd, op := -1, "open"
-	if flags&(unix.O_CREAT|unix.O_TMPFILE&^unix.O_DIRECTORY) != 0 {
-		op = "create"
-	}
-	err := eintr(op, func() (err error) {
-		fd, err = unix.Openat(d.file, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, perm)
-		return err
-	})
+// openFile opens name, a regular file, with flags.
+func (d *dir) openFile(name string, flags int) (*os.File, info, error) {
+	fd, i, err := d.openRegular(name, flags)
 	if err != nil {
-		return nil, info{}, fail("open", name, err)
+		return nil, info{}, err
+	}
+	// O_NONBLOCK kept us from waiting for a fifo's writer. A regular file never
+	// waits; os would offer it to the poller, which costs more than reading a
+	// small one. Where this fails, that is all that happens.
+	_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags&unix.O_ACCMODE)
+	return os.NewFile(uintptr(fd), name), i, nil
+}
+
+// openContent opens name, a regular file, to be read and no more.
+func (d *dir) openContent(name string) (Content, info, error) {
+	fd, i, err := d.openRegular(name, unix.O_RDONLY)
+	if err != nil {
+		return nil, info{}, err
+	}
+	return rawFile(fd), i, nil
+}
+
+func (d *dir) openRegular(name string, flags int) (int, info, error) {
+	fd, err := d.openAt("open", name, flags|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return -1, info{}, err
 	}
 	var st unix.Stat_t
 	if err := eintr("stat", func() error { return unix.Fstat(fd, &st) }); err != nil {
 		unix.Close(fd)
-		return nil, info{}, fail("fstat", name, err)
+		return -1, info{}, fail("fstat", name, err)
 	}
 	i := infoOf(&st)
 	if i.Kind != folder.File {
 		unix.Close(fd)
-		return nil, info{}, fail("open", name, errNotFile)
+		return -1, info{}, fail("open", name, errNotFile)
 	}
-	if flags&unix.O_NONBLOCK != 0 {
-		// It kept us from waiting for a fifo's writer. A regular file never
-		// waits; os would offer it to the poller, which costs more than reading
-		// a small one. Where this fails, that is all that happens.
-		_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags&unix.O_ACCMODE)
-	}
-	return os.NewFile(uintptr(fd), name), i, nil
+	return fd, i, nil
 }
+
+func (d *dir) openAt(op, name string, flags int, perm uint32) (int, error) {
+	fd := -1
+	err := eintr(op, func() (err error) {
+		fd, err = unix.Openat(d.file, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, perm)
+		return err
+	})
+	return fd, fail("open", name, err)
+}
+
+// rawFile is a regular file by its descriptor alone: what os.File does beyond that
+// costs as much as reading a small one. It is for one goroutine at a time.
+type rawFile int
+
+func (f rawFile) Read(b []byte) (int, error) {
+	return f.read(b, func() (int, error) { return unix.Read(int(f), b) })
+}
+
+func (f rawFile) read(b []byte, call func() (int, error)) (n int, err error) {
+	for {
+		switch n, err = call(); {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return 0, fail("read", "", err)
+		case n == 0 && len(b) > 0:
+			return 0, io.EOF
+		}
+		return n, nil
+	}
+}
+
+// ReadAt implements [io.ReaderAt].
+func (f rawFile) ReadAt(b []byte, off int64) (n int, err error) {
+	for n < len(b) && err == nil {
+		var got int
+		rest := b[n:]
+		got, err = f.read(rest, func() (int, error) { return unix.Pread(int(f), rest, off+int64(n)) })
+		n += got
+	}
+	return n, err
+}
+
+// Close releases the descriptor; it must be called once.
+func (f rawFile) Close() error { return unix.Close(int(f)) }
 
 func (d *dir) readlink(name string) (string, error) {
 	b := make([]byte, folder.MaxTarget+1)

@@ -23,6 +23,7 @@ import (
 // renames only within itself: there a parent swapped for a symlink could
 // redirect us, but never to outside the folder.
 type dir struct {
+	exactness
 	top  *os.Root // shared by all directories below it, closed with it
 	here *os.Root
 	rel  string // of here in top
@@ -41,6 +42,15 @@ func openDir(path string) (*dir, error) {
 		return nil, err
 	}
 	return &dir{top: r, here: r, rel: "."}, nil
+}
+
+// openContent opens name, a regular file, to be read and no more.
+func (d *dir) openContent(name string) (Content, info, error) {
+	f, i, err := d.open(name)
+	if err != nil {
+		return nil, info{}, err
+	}
+	return f, i, nil
 }
 
 // Close releases the directory.

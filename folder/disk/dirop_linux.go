@@ -34,16 +34,22 @@ func Uncached(f *os.File) {
 // create makes a new, empty file that only its owner may use unless perm, less
 // the umask, says more.
 func (d *dir) create(name string, perm fs.FileMode) (*os.File, error) {
-	f, _, err := d.openFile(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, uint32(perm.Perm()))
-	return f, err
+	fd, err := d.openAt("create", name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, uint32(perm.Perm()))
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 // createNameless makes a file in the file system of d that has no name, and
 // does not outlive its descriptor unless linkFile gives it one (open(2),
 // O_TMPFILE).
 func (d *dir) createNameless() (*os.File, error) {
-	f, _, err := d.openFile(".", unix.O_RDWR|unix.O_TMPFILE, 0o600)
-	return f, err
+	fd, err := d.openAt("create", ".", unix.O_RDWR|unix.O_TMPFILE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), ""), nil
 }
 
 // securesNameless reports whether fsync(2) secures what has no name yet. Btrfs
@@ -97,7 +103,7 @@ func (d *dir) linkFile(f *os.File, name string) error {
 
 // reopen opens an existing file of ours to go on writing it.
 func (d *dir) reopen(name string) (*os.File, info, error) {
-	return d.openFile(name, unix.O_RDWR|unix.O_NONBLOCK, 0)
+	return d.openFile(name, unix.O_RDWR)
 }
 
 func (d *dir) mkdir(name string, perm fs.FileMode) error {
@@ -220,12 +226,18 @@ func (h *held) chmod(mode uint16) error {
 }
 
 func (h *held) utimes(mtime int64) error {
+	_, err := h.setMTime(mtime)
+	return err
+}
+
+// setMTime sets the modification time and returns what the entry is then.
+func (h *held) setMTime(mtime int64) (info, error) {
 	ts, err := times(mtime)
 	if err != nil {
-		return err
+		return info{}, err
 	}
 	if err := h.setTimes(ts); err != nil {
-		return err
+		return info{}, err
 	}
 	// File systems in user space that do not know of a time to be left alone set
 	// neither, and say nothing (libfuse 2). The time of the last write, which such a
@@ -233,10 +245,13 @@ func (h *held) utimes(mtime int64) error {
 	var st unix.Stat_t
 	err = eintr("stat", func() error { return unix.Fstat(h.file, &st) })
 	if err != nil || st.Mtim.Nano() == mtime {
-		return err
+		return infoOf(&st), err
 	}
 	ts[0] = st.Atim
-	return h.setTimes(ts)
+	if err := h.setTimes(ts); err != nil {
+		return info{}, err
+	}
+	return h.stat()
 }
 
 func (h *held) setTimes(ts []unix.Timespec) error {
@@ -248,14 +263,15 @@ func (h *held) setTimes(ts []unix.Timespec) error {
 }
 
 // setFileMeta gives the open file f, of ours and named name in d, its final
-// mode and modification time.
-func (d *dir) setFileMeta(f *os.File, _ string, mode uint16, mtime int64) error {
+// mode and modification time, and returns what it is then.
+func (d *dir) setFileMeta(f *os.File, name string, mode uint16, mtime int64) (info, error) {
 	fd := int(f.Fd())
 	if err := eintr("chmod", func() error { return unix.Fchmod(fd, uint32(mode)) }); err != nil {
-		return fail("chmod", f.Name(), err)
+		return info{}, fail("chmod", name, err)
 	}
-	h := held{fd, fdPath(fd)}
-	return fail("utimes", f.Name(), h.utimes(mtime))
+	h := held{file: fd, path: fdPath(fd)}
+	i, err := h.setMTime(mtime)
+	return i, fail("utimes", name, err)
 }
 
 // startWriting has the system begin to write a part of f to the disk, which then

@@ -150,13 +150,16 @@ func (h *held) utimes(mtime int64) error {
 }
 
 // setFileMeta gives the open file f, of ours and named name in d, its final
-// mode and modification time.
-func (d *dir) setFileMeta(f *os.File, name string, mode uint16, mtime int64) error {
+// mode and modification time, and returns what it is then.
+func (d *dir) setFileMeta(f *os.File, name string, mode uint16, mtime int64) (info, error) {
 	// The time first: Windows refuses it on what the mode made read-only.
 	if err := d.here.Chtimes(name, time.Time{}, time.Unix(0, mtime)); err != nil {
-		return err
+		return info{}, err
 	}
-	return f.Chmod(fs.FileMode(mode))
+	if err := f.Chmod(fs.FileMode(mode)); err != nil {
+		return info{}, err
+	}
+	return statFile(f)
 }
 
 // startWriting leaves it to the system when it writes.

@@ -42,6 +42,9 @@ var (
 	logHeader      = []byte{0x37, 0x7f, 0x06}
 )
 
+// headSize is how many bytes tell what a file is to SQLite.
+const headSize = 16
+
 // SQLite is what a file's first bytes say that it is.
 type SQLite uint8
 
@@ -87,13 +90,20 @@ func (s *Staged) SQLite() SQLite {
 	if s.f == nil {
 		return NotSQLite
 	}
+	if int64(s.heads) == min(s.size, headSize) {
+		return sqliteBy(s.head[:s.heads])
+	}
 	return sqliteOf(io.NewSectionReader(s.f, 0, int64(len(databaseHeader))))
 }
 
 func sqliteOf(f io.Reader) SQLite {
-	head := make([]byte, len(databaseHeader))
+	head := make([]byte, headSize)
 	n, _ := io.ReadFull(f, head) // what is shorter than one begins as none
-	switch head = head[:n]; {
+	return sqliteBy(head[:n])
+}
+
+func sqliteBy(head []byte) SQLite {
+	switch {
 	case bytes.HasPrefix(head, databaseHeader):
 		return Database
 	case bytes.HasPrefix(head, journalHeader):

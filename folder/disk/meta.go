@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"syscall"
@@ -216,13 +217,22 @@ func (r *Root) Look(p folder.Path) (folder.Local, error) {
 // error is [ErrChanged] or [ErrNoParent]. Who reads must expect the content to
 // change meanwhile, and check its digest.
 func (r *Root) OpenFile(p folder.Path, want folder.Local) (*os.File, error) {
+	return openBy(r, p, want, (*dir).open)
+}
+
+// OpenContent does the same for who does no more than read.
+func (r *Root) OpenContent(p folder.Path, want folder.Local) (Content, error) {
+	return openBy(r, p, want, (*dir).openContent)
+}
+
+func openBy[F io.Closer](r *Root, p folder.Path, want folder.Local, open func(*dir, string) (F, info, error)) (none F, err error) {
 	d, err := r.parent(p)
 	if err != nil {
-		return nil, fmt.Errorf("open %q: %w", p, err)
+		return none, fmt.Errorf("open %q: %w", p, err)
 	}
 	defer d.Close()
 	at := slot{d.dir, p}
-	f, i, err := d.open(at.base())
+	f, i, err := open(d.dir, at.base())
 	if err == nil && !at.holds(i, want) {
 		f.Close()
 		err = ErrChanged
@@ -231,7 +241,7 @@ func (r *Root) OpenFile(p folder.Path, want folder.Local) (*os.File, error) {
 		err = fmt.Errorf("%w: %w", ErrChanged, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open %q: %w", p, err)
+		return none, fmt.Errorf("open %q: %w", p, err)
 	}
 	return f, nil
 }

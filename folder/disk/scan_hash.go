@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 	"time"
 
 	"qsync/folder"
@@ -150,7 +149,7 @@ func (w *worker) read(it *item) (folder.Value, info, error) {
 		target, err := d.readlink(it.name)
 		return folder.Value{Kind: folder.Symlink, MTime: in.MTime, Target: target}, in, err
 	}
-	f, in, err := d.open(it.name)
+	f, in, err := d.openContent(it.name)
 	if err != nil {
 		return folder.Value{}, in, err
 	}
@@ -173,7 +172,7 @@ const (
 
 // hash reads all of f. A file that does not end where its stat said is being
 // written to, and read no further.
-func (w *worker) hash(f *os.File, size int64) (folder.Digest, error) {
+func (w *worker) hash(f io.Reader, size int64) (folder.Digest, error) {
 	if want := int(min(max(size+1, minBuf), maxBuf)); len(w.buf) < want {
 		w.buf = make([]byte, want)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unicode/utf8"
@@ -127,7 +128,11 @@ const spelledFor = time.Second
 // entry has a name that is not alike, or is gone. What it remembers from before
 // since is not believed.
 func (r *Root) trueName(d *dir, name string, since time.Time) string {
+	if d.exact.Load() && plain(name) {
+		return name
+	}
 	if !slices.ContainsFunc(spellings(name), func(s string) bool { _, err := d.stat(s); return err == nil }) {
+		d.tells(name)
 		return name
 	}
 	self, err := d.stat("")
@@ -157,6 +162,28 @@ func (r *Root) trueName(d *dir, name string, since time.Time) string {
 		return name
 	}
 	return found
+}
+
+// exactness is what is known of how a directory takes names. It is one directory's
+// affair (ext4 folds case by directory) and cannot change while that holds an entry.
+type exactness struct {
+	exact atomic.Bool // it tells upper from lower case
+}
+
+// plain reports whether a file system can take no other name for this one than
+// one of the other case.
+func plain(name string) bool {
+	return ascii(name) && name != "" && name[len(name)-1] != '.' && name[len(name)-1] != ' '
+}
+
+// tells notes that no other spelling of name leads anywhere in d, if name does.
+func (d *dir) tells(name string) {
+	if !plain(name) || strings.ToLower(name) == strings.ToUpper(name) {
+		return
+	}
+	if _, err := d.stat(name); err == nil {
+		d.exact.Store(true)
+	}
 }
 
 // listing lists d though others may be using its descriptor.

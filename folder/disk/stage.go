@@ -41,6 +41,8 @@ type Staged struct {
 	ready  bool   // finished: value and info are set
 	synced bool   // flushed by itself
 	linked bool   // made without a name
+	head   [headSize]byte
+	heads  int // bytes of head that are the first ones of the content
 	failed bool
 	value  folder.Value
 	info   info
@@ -154,6 +156,9 @@ func (s *Staged) Write(p []byte) (int, error) {
 		return 0, fmt.Errorf("write staged file: %w", err)
 	}
 	s.hash.Write(p)
+	if s.size == int64(s.heads) {
+		s.heads += copy(s.head[s.heads:], p)
+	}
 	s.size += int64(len(p))
 	fault.Point("stage-written")
 	return len(p), nil
@@ -273,10 +278,7 @@ func (s *Staged) Finish(v folder.Value) error {
 		err = s.truncate(s.size)
 	}
 	if err == nil {
-		err = s.dir.setFileMeta(s.f, s.name, v.Mode, v.MTime)
-	}
-	if err == nil {
-		s.info, err = statFile(s.f)
+		s.info, err = s.dir.setFileMeta(s.f, s.name, v.Mode, v.MTime)
 	}
 	if err != nil {
 		s.failed = true

@@ -217,3 +217,32 @@ func BenchmarkCopyFrom(b *testing.B) {
 		s.Discard()
 	}
 }
+
+// TestStagedSQLite: what a staged file is shows from its first bytes, however they
+// came, and is no other thing than what reading it would show.
+func TestStagedSQLite(t *testing.T) {
+	r := openRoot(t)
+	whole := "SQLite format 3\x00 and its pages"
+	for content, want := range map[string]SQLite{
+		whole: Database, whole[:16]: Database, whole[:15]: NotSQLite, "": NotSQLite, "SQLite format 4\x00": NotSQLite,
+		"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7": HotJournal, "\x37\x7f\x06\x82": WriteLog, strings.Repeat("\x00", 1<<20): NotSQLite,
+	} {
+		for _, step := range []int{1, 7, 16, 1 << 20} {
+			s, err := r.Stage()
+			if err != nil {
+				t.Fatal(err)
+			}
+			step := max(step, len(content)/64)
+			for rest := content; rest != ""; rest = rest[min(step, len(rest)):] {
+				if _, err := s.Write([]byte(rest[:min(step, len(rest))])); err != nil {
+					t.Fatal(err)
+				}
+			}
+			read := sqliteOf(strings.NewReader(content))
+			if got := s.SQLite(); got != want || read != want {
+				t.Errorf("%.20q in steps of %d: %v, read %v, want %v", content, step, got, read, want)
+			}
+			s.Discard()
+		}
+	}
+}

@@ -219,7 +219,7 @@ func copyEntry(at slot, d *dir, name string) error {
 	}
 	_, err = io.Copy(to, from)
 	if err == nil {
-		err = d.setFileMeta(to, name, i.Mode, i.MTime)
+		_, err = d.setFileMeta(to, name, i.Mode, i.MTime)
 	}
 	if err = errors.Join(err, to.Close()); err != nil {
 		return errors.Join(err, d.unlink(name))

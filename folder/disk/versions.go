@@ -99,7 +99,7 @@ func (r *Root) retainDir(p folder.Path, v folder.Value) {
 				if err != nil {
 					return err
 				}
-				err = d.setFileMeta(f, x.name, 0o600, v.MTime)
+				_, err = d.setFileMeta(f, x.name, 0o600, v.MTime)
 				return errors.Join(err, f.Close())
 			}
 		})
