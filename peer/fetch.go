@@ -95,6 +95,9 @@ func (x *fetcher) add(w want) error {
 		x.jobs <- fetchOrder{files: []want{w}}
 		return nil
 	}
+	if x.small == nil {
+		x.small = make([]want, 0, jobFiles)
+	}
 	x.small = append(x.small, w)
 	x.bytes += w.size()
 	if len(x.small) >= jobFiles || x.bytes >= jobBytes {
@@ -149,7 +152,7 @@ func (x *fetchJob) handOver() {
 }
 
 func (x *fetchJob) run(job []want) error {
-	todo := job[:0:0]
+	todo := make([]want, 0, len(job))
 	for _, w := range job {
 		done, err := x.here(w)
 		if err != nil {
@@ -280,6 +283,9 @@ func (x *fetchJob) finished(w want, s *disk.Staged) error {
 	fault.Point("fetched")
 	path := string(w.rec.Path)
 	x.f.counts.current.Store(&path)
+	if x.ready == nil {
+		x.ready = make([]stagedFile, 0, jobFiles/4)
+	}
 	x.ready = append(x.ready, stagedFile{want: w, staged: s})
 	if !x.whole && time.Since(x.since) > handOverAfter {
 		x.handOver()

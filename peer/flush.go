@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"syscall"
 	"time"
 
@@ -147,6 +148,7 @@ func (p *placer) swapDurable() error {
 // each does something to every file, and discards those that an error leaves.
 func (p *placer) each(staged []stagedFile, do func(stagedFile) error) error {
 	p.f.swaps.note(staged)
+	p.pending = slices.Grow(p.pending, len(staged))
 	for i, s := range staged {
 		if err := do(s); err != nil {
 			p.discard(staged[i+1:])

@@ -63,14 +63,20 @@ func (f *Folder) takeHints(hints <-chan disk.Hint) {
 func (s *scan) glances(looks []look) error {
 	f := s.f
 	dirs, tops := make(map[folder.Path]bool), make(map[folder.Path]bool)
+	tellable := make(map[folder.Path]bool) // directories that the map has
 	for _, l := range looks {
-		if top, err := s.above(l.path); err != nil {
-			return err
-		} else if top != "" {
-			if tops[top] {
-				continue // what was hinted at has been seen
+		if d := l.path.Dir(); !tellable[d] {
+			top, err := s.above(l.path)
+			if err != nil {
+				return err
 			}
-			tops[top], l = true, look{path: top, deep: true}
+			tellable[d] = top == ""
+			if top != "" {
+				if tops[top] {
+					continue // what was hinted at has been seen
+				}
+				tops[top], l = true, look{path: top, deep: true}
+			}
 		}
 		if f.placing.has(l.path) {
 			// Our own doing, on its way into the map; look when it is there.

@@ -89,11 +89,11 @@ func stagedFiles(open int64) int64 { return max(open*3/8, 32) }
 // discard gives staged files up.
 func (p *placer) discard(files []stagedFile) {
 	for i := range files {
-		all := files[i].all()
-		for _, s := range all {
+		files[i].staged.Discard()
+		for _, s := range files[i].with {
 			s.staged.Discard()
 		}
-		p.f.files.give(int64(len(all)))
+		p.f.files.give(1 + int64(len(files[i].with)))
 	}
 }
 
@@ -194,8 +194,9 @@ func (p *placer) take(b *placeBatch, op placeOp) {
 	b.changes = append(b.changes, op.changes...)
 	b.staged = append(b.staged, op.files...)
 	for i := range op.files {
-		for _, s := range op.files[i].all() {
-			b.bytes += s.want.res.Value.Size
+		b.bytes += op.files[i].want.size()
+		for j := range op.files[i].with {
+			b.bytes += op.files[i].with[j].want.size()
 		}
 	}
 	if op.flush != nil {
