@@ -174,7 +174,7 @@ func (p *placer) swapWhole(s stagedFile, strangers []store.Record) error {
 			continue
 		}
 		for _, x := range ready[i:] { // what went before them is missed now
-			p.f.placing.drop(x.want.rec.Path)
+			p.f.placed(x.want.rec.Path)
 			p.f.look.add(x.want.rec.Path, false)
 		}
 		return err
@@ -189,7 +189,7 @@ func (p *placer) takeAway(old *store.Record, replaced bool) (kept folder.Path, e
 	p.f.touched.add(old.Path.Dir())
 	p.f.placing.add(old.Path)
 	if kept, err = p.f.root.Remove(old.Path, old.Local); err != nil {
-		p.f.placing.drop(old.Path)
+		p.f.placed(old.Path)
 		return "", err
 	}
 	p.dirs[old.Path.Dir()] = true

@@ -47,7 +47,7 @@ func (p *placer) work() {
 // map, or a look has to find what became of them.
 func (p *placer) leave(changes []store.Change) {
 	for i := range changes {
-		p.f.placing.drop(changes[i].Path)
+		p.f.placed(changes[i].Path)
 	}
 }
 
@@ -221,7 +221,7 @@ func (p *placer) swapIn(s *swap) (bool, error) {
 	fault.Point("swap")
 	placed, err := f.root.Put(rec.Path, s.staged, s.before)
 	if err != nil {
-		f.placing.drop(rec.Path)
+		f.placed(rec.Path)
 		p.pending = append(p.pending, copies(kept)...)
 		if s.from != nil {
 			return false, p.notMoved(s, err)
@@ -273,6 +273,7 @@ func (p *placer) commit(changes []store.Change) error {
 		if c.After.Value.Kind == folder.Absent {
 			continue
 		}
+		p.f.placing.looks(c.Path)
 		if st, ok := p.f.root.Restat(c.Path, c.After); ok {
 			c.After.Stat = st
 		} else {

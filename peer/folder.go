@@ -53,7 +53,7 @@ type Folder struct {
 	swaps     swapNotes            // what was being put in place when the last run was killed
 	settled   touchedDirs          // were touched when the present look began: it may have seen them so
 	hollow    touchedDirs          // may be here for nothing any more
-	placing   pathSet              // put on disk and not yet in the map
+	placing   placing              // put on disk and not yet in the map
 	echoes    echoes               // put on disk lately, and in the map
 	motion    motion               // changed here lately
 	movedDirs movedDirs            // and not looked at since

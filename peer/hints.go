@@ -78,9 +78,11 @@ func (s *scan) glances(looks []look) error {
 				tops[top], l = true, look{path: top, deep: true}
 			}
 		}
-		if f.placing.has(l.path) {
+		if f.placing.passed(l.path) {
 			// Our own doing, on its way into the map; look when it is there.
-			f.lookLater(l.path, l.deep, placeIdle)
+			if l.deep {
+				f.lookLater(l.path, true, placeIdle)
+			}
 			continue
 		}
 		if _, waits := f.bases.owner(l.path); !l.deep && (waits || f.motion.holds(l.path)) {

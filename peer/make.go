@@ -45,7 +45,7 @@ func (r *round) special(rec *store.Record, res folder.Resolution) error {
 		p, err = f.root.Symlink(rec.Path, res.Value, rec.Local)
 	}
 	if err != nil {
-		f.placing.drop(rec.Path)
+		f.placed(rec.Path)
 		return errors.Join(r.place.add(copies(kept), ""), r.failed(rec.Path, err))
 	}
 	fault.Point("made")
@@ -69,7 +69,7 @@ func (r *round) metadata(rec *store.Record, res folder.Resolution) error {
 	r.f.placing.add(rec.Path)
 	p, err := r.f.root.SetMeta(rec.Path, res.Value, rec.Local)
 	if err != nil {
-		r.f.placing.drop(rec.Path)
+		r.f.placed(rec.Path)
 		return r.failed(rec.Path, err)
 	}
 	fault.Point("metadata-set")
@@ -117,7 +117,7 @@ func (r *round) parents(p folder.Path) (bool, error) {
 	r.f.placing.add(dir)
 	placed, err := r.f.root.Mkdir(dir, v, rec.Local)
 	if err != nil {
-		r.f.placing.drop(dir)
+		r.f.placed(dir)
 		r.made[dir] = false
 		return false, errors.Join(r.place.add(copies(kept), ""), r.failed(dir, err))
 	}

@@ -197,7 +197,7 @@ func (p *placer) isAway(old *store.Record) (bool, error) {
 // is copied by the next round.
 func (p *placer) notMoved(s *swap, err error) error {
 	f, old := p.f, s.from.Path
-	f.placing.drop(old)
+	f.placed(old)
 	var taken *disk.CollisionError
 	switch {
 	case errors.Is(err, disk.ErrChanged), errors.Is(err, disk.ErrNoParent):

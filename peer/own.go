@@ -198,7 +198,7 @@ func (f *Folder) takeAway(rec *store.Record) (kept folder.Path, err error) {
 	if kept, err = f.root.Remove(rec.Path, rec.Local); err == nil {
 		return kept, nil
 	}
-	f.placing.drop(rec.Path)
+	f.placed(rec.Path)
 	switch {
 	case errors.Is(err, disk.ErrNotEmpty):
 		return "", errDirHolds
@@ -216,7 +216,7 @@ func (f *Folder) settleOwn(done []store.Change, dirs map[folder.Path]bool) error
 	}
 	defer func() {
 		for i := range done {
-			f.placing.drop(done[i].Path)
+			f.placed(done[i].Path)
 		}
 	}()
 	for d := range dirs {

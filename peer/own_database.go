@@ -130,7 +130,7 @@ func (p *placer) clear(x *swap, strangers []store.Record) error {
 			return err
 		}
 		if unknown {
-			f.placing.drop(old.Path)
+			f.placed(old.Path)
 			f.look.add(old.Path, false)
 		}
 	}

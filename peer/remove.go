@@ -145,7 +145,7 @@ func (r *round) removeOne(rec *store.Record) error {
 	f.placing.add(rec.Path)
 	kept, err := f.root.Remove(rec.Path, rec.Local)
 	if err != nil {
-		f.placing.drop(rec.Path)
+		f.placed(rec.Path)
 	}
 	switch {
 	case errors.Is(err, disk.ErrNotEmpty):
@@ -181,7 +181,7 @@ func (r *round) makeWay(rec *store.Record) error {
 	}
 	f.placing.add(rec.Path)
 	if _, err := f.root.Rename(rec.Path, to, rec.Local); err != nil {
-		f.placing.drop(rec.Path)
+		f.placed(rec.Path)
 		return r.failed(rec.Path, err)
 	}
 	r.did++
@@ -257,7 +257,7 @@ func (r *round) removeHollow(above map[folder.Path]bool) error {
 			r.f.touched.add(p.Dir())
 			r.f.placing.add(p)
 			if _, err := r.f.root.Remove(p, rec.Local); err != nil {
-				r.f.placing.drop(p)
+				r.f.placed(p)
 				continue
 			}
 			fault.Point("hollow-removed")

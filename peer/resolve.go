@@ -259,7 +259,7 @@ func (r *resolving) put(at *store.Record, from *os.File, v folder.Value) error {
 
 func (r *resolving) placed(at *store.Record, p disk.Placed, err error) error {
 	if err != nil {
-		r.f.placing.drop(at.Path)
+		r.f.placed(at.Path)
 		return err
 	}
 	if p.Displaced != "" {

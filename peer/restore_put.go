@@ -113,7 +113,7 @@ func (b *restoration) place() {
 		err := b.put(x, whole)
 		if err != nil {
 			x.discard()
-			f.placing.drop(x.v.Path)
+			f.placed(x.v.Path)
 			b.failed(x.v, err)
 			continue
 		}
@@ -127,7 +127,7 @@ func (b *restoration) place() {
 		f.node.cfg.Log.Warn("what was restored is not in the map yet", "folder", f.Dir(), "error", err)
 	}
 	for _, x := range put {
-		f.placing.drop(x.v.Path)
+		f.placed(x.v.Path)
 		f.look.add(x.v.Path, false)
 		b.say(x.v, x.action(), nil)
 	}

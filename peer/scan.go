@@ -261,10 +261,9 @@ func (s *scan) counting(known iter.Seq2[disk.Known, error]) iter.Seq2[disk.Known
 }
 
 func (s *scan) found(x disk.Found) error {
-	if s.f.placing.has(x.Path) {
+	if s.f.placing.passed(x.Path) {
 		// Taken for a user's it would be announced, and be in the map before it
 		// is durable. What a user did to it meanwhile is found then.
-		s.f.lookLater(x.Path, false, placeIdle)
 		return nil
 	}
 	if x.After.Ignored != x.Before.Ignored && x.After.Value.Kind != folder.Absent {

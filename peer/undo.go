@@ -250,7 +250,7 @@ func (f *Folder) bringBack(v disk.Version) error {
 	}
 	var placed disk.Placed
 	f.placing.add(v.Path)
-	defer f.placing.drop(v.Path)
+	defer f.placed(v.Path)
 	want := folder.Value{Kind: v.Kind, Mode: v.Mode & folder.ModeMask, MTime: v.MTime, Size: v.Size, Target: v.Target}
 	switch v.Kind {
 	case folder.Dir:

@@ -197,7 +197,7 @@ func (f *Folder) swapBack(ctx context.Context, steps []undoStep) (err error) {
 	for i := range steps {
 		rec := &steps[i].rec
 		f.placing.add(rec.Path)
-		defer f.placing.drop(rec.Path)
+		defer f.placed(rec.Path)
 		if !f.asKnown(rec) {
 			err = disk.ErrChanged
 		}

@@ -76,7 +76,7 @@ func (f *Folder) bringMoved(p, at folder.Path, size int64) error {
 	}
 	defer s.Discard() // nothing once it is placed
 	f.placing.add(p)
-	defer f.placing.drop(p)
+	defer f.placed(p)
 	placed, err := f.root.Put(p, s, rec.Local)
 	return f.broughtBack(&rec, placed, err)
 }

@@ -236,7 +236,7 @@ func (f *Folder) replaceRotten(rec *store.Record, good *disk.Staged) error {
 		return err
 	}
 	f.placing.add(rec.Path)
-	defer f.placing.drop(rec.Path)
+	defer f.placed(rec.Path)
 	placed, err := f.root.Put(rec.Path, good, rec.Local)
 	if err != nil {
 		return fmt.Errorf("repair: %w", err)
