@@ -29,7 +29,15 @@ const (
 // delta is how a file is put together.
 type delta struct {
 	pieces []chunk.Piece
-	bases  []*os.File
+	bases  []base
+	recipe *chunk.Splitter // of what comes out
+}
+
+// base is a file that is here.
+type base struct {
+	*os.File
+	size   int64
+	digest folder.Digest
 }
 
 func (d *delta) close() {
@@ -59,7 +67,7 @@ func (x *fetchJob) compare(s *session, w want) (*delta, error) {
 
 // bases opens what is likely to have much in common with w: what its path holds
 // now, what it was renamed from, and what its author made it of.
-func (x *fetchJob) bases(w want) (out []*os.File) {
+func (x *fetchJob) bases(w want) (out []base) {
 	v := w.res.Value
 	var likely []store.Record
 	for _, p := range []folder.Path{w.rec.Path, v.Origin} {
@@ -79,8 +87,9 @@ func (x *fetchJob) bases(w want) (out []*os.File) {
 			continue
 		}
 		if file, err := x.f.root.OpenFile(r.Path, r.Local); err == nil {
-			seen[r.Local.Value.Digest] = true
-			out = append(out, file)
+			v := &r.Local.Value
+			seen[v.Digest] = true
+			out = append(out, base{file, v.Size, v.Digest})
 		}
 	}
 	return out
@@ -120,7 +129,7 @@ func (x *fetchJob) diff(s *session, w want, d *delta) error {
 			return err
 		}
 	}
-	d.pieces = diff.Pieces()
+	d.pieces, d.recipe = diff.Pieces(), chunk.NewSplitter(bits, diff.Guide())
 	return nil
 }
 
@@ -172,11 +181,13 @@ func total(parts []chunk.Part) (n int64) {
 
 func splitTime(size int64) time.Duration { return time.Duration(size/splitRate) * time.Second }
 
-// recipesOf splits the bases.
-func (x *fetchJob) recipesOf(bases []*os.File, bits int) ([]*chunk.Recipe, error) {
+// recipesOf returns the recipes of the bases, which are split where they are not
+// known.
+func (x *fetchJob) recipesOf(bases []base, bits int) ([]*chunk.Recipe, error) {
 	var out []*chunk.Recipe
-	for _, f := range bases {
-		r, err := x.f.node.split(x.ctx, f, bits)
+	n := x.f.node
+	for _, b := range bases {
+		r, err := n.recipes.of(x.ctx, recipeKey{b.digest, bits}, func() (*chunk.Recipe, error) { return n.split(x.ctx, b.File, b.size, bits) })
 		if err != nil {
 			return nil, err
 		}
@@ -276,7 +287,7 @@ func (x *fetchJob) assemble(s *session, items []protocol.Item, pieces []chunk.Pi
 func (x *fetchJob) copyPiece(p *chunk.Piece, b *build) error {
 	base := b.bases[p.Base]
 	defer context.AfterFunc(x.ctx, func() { base.Close() })() // a long copy ends with the node
-	err := b.staged.CopyPart(base, p.Offset, p.Length)
+	err := b.staged.CopyPart(base.File, p.Offset, p.Length)
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%w: %w", errBase, err)

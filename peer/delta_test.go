@@ -48,6 +48,70 @@ func TestDelta(t *testing.T) {
 	}
 }
 
+// TestDeltaAgain: a file that changes again and again is split once, and by the
+// receiver alone; each change is made of the one before.
+func TestDeltaAgain(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		const size = 6 << 20
+		a, b := c.nodes[0], c.nodes[1]
+		c.line()
+		now := random(size)
+		a.write("x", now)
+		c.start()
+		c.converged(20 * time.Second)
+		for i, change := range []func(old string) string{
+			func(old string) string { return old[:size/3] + random(100_000) + old[size/3+100_000:] },
+			func(old string) string { return "ten bytes!" + old },
+			func(old string) string { return old + random(100_000) },
+			func(old string) string { return old[:size/2] + old[size/2+300_000:] },
+			func(old string) string { return old[size/2:] + old[:size/2] },
+		} {
+			before := b.f.counts.received.Load()
+			now = change(now)
+			a.write("x", now)
+			c.converged(30 * time.Second)
+			if got := b.f.counts.received.Load() - before; got > size/8+100_000 {
+				t.Errorf("change %d: %d bytes came", i, got)
+			}
+			for _, m := range []*machine{a, b} {
+				if k := (recipeKey{digestOf(now), chunk.Bits(int64(len(now)))}); m.node.recipes.known(k) == nil {
+					t.Errorf("change %d: %s does not know the recipe", i, m.name)
+				}
+			}
+			for i == 0 && len(a.node.recipes.slots)+len(b.node.recipes.slots) < 2*splitAtOnce { // nothing is split any more
+				select {
+				case a.node.recipes.slots <- struct{}{}:
+				default:
+					b.node.recipes.slots <- struct{}{}
+				}
+			}
+		}
+	})
+}
+
+// TestDeltaOfWrongRecipe: where what is remembered of an older version is not what
+// it is, all is fetched, and it is forgotten.
+func TestDeltaOfWrongRecipe(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		const size = 2 << 20
+		a, b := c.nodes[0], c.nodes[1]
+		c.line()
+		old, now := random(size), random(size)
+		a.write("x", old)
+		c.start()
+		c.converged(20 * time.Second)
+		k := recipeKey{digestOf(old), chunk.MinBits}
+		b.node.recipes.keep(k, recipeOf(t, now))
+		a.write("x", now)
+		c.converged(30 * time.Second)
+		if b.read("x") != now || b.node.recipes.known(k) != nil {
+			t.Error("a wrong recipe is still known")
+		}
+	})
+}
+
 // TestDeltaResumes: where the link breaks, what was put together stays.
 func TestDeltaResumes(t *testing.T) {
 	t.Parallel()

@@ -2,13 +2,16 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
 	"qsync/folder"
 	"qsync/folder/chunk"
+	"qsync/folder/disk"
 	"qsync/protocol"
 )
 
@@ -19,14 +22,22 @@ const (
 	recipeChunks = 1 << 19         // chunks, of 24 bytes, in all recipes that are kept
 )
 
-// recipes are those that peers have asked for lately: whoever asks for the
-// outline asks for chunks next.
+// recipes are those that were asked for lately, and those of what has changed lately:
+// whoever asks for the outline asks for chunks next, and what has changed once
+// will most likely change again.
 type recipes struct {
 	slots chan struct{}
 	diffs chan struct{}
 
 	mu  sync.Mutex
-	all map[folder.Digest]*recipe
+	all map[recipeKey]*recipe
+}
+
+// recipeKey names a recipe: how large the chunks are depends on the file that it is
+// to be compared with.
+type recipeKey struct {
+	digest folder.Digest
+	bits   int
 }
 
 // recipe is one that is being made, or is there.
@@ -40,7 +51,7 @@ type recipe struct {
 func newRecipes() *recipes {
 	return &recipes{
 		slots: make(chan struct{}, splitAtOnce), diffs: make(chan struct{}, diffAtOnce),
-		all: make(map[folder.Digest]*recipe),
+		all: make(map[recipeKey]*recipe),
 	}
 }
 
@@ -55,20 +66,20 @@ func (c *recipes) compare(ctx context.Context, do func() error) error {
 	}
 }
 
-// of returns the recipe of the content of that digest, by way of make if it is
-// not known. The errors are those of ctx and of make.
-func (c *recipes) of(ctx context.Context, d folder.Digest, make func() (*chunk.Recipe, error)) (*chunk.Recipe, error) {
+// of returns a recipe, by way of make if it is not known. The errors are those of
+// ctx and of make.
+func (c *recipes) of(ctx context.Context, k recipeKey, make func() (*chunk.Recipe, error)) (*chunk.Recipe, error) {
 	c.mu.Lock()
-	e := c.all[d]
+	e := c.all[k]
 	if e == nil {
-		e = c.start(d)
+		e = c.start(k)
 		c.mu.Unlock()
 		r, err := make()
 		c.mu.Lock()
 		e.r, e.err = r, err
 		close(e.made)
 		if e.err != nil {
-			delete(c.all, d)
+			delete(c.all, k)
 		}
 		c.trim()
 	}
@@ -82,21 +93,53 @@ func (c *recipes) of(ctx context.Context, d folder.Digest, make func() (*chunk.R
 	}
 }
 
+// known returns a recipe if it is there, else nil.
+func (c *recipes) known(k recipeKey) *chunk.Recipe {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.all[k]
+	if e == nil || e.r == nil {
+		return nil
+	}
+	e.asked = time.Now()
+	return e.r
+}
+
+// keep enters a recipe that was made on another occasion.
+func (c *recipes) keep(k recipeKey, r *chunk.Recipe) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.all[k] != nil {
+		return
+	}
+	e := c.start(k)
+	e.r = r
+	close(e.made)
+	c.trim()
+}
+
+// forget drops a recipe that has turned out not to be that of the file.
+func (c *recipes) forget(k recipeKey) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.all, k)
+}
+
 // start enters a recipe that is about to be made, and forgets it when nobody has
 // asked for it for a while; c.mu is held.
-func (c *recipes) start(d folder.Digest) *recipe {
+func (c *recipes) start(k recipeKey) *recipe {
 	e := &recipe{made: make(chan struct{}), asked: time.Now()}
-	c.all[d] = e
+	c.all[k] = e
 	var expire func()
 	expire = func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		switch left := recipeKept - time.Since(e.asked); {
-		case c.all[d] != e:
+		case c.all[k] != e:
 		case left > 0:
 			time.AfterFunc(left, expire)
 		default:
-			delete(c.all, d)
+			delete(c.all, k)
 		}
 	}
 	time.AfterFunc(recipeKept, expire)
@@ -107,15 +150,15 @@ func (c *recipes) start(d folder.Digest) *recipe {
 // are not too large; c.mu is held.
 func (c *recipes) trim() {
 	for {
-		n, oldest := 0, folder.Digest{}
+		n, oldest := 0, recipeKey{}
 		var when time.Time
-		for d, e := range c.all {
+		for k, e := range c.all {
 			if e.r == nil {
 				continue
 			}
 			n += len(e.r.Chunks)
 			if when.IsZero() || e.asked.Before(when) {
-				oldest, when = d, e.asked
+				oldest, when = k, e.asked
 			}
 		}
 		if n <= recipeChunks {
@@ -125,28 +168,54 @@ func (c *recipes) trim() {
 	}
 }
 
-// split makes the recipe of a file from its start to its end.
-func (n *Node) split(ctx context.Context, f *os.File, bits int) (*chunk.Recipe, error) {
+// split makes the recipe of a file of that size. It fails where that was written to
+// meanwhile.
+func (n *Node) split(ctx context.Context, f *os.File, size int64, bits int) (*chunk.Recipe, error) {
 	select {
 	case n.recipes.slots <- struct{}{}:
 		defer func() { <-n.recipes.slots }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	return chunk.Split(&untilDone{ctx, io.NewSectionReader(f, 0, 1<<62)}, bits)
+	before, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	r, err := chunk.SplitAt(&untilDone{ctx, f}, size, bits, runtime.GOMAXPROCS(0))
+	if err != nil {
+		return nil, err
+	}
+	after, err := f.Stat()
+	if err == nil && (after.Size() != size || !after.ModTime().Equal(before.ModTime()) || total(r.Chunks) != size) {
+		err = disk.ErrChanged
+	}
+	return r, err
 }
 
 // untilDone reads until its context ends.
 type untilDone struct {
 	ctx context.Context
-	r   io.Reader
+	r   io.ReaderAt
 }
 
-func (u *untilDone) Read(p []byte) (int, error) {
+func (u *untilDone) ReadAt(p []byte, off int64) (int, error) {
 	if err := u.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return u.r.Read(p)
+	return u.r.ReadAt(p, off)
+}
+
+// splitWanted is what a scan asks before it reads a large file that has changed:
+// where it has a peer who will ask for the recipe, or the recipe of the file as it
+// was, which makes the new one cheap, both come from one reading.
+func (f *Folder) splitWanted(before folder.Value, size int64) ([]chunk.Part, bool) {
+	if before.Kind != folder.File || before.Size < deltaMin/2 || size > chunk.MaxSplit || f.twin != nil {
+		return nil, false
+	}
+	if r := f.node.recipes.known(recipeKey{before.Digest, chunk.Bits(size)}); r != nil {
+		return r.Chunks, true
+	}
+	return nil, len(f.connected()) > 0
 }
 
 // recipe answers a request for one.
@@ -190,12 +259,13 @@ func (s *session) recipeOf(ctx context.Context, req *protocol.RecipeRequest) (*c
 		return nil, protocol.NotHere
 	}
 	n := s.f.node
-	r, err := n.recipes.of(ctx, req.Digest, func() (*chunk.Recipe, error) { return n.split(ctx, f, chunk.Bits(req.Size)) })
+	k := recipeKey{req.Digest, chunk.Bits(req.Size)}
+	r, err := n.recipes.of(ctx, k, func() (*chunk.Recipe, error) { return n.split(ctx, f, req.Size, k.bits) })
+	if errors.Is(err, disk.ErrChanged) {
+		return nil, protocol.Changed
+	}
 	if err != nil {
 		return nil, protocol.Failed
-	}
-	if total(r.Chunks) != req.Size {
-		return nil, protocol.Changed
 	}
 	return r, protocol.OK
 }

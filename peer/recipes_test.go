@@ -19,7 +19,7 @@ func TestRecipes(t *testing.T) {
 		c := newRecipes()
 		var made atomic.Int32
 		of := func(d byte, chunks int, err error) error {
-			_, got := c.of(t.Context(), folder.Digest{d}, func() (*chunk.Recipe, error) {
+			_, got := c.of(t.Context(), recipeKey{digest: folder.Digest{d}}, func() (*chunk.Recipe, error) {
 				made.Add(1)
 				time.Sleep(time.Second)
 				return &chunk.Recipe{Chunks: make([]chunk.Part, chunks)}, err
@@ -64,7 +64,7 @@ func TestRecipes(t *testing.T) {
 		defer cancel()
 		go of(9, 1, nil)
 		synctest.Wait()
-		if _, err := c.of(ctx, folder.Digest{9}, nil); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := c.of(ctx, recipeKey{digest: folder.Digest{9}}, nil); !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
 		time.Sleep(3 * recipeKept)

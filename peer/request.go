@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"qsync/folder/chunk"
 	"qsync/folder/disk"
 	"qsync/protocol"
 )
@@ -208,6 +209,9 @@ func (x *fetchJob) large(s *session, w want) (left []want, err error) {
 	defer d.close()
 	left, err = x.largeBy(s, w, d)
 	if errors.Is(err, disk.ErrContent) || errors.Is(err, errBase) {
+		for _, b := range d.bases {
+			x.f.node.recipes.forget(recipeKey{b.digest, chunk.Bits(w.size())})
+		}
 		return x.largeBy(s, w, nil)
 	}
 	return left, err
@@ -219,6 +223,7 @@ func (x *fetchJob) largeBy(s *session, w want, d *delta) (left []want, err error
 	if err != nil {
 		return nil, x.f.pathFailed(w.rec.Path, err)
 	}
+	split := d != nil && staged.Split(d.recipe)
 	if have < w.size() {
 		var status protocol.Status
 		if d != nil {
@@ -249,6 +254,9 @@ func (x *fetchJob) largeBy(s *session, w want, d *delta) (left []want, err error
 			return again, err
 		}
 		return nil, x.f.pathFailed(w.rec.Path, err)
+	}
+	if split {
+		x.f.node.recipes.keep(recipeKey{w.digest(), chunk.Bits(w.size())}, d.recipe.Recipe())
 	}
 	return nil, nil
 }

@@ -185,6 +185,7 @@ func (s *scan) one(under folder.Path, shallow bool) error {
 		Watch:   f.diskWatcher(),
 		Linked:  s.linked,
 		Renamed: f.wasAt,
+		Split:   f.splitWanted,
 		Found:   func(x disk.Found) error { s.failed = s.found(x); return s.failed },
 		Problem: s.problem,
 	})
@@ -265,6 +266,9 @@ func (s *scan) found(x disk.Found) error {
 		// Taken for a user's it would be announced, and be in the map before it
 		// is durable. What a user did to it meanwhile is found then.
 		return nil
+	}
+	if x.Recipe != nil {
+		s.f.node.recipes.keep(recipeKey{x.After.Value.Digest, x.Recipe.Bits}, x.Recipe)
 	}
 	if x.After.Ignored != x.Before.Ignored && x.After.Value.Kind != folder.Absent {
 		n := int64(1)

@@ -23,7 +23,8 @@ func (p *Piece) Missing() bool { return p.Base < 0 }
 type Diff struct {
 	groups, chunks finder
 	outline        []Part
-	found          map[int][]Piece // of the groups that are in no base
+	bases          []*Recipe
+	told           map[int][]Part // the chunks of the groups that are in no base
 }
 
 // ErrRecipe: what was said of a file's chunks does not fit what was said of its
@@ -32,7 +33,7 @@ var ErrRecipe = errors.New("chunks that do not make up their group")
 
 // NewDiff returns the comparison of a file of that outline with bases.
 func NewDiff(outline []Part, bases []*Recipe) *Diff {
-	d := &Diff{outline: outline, found: make(map[int][]Piece)}
+	d := &Diff{outline: outline, bases: bases, told: make(map[int][]Part)}
 	for i, b := range bases {
 		d.groups.add(i, b.Outline())
 		d.chunks.add(i, b.Chunks)
@@ -58,12 +59,21 @@ func (d *Diff) Tell(group uint64, chunks []Part) error {
 	if group >= uint64(len(d.outline)) || groupOf(chunks) != d.outline[group] {
 		return ErrRecipe
 	}
-	pieces := make([]Piece, 0, 8)
-	for i := range chunks {
-		pieces = join(pieces, d.chunks.piece(chunks[i]))
-	}
-	d.found[int(group)] = pieces
+	d.told[int(group)] = chunks
 	return nil
+}
+
+// Guide returns the chunks of the file as far as they are known: what a [Splitter]
+// of it should expect.
+func (d *Diff) Guide() (out []Part) {
+	for i := range d.outline {
+		if told, ok := d.told[i]; ok {
+			out = append(out, told...)
+		} else if e := d.groups.find(d.outline[i]); e != nil {
+			out = append(out, d.bases[e.base].Group(e.index)...)
+		}
+	}
+	return out
 }
 
 // Pieces returns how the file is put together, from its start to its end. Groups
@@ -71,9 +81,9 @@ func (d *Diff) Tell(group uint64, chunks []Part) error {
 func (d *Diff) Pieces() []Piece {
 	var out []Piece
 	for i := range d.outline {
-		if told, ok := d.found[i]; ok {
+		if told, ok := d.told[i]; ok {
 			for _, p := range told {
-				out = join(out, p)
+				out = join(out, d.chunks.piece(p))
 			}
 			continue
 		}
@@ -100,6 +110,7 @@ type finder struct{ all []placed }
 type placed struct {
 	Part
 	base   int
+	index  int // among the parts of the base
 	offset int64
 }
 
@@ -107,7 +118,7 @@ func (f *finder) add(base int, parts []Part) {
 	offset := int64(0)
 	f.all = slices.Grow(f.all, len(parts))
 	for i := range parts {
-		f.all = append(f.all, placed{parts[i], base, offset})
+		f.all = append(f.all, placed{parts[i], base, i, offset})
 		offset += parts[i].Length
 	}
 }

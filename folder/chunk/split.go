@@ -2,9 +2,6 @@ package chunk
 
 import (
 	"encoding/binary"
-	"errors"
-	"fmt"
-	"io"
 	"math/bits"
 
 	"github.com/zeebo/blake3"
@@ -102,38 +99,6 @@ const (
 	// MaxGroup is how many chunks a group has at most.
 	MaxGroup = 256
 )
-
-// Split reads r to its end and returns its recipe, with chunks of an average of
-// 1<<bits bytes. Its error is the reader's.
-func Split(r io.Reader, bits int) (*Recipe, error) {
-	out := &Recipe{Bits: bits}
-	longest := 4 << bits
-	buf := make([]byte, max(2*longest, 512<<10))
-	have, eof := 0, false
-	for {
-		for !eof && have < len(buf) {
-			n, err := r.Read(buf[have:])
-			have += n
-			if errors.Is(err, io.EOF) {
-				eof = true
-			} else if err != nil {
-				return nil, fmt.Errorf("split: %w", err)
-			}
-		}
-		done := 0
-		for have-done >= longest || eof && done < have {
-			n := cut(buf[done:have], bits)
-			out.Chunks = append(out.Chunks, Part{Length: int64(n), Sum: xxh3.Hash128(buf[done : done+n]).Bytes()})
-			done += n
-		}
-		if eof {
-			break
-		}
-		have = copy(buf, buf[done:have])
-	}
-	out.group()
-	return out, nil
-}
 
 // group finds the ends of the groups.
 func (r *Recipe) group() {

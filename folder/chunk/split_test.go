@@ -189,6 +189,9 @@ func TestDiff(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		if !slices.Equal(d.Guide(), r.Chunks) {
+			t.Fatal("what is known of the chunks is not what they are")
+		}
 		var got []byte
 		for _, p := range d.Pieces() {
 			if p.Missing() {

@@ -283,6 +283,15 @@ func startWriting(f *os.File, off, n int64) {
 	_ = unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
 }
 
+// doneReading tells the system that a part of f is not read again soon: its memory
+// can serve for what is written.
+func doneReading(f *os.File, off, n int64) {
+	if runtime.GOOS == "android" {
+		return
+	}
+	_ = unix.Fadvise(int(f.Fd()), off, n, unix.FADV_DONTNEED)
+}
+
 // cloneFile makes dst share the blocks of src, where the file system can.
 func cloneFile(dst, src *os.File) error {
 	err := eintr("clone", func() error { return unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())) })

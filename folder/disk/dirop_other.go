@@ -165,5 +165,8 @@ func (d *dir) setFileMeta(f *os.File, name string, mode uint16, mtime int64) (in
 // startWriting leaves it to the system when it writes.
 func startWriting(*os.File, int64, int64) {}
 
+// doneReading leaves it to the system what it keeps in memory.
+func doneReading(*os.File, int64, int64) {}
+
 // cloneFile says that there is no such thing here.
 func cloneFile(_, src *os.File) error { return fail("clone", src.Name(), errNoSupport) }

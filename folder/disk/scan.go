@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"qsync/folder"
+	"qsync/folder/chunk"
 )
 
 // What a [Problem] may wrap besides the errors of the system and [folder.ErrPath].
@@ -43,7 +44,8 @@ type Known struct {
 type Found struct {
 	Path          folder.Path
 	Before, After folder.Local
-	Database      bool // what was read begins as an SQLite database does
+	Database      bool          // what was read begins as an SQLite database does
+	Recipe        *chunk.Recipe // of what was read, nil unless [ScanOptions].Split asked for it
 }
 
 // Problem is a path about which nothing could be found out. What is known at
@@ -88,6 +90,10 @@ type ScanOptions struct {
 	// Linked is told of every file that has further names, and of its inode. May
 	// be nil.
 	Linked func(p folder.Path, inode uint64)
+	// Split is asked whether the recipe of a large file that is about to be read is
+	// wanted, and for a guide; before is what was known of its path. Unlike the rest
+	// it may be called by several goroutines at the same time. May be nil.
+	Split func(before folder.Value, size int64) (guide []chunk.Part, wanted bool)
 	// Found receives the differences in path order. Its error ends the scan.
 	Found func(Found) error
 	// Problem receives what could not be looked at, in path order among the
@@ -130,6 +136,7 @@ func (r *Root) Scan(ctx context.Context, o ScanOptions) (ScanStats, error) {
 		o.Since = time.Now()
 	}
 	s := newScanner(ctx, &o, in)
+	s.queue.root, s.queue.split = r, o.Split
 	err = s.run(r)
 	if cerr := s.close(); err == nil {
 		err = cerr

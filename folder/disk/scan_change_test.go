@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -209,4 +211,35 @@ func TestScanCancelledMidway(t *testing.T) {
 		t.Error(n, err)
 	}
 	wantGoroutines(t, before)
+}
+
+// The recipe of a large file comes from the reading that digests it, where it is
+// wanted.
+func TestScanSplits(t *testing.T) {
+	r, x := known(t, "a", "b")
+	content := make([]byte, 3*relayMin+99)
+	rand.New(rand.NewSource(4)).Read(content)
+	for _, name := range []string{"a", "b", "c"} {
+		if err := os.WriteFile(filepath.Join(r.Path(), name), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := chunk.Split(bytes.NewReader(content), chunk.MinBits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settleDown()
+	before := x["a"].Value.Digest
+	l := look(t, r, x, ScanOptions{Split: func(v folder.Value, size int64) ([]chunk.Part, bool) {
+		return want.Chunks[:3], v.Digest == before && size == int64(len(content))
+	}})
+	wantPaths(t, l, "a:file>file", "b:file>file", "c:absent>file")
+	for i, f := range l.found {
+		if v := fileValue(string(content)); f.After.Value.Digest != v.Digest {
+			t.Errorf("%s has another digest", f.Path)
+		}
+		if got := f.Recipe; i > 0 && got != nil || i == 0 && (got == nil || !slices.Equal(got.Chunks, want.Chunks)) {
+			t.Errorf("%s: the wrong recipe: %v", f.Path, got != nil)
+		}
+	}
 }

@@ -55,7 +55,8 @@ type worker struct {
 	buf []byte
 	h   *chunk.Hasher
 
-	database bool // what was read last begins as one
+	database bool          // what was read last begins as one
+	recipe   *chunk.Recipe // of what was read last, nil if it was not wanted
 }
 
 func (w *worker) run() {
@@ -106,6 +107,7 @@ func (w *worker) tryLook(it *item) error {
 	it.found.After = folder.Local{Value: v, Stat: folder.Stat{
 		Inode: before.Inode, CTime: before.CTime, Racy: racy(before, now)}}
 	it.found.Database = w.database && v.Kind == folder.File
+	it.found.Recipe = w.recipe
 	b := it.found.Before
 	it.same = folder.SameOnDisk(b.Value, v) && b.Stat == it.found.After.Stat && !b.Ignored
 	return nil
@@ -138,6 +140,7 @@ func (w *worker) replaced(it *item, err error) error {
 // read returns what the entry holds and its stat from before it was read.
 func (w *worker) read(it *item) (folder.Value, info, error) {
 	d := it.lv.d
+	w.recipe = nil
 	if it.kind == folder.Symlink {
 		in, err := d.stat(it.name)
 		if err != nil {
@@ -160,8 +163,24 @@ func (w *worker) read(it *item) (folder.Value, info, error) {
 		w.database = sqliteOf(fault.Reader(f)) == Database
 		return v, in, nil
 	}
-	v.Digest, err = w.hash(f, in.Size)
+	if split := w.q.split; split != nil && in.Size >= relayMin {
+		if guide, ok := split(it.found.Before.Value, in.Size); ok {
+			v.Digest, err = w.hashAndSplit(f, in.Size, chunk.NewSplitter(chunk.Bits(in.Size), guide))
+			return v, in, err
+		}
+	}
+	v.Digest, err = w.hash(f, in.Size, nil)
 	return v, in, err
+}
+
+// hashAndSplit is hash that makes the recipe too, on another core if there is one.
+func (w *worker) hashAndSplit(f io.Reader, size int64, sp *chunk.Splitter) (folder.Digest, error) {
+	l := w.q.root.newRelay(func(p []byte) error { _, err := sp.Write(p); return err })
+	d, err := w.hash(f, size, l)
+	if err = errors.Join(err, l.end(w.q.root)); err == nil {
+		w.recipe = sp.Recipe()
+	}
+	return d, err
 }
 
 // Buffers fit the file, between these sizes.
@@ -170,9 +189,9 @@ const (
 	maxBuf = 256 << 10
 )
 
-// hash reads all of f. A file that does not end where its stat said is being
-// written to, and read no further.
-func (w *worker) hash(f io.Reader, size int64) (folder.Digest, error) {
+// hash reads all of f, and hands it on to the relay, if there is one. A file that
+// does not end where its stat said is being written to, and read no further.
+func (w *worker) hash(f io.Reader, size int64, on *relay) (folder.Digest, error) {
 	if want := int(min(max(size+1, minBuf), maxBuf)); len(w.buf) < want {
 		w.buf = make([]byte, want)
 	}
@@ -184,10 +203,17 @@ func (w *worker) hash(f io.Reader, size int64) (folder.Digest, error) {
 	total := int64(0)
 	r := fault.Reader(f)
 	for {
-		n, err := r.Read(w.buf)
-		w.h.Write(w.buf[:n])
+		buf := w.buf
+		if on != nil {
+			buf = on.buffer()
+		}
+		n, err := r.Read(buf)
+		w.h.Write(buf[:n])
 		if total == 0 {
-			w.database = bytes.HasPrefix(w.buf[:n], databaseHeader)
+			w.database = bytes.HasPrefix(buf[:n], databaseHeader)
+		}
+		if on != nil {
+			on.send(buf[:n])
 		}
 		w.q.bytes.Add(int64(n))
 		total += int64(n)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"qsync/folder"
+	"qsync/folder/chunk"
 )
 
 // item is something to report: at once, or when a worker has read it.
@@ -46,6 +47,8 @@ type queue struct {
 	cancel   context.CancelFunc
 	deliver  func(*item) error
 	progress func()
+	root     *Root // whose buffers are used
+	split    func(before folder.Value, size int64) ([]chunk.Part, bool)
 
 	waiting []*item
 	jobs    chan *item

@@ -34,13 +34,14 @@ type Staged struct {
 	name   string // "" while it has none
 	f      *os.File
 	hash   *chunk.Hasher
-	size   int64  // bytes of content so far
-	zeros  int64  // zero bytes at the end of it that are not written yet
-	begun  int64  // up to there the system has been asked to write it to the disk
-	part   string // its name as a resumable file, claimed until close
-	ready  bool   // finished: value and info are set
-	synced bool   // flushed by itself
-	linked bool   // made without a name
+	split  *chunk.Splitter // nil where no recipe is wanted
+	size   int64           // bytes of content so far
+	zeros  int64           // zero bytes at the end of it that are not written yet
+	begun  int64           // up to there the system has been asked to write it to the disk
+	part   string          // its name as a resumable file, claimed until close
+	ready  bool            // finished: value and info are set
+	synced bool            // flushed by itself
+	linked bool            // made without a name
 	head   [headSize]byte
 	heads  int // bytes of head that are the first ones of the content
 	failed bool
@@ -156,9 +157,8 @@ func (s *Staged) Write(p []byte) (int, error) {
 		return 0, fmt.Errorf("write staged file: %w", err)
 	}
 	s.hash.Write(p)
-	if s.size == int64(s.heads) {
-		s.heads += copy(s.head[s.heads:], p)
-	}
+	s.begin(p)
+	s.cut(p)
 	s.size += int64(len(p))
 	fault.Point("stage-written")
 	return len(p), nil
@@ -213,23 +213,6 @@ func (r *Root) buffer() *[copyBuffer]byte {
 		return b
 	}
 	return new([copyBuffer]byte)
-}
-
-// CopyPart appends n bytes of f, from byte offset on. The error wraps
-// io.ErrUnexpectedEOF where f does not give them.
-func (s *Staged) CopyPart(f *os.File, offset, n int64) error {
-	from := fault.Reader(io.NewSectionReader(f, offset, n))
-	buf := make([]byte, min(copyBuffer, n))
-	for n > 0 {
-		got, err := from.Read(buf)
-		if _, werr := s.Write(buf[:got]); werr != nil {
-			return werr
-		}
-		if n -= int64(got); err != nil && n > 0 {
-			return fmt.Errorf("copy to staged file: %w: %w", io.ErrUnexpectedEOF, err)
-		}
-	}
-	return nil
 }
 
 // hasher returns one that has seen nothing; they are large, and staged files

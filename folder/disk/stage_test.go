@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"math/rand"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -184,6 +186,85 @@ func TestCopyPart(t *testing.T) {
 	d, n, err := s.Digest()
 	if wanted, _, _ := chunk.Sum(strings.NewReader(want), make([]byte, 16)); err != nil || d != wanted || n != int64(len(want)) {
 		t.Errorf("%d bytes, %v", n, err)
+	}
+}
+
+// Large parts are read, digested, written and split at the same time: what comes
+// out is what comes of one thing after the other.
+func TestCopyLargeParts(t *testing.T) {
+	r, name := openRoot(t), filepath.Join(t.TempDir(), "old")
+	old := make([]byte, 3*relayMin+12345)
+	rand.New(rand.NewSource(3)).Read(old)
+	clear(old[relayMin : 2*relayMin]) // a hole
+	if err := os.WriteFile(name, old, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	s, err := r.Stage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Discard()
+	sp := chunk.NewSplitter(chunk.MinBits, nil)
+	if !s.Split(sp) {
+		t.Fatal("an empty file is not split")
+	}
+	want := slices.Concat(old[5:5+2*relayMin+777], []byte("between"), old[100:100+relayMin+1], old[len(old)-12000:])
+	if err := s.CopyPart(f, 5, 2*relayMin+777); err != nil {
+		t.Fatal(err)
+	}
+	_, werr := s.Write([]byte("between"))
+	if err := errors.Join(werr, s.CopyPart(f, 100, relayMin+1), s.CopyPart(f, int64(len(old)-12000), 12000)); err != nil {
+		t.Fatal(err)
+	}
+	if s.Split(sp) {
+		t.Error("what has no beginning is split")
+	}
+	recipe, err := chunk.Split(bytes.NewReader(want), chunk.MinBits)
+	if got := sp.Recipe(); err != nil || !slices.Equal(got.Chunks, recipe.Chunks) {
+		t.Error("another recipe")
+	}
+	if err := s.Finish(fileValue(string(want))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Put("a", s, folder.Local{}); err != nil {
+		t.Fatal(err)
+	}
+	wantFile(t, filepath.Join(r.path, "a"), string(want))
+}
+
+// A large part that is not all there, and one that cannot be written.
+func TestCopyLargePartFails(t *testing.T) {
+	r, name := openRoot(t), filepath.Join(t.TempDir(), "old")
+	if err := os.WriteFile(name, bytes.Repeat([]byte("x"), 2*relayMin), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	s, err := r.Stage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Discard()
+	if err := s.CopyPart(f, relayMin/2, 2*relayMin); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("beyond its end: %v", err)
+	}
+	if d, n, err := s.Digest(); err != nil || n != 2*relayMin-relayMin/2 {
+		t.Errorf("%x, %d, %v", d, n, err) // what was there has been written
+	}
+	s.f.Close()
+	if err := s.CopyPart(f, 0, 2*relayMin); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("to a closed file: %v", err)
+	}
+	if _, err := s.Write([]byte("x")); !errors.Is(err, fs.ErrClosed) || !s.failed {
+		t.Errorf("after that: %v", err)
 	}
 }
 

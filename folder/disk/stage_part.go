@@ -1,0 +1,108 @@
+package disk
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"qsync/folder/chunk"
+	"qsync/folder/fault"
+)
+
+// Split has the content written to sp as well. It reports false, and does not,
+// where there is some already.
+func (s *Staged) Split(sp *chunk.Splitter) bool {
+	if s.size > 0 {
+		return false
+	}
+	s.split = sp
+	return true
+}
+
+// cut takes content into the recipe.
+func (s *Staged) cut(p []byte) {
+	if s.split != nil {
+		s.split.Write(p)
+	}
+}
+
+// doneStep is how much is read before the system is told that it is done with.
+const doneStep = 4 << 20
+
+// begin keeps the first bytes of the content, of which p comes next.
+func (s *Staged) begin(p []byte) {
+	if s.size == int64(s.heads) {
+		s.heads += copy(s.head[s.heads:], p)
+	}
+}
+
+// relayMin is from how many bytes on it pays to copy on several cores.
+const relayMin = 4 * copyBuffer
+
+// CopyPart appends n bytes of f, from byte offset on. The error wraps
+// io.ErrUnexpectedEOF where f does not give them.
+//
+// What is digested are the bytes that are written: the kernel's copy_file_range
+// would leave it open which ones those were if f is written to meanwhile. The memory
+// in which the system holds what was read of f is given up: f is about to become an
+// old version, and a page that was just freed is written to sooner than one that
+// the system has to find.
+func (s *Staged) CopyPart(f *os.File, offset, n int64) error {
+	if s.ready || s.failed {
+		return fmt.Errorf("copy to staged file: %w", fs.ErrClosed)
+	}
+	from := fault.Reader(io.NewSectionReader(f, offset, n))
+	if n < relayMin {
+		return s.copyHere(from, n)
+	}
+	l := s.r.newRelay(s.append, func(p []byte) error { s.cut(p); return nil })
+	var err error
+	for at, done := offset, offset; n > 0 && l.failed() == nil && err == nil; {
+		b := l.buffer()
+		var got int
+		got, err = from.Read(b[:min(int64(len(b)), n)])
+		s.hash.Write(b[:got])
+		l.send(b[:got])
+		at, n = at+int64(got), n-int64(got)
+		if at-done >= doneStep || n == 0 {
+			doneReading(f, done, at-done)
+			done = at
+		}
+	}
+	if werr := l.end(s.r); werr != nil {
+		s.failed = true // what is on the disk is unknown now
+		return fmt.Errorf("write staged file: %w", werr)
+	}
+	if n > 0 {
+		return fmt.Errorf("copy to staged file: %w: %w", io.ErrUnexpectedEOF, err)
+	}
+	return nil
+}
+
+// append writes p alone: somebody else takes it into the digest and the recipe.
+func (s *Staged) append(p []byte) error {
+	if err := s.write(p); err != nil {
+		return err
+	}
+	s.begin(p)
+	s.size += int64(len(p))
+	fault.Point("stage-written")
+	return nil
+}
+
+// copyHere does everything in turn.
+func (s *Staged) copyHere(from io.Reader, n int64) error {
+	buf := s.r.buffer()
+	defer s.r.buffers.Put(buf)
+	for n > 0 {
+		got, err := from.Read(buf[:min(copyBuffer, n)])
+		if _, werr := s.Write(buf[:got]); werr != nil {
+			return werr
+		}
+		if n -= int64(got); err != nil && n > 0 {
+			return fmt.Errorf("copy to staged file: %w: %w", io.ErrUnexpectedEOF, err)
+		}
+	}
+	return nil
+}
