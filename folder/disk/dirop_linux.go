@@ -297,3 +297,10 @@ func cloneFile(dst, src *os.File) error {
 	err := eintr("clone", func() error { return unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())) })
 	return fail("clone", src.Name(), err)
 }
+
+// cloneRange makes dst share n bytes of src, at those offsets of each.
+func cloneRange(dst *os.File, at int64, src *os.File, from, n int64) error {
+	r := unix.FileCloneRange{Src_fd: int64(src.Fd()), Src_offset: uint64(from), Src_length: uint64(n), Dest_offset: uint64(at)}
+	err := eintr("clone", func() error { return unix.IoctlFileCloneRange(int(dst.Fd()), &r) })
+	return fail("clone", src.Name(), err)
+}

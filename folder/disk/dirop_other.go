@@ -170,3 +170,8 @@ func doneReading(*os.File, int64, int64) {}
 
 // cloneFile says that there is no such thing here.
 func cloneFile(_, src *os.File) error { return fail("clone", src.Name(), errNoSupport) }
+
+// cloneRange says that there is no such thing here.
+func cloneRange(_ *os.File, _ int64, src *os.File, _, _ int64) error {
+	return fail("clone", src.Name(), errNoSupport)
+}

@@ -239,7 +239,11 @@ func (s *Staged) clone(f *os.File) bool {
 	if s.r.noClone.Load() {
 		return false
 	}
-	err := cloneFile(s.f, f)
+	return s.mayClone(cloneFile(s.f, f))
+}
+
+// mayClone reports whether cloning succeeded, and notes whether it ever can.
+func (s *Staged) mayClone(err error) bool {
 	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EXDEV) || errors.Is(err, syscall.ENOTTY) {
 		s.r.noClone.Store(true)
 	}

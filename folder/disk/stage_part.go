@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -43,7 +44,11 @@ const relayMin = 4 * copyBuffer
 // CopyPart appends n bytes of f, from byte offset on. The error wraps
 // io.ErrUnexpectedEOF where f does not give them.
 //
-// What is digested are the bytes that are written: the kernel's copy_file_range
+// Blocks are shared where the file system can and the part lies in both files alike
+// (what was inserted in front of it is of whole blocks). What is digested is then read
+// where it is now.
+//
+// Else what is digested are the bytes that are written: the kernel's copy_file_range
 // would leave it open which ones those were if f is written to meanwhile. The memory
 // in which the system holds what was read of f is given up: f is about to become an
 // old version, and a page that was just freed is written to sooner than one that
@@ -51,6 +56,25 @@ const relayMin = 4 * copyBuffer
 func (s *Staged) CopyPart(f *os.File, offset, n int64) error {
 	if s.ready || s.failed {
 		return fmt.Errorf("copy to staged file: %w", fs.ErrClosed)
+	}
+	if n >= relayMin && (offset-s.size)%holeBlock == 0 && !s.r.noClone.Load() {
+		first := (holeBlock - offset%holeBlock) % holeBlock
+		if err := s.copyHere(io.NewSectionReader(f, offset, first), first); err != nil {
+			return err
+		}
+		offset, n = offset+first, n-first
+		shared := n &^ (holeBlock - 1)
+		if s.mayClone(cloneRange(s.f, s.size, f, offset, shared)) {
+			if err := s.readShared(shared); err != nil {
+				return err
+			}
+			offset, n = offset+shared, n-shared
+		} else if !s.r.noClone.Load() {
+			if err := s.truncate(s.size); err != nil { // some of it may have come
+				s.failed = true
+				return fmt.Errorf("write staged file: %w", err)
+			}
+		}
 	}
 	from := fault.Reader(io.NewSectionReader(f, offset, n))
 	if n < relayMin {
@@ -77,6 +101,30 @@ func (s *Staged) CopyPart(f *os.File, offset, n int64) error {
 	if n > 0 {
 		return fmt.Errorf("copy to staged file: %w: %w", io.ErrUnexpectedEOF, err)
 	}
+	return nil
+}
+
+// readShared takes the n bytes behind the content, which have come there without
+// being written, into that.
+func (s *Staged) readShared(n int64) error {
+	s.zeros = 0 // a hole now, whatever its length
+	from := fault.Reader(io.NewSectionReader(s.f, s.size, n))
+	l := s.r.newRelay(func(p []byte) error { s.begin(p); s.cut(p); s.size += int64(len(p)); return nil })
+	var err error
+	for n > 0 && err == nil {
+		b := l.buffer()
+		var got int
+		got, err = from.Read(b[:min(int64(len(b)), n)])
+		s.hash.Write(b[:got])
+		l.send(b[:got])
+		n -= int64(got)
+	}
+	if lerr := l.end(s.r); n > 0 || lerr != nil {
+		s.failed = true
+		return fmt.Errorf("read staged file: %w", errors.Join(err, lerr))
+	}
+	s.begun = s.size
+	fault.Point("stage-written")
 	return nil
 }
 
