@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	splitAtOnce  = 2               // recipes that a node makes at the same time
-	diffAtOnce   = 2               // files that it compares with older versions: up to 30 MB each
-	recipeKept   = 5 * time.Minute // after it was asked for the last time
-	recipeChunks = 1 << 19         // chunks, of 24 bytes, in all recipes that are kept
+	splitAtOnce  = 2         // recipes that a node makes at the same time
+	diffAtOnce   = 2         // files that it compares with older versions: up to 30 MB each
+	recipeKept   = time.Hour // after it was asked for the last time
+	recipeChunks = 1 << 19   // chunks, of 24 bytes, in all recipes that are kept
 )
 
 // recipes are those that were asked for lately, and those of what has changed lately:

@@ -298,9 +298,9 @@ func cloneFile(dst, src *os.File) error {
 	return fail("clone", src.Name(), err)
 }
 
-// cloneRange makes dst share n bytes of src, at those offsets of each.
-func cloneRange(dst *os.File, at int64, src *os.File, from, n int64) error {
-	r := unix.FileCloneRange{Src_fd: int64(src.Fd()), Src_offset: uint64(from), Src_length: uint64(n), Dest_offset: uint64(at)}
+// cloneRange makes dst share what src is, from that offset of it on.
+func cloneRange(dst *os.File, at int64, src stretch) error {
+	r := unix.FileCloneRange{Src_fd: int64(src.f.Fd()), Src_offset: uint64(src.offset), Src_length: uint64(src.n), Dest_offset: uint64(at)}
 	err := eintr("clone", func() error { return unix.IoctlFileCloneRange(int(dst.Fd()), &r) })
-	return fail("clone", src.Name(), err)
+	return fail("clone", src.f.Name(), err)
 }

@@ -172,6 +172,6 @@ func doneReading(*os.File, int64, int64) {}
 func cloneFile(_, src *os.File) error { return fail("clone", src.Name(), errNoSupport) }
 
 // cloneRange says that there is no such thing here.
-func cloneRange(_ *os.File, _ int64, src *os.File, _, _ int64) error {
-	return fail("clone", src.Name(), errNoSupport)
+func cloneRange(_ *os.File, _ int64, src stretch) error {
+	return fail("clone", src.f.Name(), errNoSupport)
 }

@@ -38,6 +38,12 @@ func (s *Staged) begin(p []byte) {
 	}
 }
 
+// stretch is n bytes of a file.
+type stretch struct {
+	f         *os.File
+	offset, n int64
+}
+
 // relayMin is from how many bytes on it pays to copy on several cores.
 const relayMin = 4 * copyBuffer
 
@@ -64,7 +70,7 @@ func (s *Staged) CopyPart(f *os.File, offset, n int64) error {
 		}
 		offset, n = offset+first, n-first
 		shared := n &^ (holeBlock - 1)
-		if s.mayClone(cloneRange(s.f, s.size, f, offset, shared)) {
+		if s.mayClone(cloneRange(s.f, s.size, stretch{f, offset, shared})) {
 			if err := s.readShared(shared); err != nil {
 				return err
 			}
