@@ -33,7 +33,10 @@ func (x failure) run(t *testing.T) {
 	if strings.Contains(r.err, "goroutine ") || !slices.Contains([]int{0, 1, 3, 4, 6}, r.code) {
 		t.Fatalf("it ended with %d: %s", r.code, tail(r.err))
 	}
-	harmless := x.errno == "EINTR" || x.errno == "SHORT"
+	// A commit is many calls of the map's library. Those that a signal can interrupt
+	// are repeated by package os; what is left fails the commit as anything does.
+	commits := strings.Contains(r.err, "the folder map cannot be written")
+	harmless := x.errno == "EINTR" && !commits || x.errno == "SHORT"
 	if harmless && r.code != 4 {
 		t.Errorf("%s is no reason to end with %d: %s", x.errno, r.code, tail(r.err))
 	}

@@ -75,7 +75,7 @@ func (w *worker) look(it *item) error {
 		if err := w.q.sleep(try); err != nil {
 			return err
 		}
-		err = w.tryLook(it)
+		err = w.tryLook(it, try)
 	}
 	if err != nil && !errors.Is(err, ErrChanging) {
 		return w.replaced(it, err)
@@ -83,11 +83,15 @@ func (w *worker) look(it *item) error {
 	return err
 }
 
-// tryLook reads the entry once; [ErrChanging] if what it read may be a mixture.
-func (w *worker) tryLook(it *item) error {
-	in, err := it.lv.d.stat(it.name)
-	if err != nil {
-		return err
+// tryLook reads the entry once; [ErrChanging] if what it read may be a mixture. At
+// first the stat by which it was found out to be looked at will do.
+func (w *worker) tryLook(it *item, try int) error {
+	in := it.seen
+	if try > 0 {
+		var err error
+		if in, err = it.lv.d.stat(it.name); err != nil {
+			return err
+		}
 	}
 	if err := w.outwait(in); err != nil {
 		return err

@@ -20,6 +20,7 @@ type item struct {
 	lv   *level // of an entry to be read, else nil
 	name string
 	kind folder.Kind
+	seen info         // when it was come by
 	was  folder.Local // what it seems to be still, under another name
 	done chan struct{}
 }

@@ -269,7 +269,7 @@ func (s *scanner) classify(lv *level, e dirent, st statted) error {
 	if !s.o.Verify && unchanged(st.info, &before) {
 		return s.vanished(lv, child)
 	}
-	it := &item{found: Found{Path: child, Before: before}, lv: lv, name: e.Name, kind: st.Kind, done: make(chan struct{})}
+	it := &item{found: Found{Path: child, Before: before}, lv: lv, name: e.Name, kind: st.Kind, seen: st.info, done: make(chan struct{})}
 	if before.Value.Kind == folder.Absent && st.Kind == folder.File && s.o.Renamed != nil && !s.o.Verify {
 		if was, ok := s.o.Renamed(child); ok && st.Inode != 0 && unchanged(st.info, &was) {
 			it.was = was

@@ -73,10 +73,19 @@ func (r *Root) place(x *staged, at slot, before folder.Local) (Placed, error) {
 	out.Local.Value.Mode, out.Local.Value.MTime = x.info.Mode, x.info.MTime
 	// The move changed the change time. If the entry is no longer ours, the old
 	// stat makes the next scan see it.
-	if i, err := at.dir.stat(at.base()); err == nil && same(i, x.info) {
+	if i, err := x.now(at); err == nil && same(i, x.info) {
 		out.Local.Stat.CTime = i.CTime
 	}
 	return out, nil
+}
+
+// now is what the entry is that was put into the slot. What has come in its place
+// since has another inode than is recorded.
+func (x *staged) now(at slot) (info, error) {
+	if x.file != nil {
+		return statFile(x.file)
+	}
+	return at.dir.stat(at.base())
 }
 
 func (r *Root) placeNew(x *staged, at slot) error {
