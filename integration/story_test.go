@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -38,7 +39,15 @@ func (s *story) begin(t *testing.T, root string) {
 	write(t, filepath.Join(root, "script"), "#!/bin/sh\n")
 	write(t, filepath.Join(root, "large"), strings.Repeat("before ", 50_000))
 	write(t, filepath.Join(root, "big and moved"), strings.Repeat("moved ", 2_000))
+	write(t, filepath.Join(root, "grows"), grows())
 	must(t, os.Symlink("kept/0", filepath.Join(root, "link")))
+}
+
+// grows is content of which a receiver copies long stretches when it has grown.
+func grows() string {
+	b := make([]byte, 3<<20)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(b) // it cannot fail
+	return string(b)
 }
 
 // part does what the users do. Only the first one does anything unless they clash.
@@ -73,6 +82,7 @@ func (s *story) part(t *testing.T, first, second string) {
 	s.once = append(s.once, "in a directory that goes", "a file that becomes a directory")
 	must(t, os.Remove(filepath.Join(first, "flips")))
 	put(first, "flips/inside", "of what was a file")
+	put(first, "grows", grows()+"and more")
 	s.want["script"] = "#!/bin/sh\n"
 	must(t, os.Chmod(filepath.Join(first, "script"), 0o755))
 	put(first, "large", strings.Repeat("after ", 60_000))

@@ -23,6 +23,7 @@ const (
 // flow measures what the answers to a peer get through the line: the bytes taken
 // over the time in which some writer waited for them to be taken.
 type flow struct {
+	trial   trial
 	mu      sync.Mutex
 	writers int
 	since   time.Time
@@ -72,6 +73,7 @@ func (t *timed) Write(p []byte) (int, error) {
 	t.flow.begin()
 	n, err := t.Writer.Write(p)
 	t.flow.end(n)
+	t.flow.trial.sent(n)
 	return n, err
 }
 
@@ -86,7 +88,7 @@ type packing struct {
 
 // Level implements [protocol.Packing]. To send n bytes at rate w takes n/w, to
 // compress them first at rate c to a share r of them n/c + r*n/w: that is less
-// where w < (1-r)*c.
+// where w < (1-r)*c. Whether it does bring more is tried out.
 func (p *packing) Level() protocol.Level {
 	if p.s.peer.Caps&capPacked == 0 {
 		return protocol.Raw
@@ -102,7 +104,7 @@ func (p *packing) Level() protocol.Level {
 	switch {
 	case rate < strongRate && rate > 0:
 		return protocol.Strong
-	case rate < (1-ratio)*speed:
+	case rate < (1-ratio)*speed && p.flow.trial.pays():
 		return protocol.Fast
 	}
 	return protocol.Raw
@@ -110,6 +112,7 @@ func (p *packing) Level() protocol.Level {
 
 // Packed implements [protocol.Packing].
 func (p *packing) Packed(from, to int, took time.Duration) {
+	p.flow.trial.sent(max(from-to, 0)) // the rest is counted where it is written
 	ratio := float64(to) / float64(from)
 	speed := float64(packRate)
 	if took > 0 {

@@ -70,6 +70,8 @@ func (s *session) serve(ctx context.Context, st Stream, flow *flow) error {
 		return s.recipe(ctx, st, req)
 	}
 	req := m.(*protocol.Request) // such a stream carries nothing else
+	flow.trial.enter()
+	defer flow.trial.leave()
 	// Small answers gather into writes that fill a burst of packets.
 	out := protocol.NewPacker(&timed{&steady{Stream: st, hurry: s.mem.greedy}, flow}, &packing{s: s, flow: flow}, s.f.node.encoders)
 	a := &answer{s: s, st: st, w: protocol.NewWriter(out), hash: chunk.New()}

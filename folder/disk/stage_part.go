@@ -130,7 +130,7 @@ func (s *Staged) readShared(n int64) error {
 		return fmt.Errorf("read staged file: %w", errors.Join(err, lerr))
 	}
 	s.begun = s.size
-	fault.Point("stage-written")
+	fault.Point("part-read")
 	return nil
 }
 
@@ -141,7 +141,7 @@ func (s *Staged) append(p []byte) error {
 	}
 	s.begin(p)
 	s.size += int64(len(p))
-	fault.Point("stage-written")
+	fault.Point("part-written")
 	return nil
 }
 
