@@ -21,7 +21,9 @@ func (s *placing) add(p folder.Path) {
 	if s.m == nil {
 		s.m = make(map[folder.Path]bool)
 	}
-	s.m[p] = s.m[p] // a mark stays
+	if _, ok := s.m[p]; !ok { // else its mark stays
+		s.m[p] = false
+	}
 }
 
 func (s *placing) has(p folder.Path) bool {
