@@ -63,7 +63,7 @@ func TestCopyPartShares(t *testing.T) {
 		if err := errors.Join(r.SyncAll(), syscall.Statfs(top, &st)); err != nil {
 			t.Fatal(err)
 		}
-		return int64(st.Blocks-st.Bfree) * st.Bsize
+		return int64(st.Blocks-st.Bfree) * int64(st.Bsize)
 	}
 	before := used()
 	for i, c := range []struct {
