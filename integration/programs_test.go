@@ -47,10 +47,7 @@ func does(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
-	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(dir), "TMPDIR=" + t.TempDir(),
-		"npm_config_cache=" + filepath.Join(filepath.Dir(filepath.Dir(dir)), "npm"), "npm_config_update_notifier=false",
-	}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(dir), "TMPDIR=" + t.TempDir()}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
@@ -152,34 +149,62 @@ func repository(t *testing.T) string {
 	return at
 }
 
-// installs makes a package, and installs it and takes it away with npm, without
-// a network.
+// installs has npm install a package with all that it depends on, from the registry
+// that npm is set to. The other side runs it, takes out what that needed, and this
+// side is as it was.
 func (p *pair) installs() {
 	p.Helper()
 	t := p.T
-	lib := filepath.Join(filepath.Dir(p.dirs[0]), "lib")
-	files := 60
+	here, there := filepath.Join(p.dirs[0], "app"), filepath.Join(p.dirs[1], "app")
+	packages := []string{"express@4.21.2"} // some 70 packages, 640 files, a program that is a symlink
 	if long {
-		files = 3000
+		packages = append(packages, "webpack@5.99.9")
 	}
-	write(t, filepath.Join(lib, "package.json"), `{"name":"lib","version":"1.0.0","bin":{"lib":"cli.js"}}`)
-	write(t, filepath.Join(lib, "cli.js"), "#!/usr/bin/env node\nconsole.log(require('./lib/f7.js'))\n")
-	for i := range files {
-		write(t, filepath.Join(lib, "lib", fmt.Sprintf("f%d.js", i)), fmt.Sprintf("module.exports = %d\n", i))
-	}
-	does(t, lib, "npm", "pack", "--silent")
-	app := filepath.Join(p.dirs[0], "app")
-	write(t, filepath.Join(app, "package.json"), `{"name":"app","version":"1.0.0","private":true}`)
-	does(t, app, "npm", "install", "--offline", "--no-audit", "--no-fund", "--silent", filepath.Join(lib, "lib-1.0.0.tgz"))
+	write(t, filepath.Join(here, "package.json"), `{"name":"app","version":"1.0.0","private":true}`)
+	npm(t, here, append([]string{"install"}, packages...)...)
 	p.equal()
-	if out := does(t, filepath.Join(p.dirs[1], "app"), "node_modules/.bin/lib"); out != "7\n" {
+	files := 0
+	for range synced.must(t, filepath.Join(there, "node_modules")) {
+		files++
+	}
+	if files < 500 {
+		t.Fatalf("npm installed %d entries: too few to show anything", files)
+	}
+	npm(t, there, "ls", "--all")
+	const program = `const app = require("express")(); app.get("/", () => {}); console.log(typeof app.listen)`
+	if out := does(t, there, "node", "-e", program); out != "function\n" {
 		t.Errorf("on the other side the program says %q", out)
 	}
-	does(t, filepath.Join(p.dirs[1], "app"), "npm", "uninstall", "--offline", "--no-audit", "--no-fund", "--silent", "lib")
-	p.equal()
-	if _, err := os.Stat(filepath.Join(app, "node_modules", "lib")); !os.IsNotExist(err) {
-		t.Errorf("what npm removed on one side is on the other: %v", err)
+	if out := does(t, there, "node_modules/.bin/mime", "a.html"); out != "text/html\n" {
+		t.Errorf("on the other side the program of a package says %q", out)
 	}
+	for _, name := range packages {
+		name, _, _ = strings.Cut(name, "@")
+		npm(t, there, "uninstall", name)
+	}
+	p.equal()
+	npm(t, here, "ls", "--all")
+	for path := range synced.must(t, filepath.Join(here, "node_modules")) {
+		if strings.HasSuffix(path, ".js") {
+			t.Fatalf("npm removed it on one side, and it is on the other: %s", path)
+		}
+	}
+}
+
+// npm runs it with the settings of whoever runs the test, so that it finds the
+// registry that this machine uses, and what it fetched before. No package's own
+// script is run.
+func npm(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("npm", append(args, "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", "--no-update-notifier", "--loglevel=error")...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("npm %s: %v\n%s\nThe test needs a real package once: from npm's registry (npm config get registry;\n"+
+			"npm_config_registry=URL for another one), or from npm's cache (npm_config_cache=DIR)\n"+
+			"where a run with a network left it.", strings.Join(args, " "), err, out)
+	}
+	return string(out)
 }
 
 // A repository that people use on both sides in turn: clone, rebase, gc, worktree,
