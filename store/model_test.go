@@ -48,6 +48,8 @@ type world struct {
 	line     bool // who talks: neighbours in a row, or everybody
 	reckless bool // identities and whole indexes get lost
 	strict   bool // check everything after every step
+
+	interrupts uint64 // signals interrupt commits; 0: none do
 }
 
 // node is one replica: what is on its disk need not be what its store has seen.
@@ -90,6 +92,9 @@ func newWorld(seed uint64, dir string) *world {
 		w.nodes = append(w.nodes, n)
 	}
 	w.strict, w.reckless = seed%8 == 0, seed%2 == 0
+	if seed%3 == 0 {
+		w.interrupts = seed
+	}
 	w.paths = modelPaths[:2+w.IntN(len(modelPaths)-1)]
 	w.line = w.IntN(2) == 0
 	return w
@@ -112,6 +117,9 @@ func (n *node) open() error {
 	n.s, s.random = s, n.w.Uint64
 	if s.Note() != "" {
 		return errors.New(s.Note())
+	}
+	if n.w.interrupts != 0 {
+		interrupted(s, n.w.interrupts)
 	}
 	return n.reseed(before)
 }

@@ -10,12 +10,21 @@ import (
 )
 
 // database is the open file, which [Store.Reopen] replaces.
-type database struct{ now atomic.Pointer[bolt.DB] }
+type database struct {
+	now    atomic.Pointer[bolt.DB]
+	update func(fn func(*bolt.Tx) error) error // what tests have in place of Update
+}
 
-func (d *database) Update(fn func(*bolt.Tx) error) error { return d.now.Load().Update(fn) }
-func (d *database) View(fn func(*bolt.Tx) error) error   { return d.now.Load().View(fn) }
-func (d *database) Stats() bolt.Stats                    { return d.now.Load().Stats() }
-func (d *database) Close() error                         { return d.now.Load().Close() }
+func (d *database) Update(fn func(*bolt.Tx) error) error {
+	if d.update != nil {
+		return d.update(fn)
+	}
+	return d.now.Load().Update(fn)
+}
+
+func (d *database) View(fn func(*bolt.Tx) error) error { return d.now.Load().View(fn) }
+func (d *database) Stats() bolt.Stats                  { return d.now.Load().Stats() }
+func (d *database) Close() error                       { return d.now.Load().Close() }
 
 // broke notes that a commit failed, of which nobody can know how much is in the
 // file: what is in memory must not be built upon.

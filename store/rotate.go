@@ -20,17 +20,18 @@ import (
 func (s *Store) Rotate() error {
 	var old folder.Dot
 	for after, first := uint64(0), true; first || after != 0; first = false {
+		from := after
 		err := s.update(func(t *txn) (err error) {
 			if first {
 				old.Replica = t.meta.Replica
-				after, old.Counter = t.sure()
+				from, old.Counter = t.sure()
 				t.meta.Context = t.meta.Context.Minus(folder.Context{{Replica: old.Replica, Counter: t.meta.Counter}})
 				if old.Counter != 0 {
 					t.meta.Context = t.meta.Context.With(old)
 				}
 				t.rotate()
 			}
-			after, err = t.rewrite(old, after)
+			after, err = t.rewrite(old, from)
 			return err
 		})
 		if err != nil {

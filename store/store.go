@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -226,6 +227,7 @@ func (s *Store) now() meta {
 // txn is one read-write transaction.
 type txn struct {
 	*bolt.Tx
+	id      int // of Tx, also when that is closed
 	store   *Store
 	meta    meta
 	records *bolt.Bucket
@@ -253,12 +255,43 @@ func (s *Store) update(fn func(*txn) error) error {
 	return s.write(fn)
 }
 
-// write is update for who holds s.writing.
+// tries is how often a commit is made that signals interrupt.
+const tries = 10
+
+// write is update for who holds s.writing. A commit that a signal interrupted is
+// made again if the file shows nothing of it: bbolt took it back, and flushes
+// anew what it writes again. One that the file shows is of unknown durability,
+// and its pages may be free to readers: it failed as any other (see broke).
+// So fn runs again, and must not build on what it left outside its transaction.
 func (s *Store) write(fn func(*txn) error) error {
-	var after *txn
-	committing := false
-	err := s.db.Update(func(tx *bolt.Tx) error {
-		t := &txn{Tx: tx, store: s, meta: s.now(), time: time.Now().Unix()}
+	t, err := s.attempt(fn)
+	for n := 1; t != nil && errors.Is(err, syscall.EINTR) && n < tries && !s.shows(t.id); n++ {
+		t, err = s.attempt(fn)
+	}
+	if err != nil && t != nil {
+		err = s.broke(err)
+	}
+	if err != nil {
+		return s.failed(err)
+	}
+	fault.Point("map-committed")
+	s.peers.commit(t)
+	s.digests.commit(t)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t.meta.Seq != s.meta.Seq {
+		close(s.changed)
+		s.changed = make(chan struct{})
+	}
+	s.meta = t.meta
+	return nil
+}
+
+// attempt runs fn in a transaction. It returns that if it came to its commit,
+// which err is about then.
+func (s *Store) attempt(fn func(*txn) error) (committed *txn, err error) {
+	err = s.db.Update(func(tx *bolt.Tx) error {
+		t := &txn{Tx: tx, id: tx.ID(), store: s, meta: s.now(), time: time.Now().Unix()}
 		t.records, t.journal, t.wanted = tx.Bucket(bucketRecords), tx.Bucket(bucketJournal), tx.Bucket(bucketWanted)
 		t.journal.FillPercent = 0.95 // positions only grow
 		t.records.FillPercent = 0.8  // paths come in order first; half-empty pages cost a third of the file
@@ -274,27 +307,19 @@ func (s *Store) write(fn func(*txn) error) error {
 		if err := putMeta(tx, t.meta); err != nil {
 			return err
 		}
-		after, committing = t, true
+		committed = t
 		fault.Point("map-changed")
 		return fault.Call("commit")
 	})
-	if err != nil && committing {
-		err = s.broke(err)
-	}
-	if err != nil {
-		return s.failed(err)
-	}
-	fault.Point("map-committed")
-	s.peers.commit(after)
-	s.digests.commit(after)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if after.meta.Seq != s.meta.Seq {
-		close(s.changed)
-		s.changed = make(chan struct{})
-	}
-	s.meta = after.meta
-	return nil
+	return committed, err
+}
+
+// shows reports whether transaction id, or a later one, is what readers see; also
+// where that cannot be told.
+func (s *Store) shows(id int) bool {
+	shown := true
+	err := s.db.View(func(tx *bolt.Tx) error { shown = tx.ID() >= id; return nil })
+	return shown || err != nil
 }
 
 func (s *Store) view(fn func(*bolt.Tx) error) error {
