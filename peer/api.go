@@ -373,4 +373,9 @@ type Totals struct {
 	Announced int64 `json:"announced"` // own changes told to peers
 	Conflicts int64 `json:"conflicts"`
 	Problems  int64 `json:"problems"`
+
+	// How many of those added, modified and deleted are directories.
+	DirsAdded    int64 `json:"dirs_added"`
+	DirsModified int64 `json:"dirs_modified"`
+	DirsDeleted  int64 `json:"dirs_deleted"`
 }

@@ -362,6 +362,10 @@ func (f *Folder) changed() {
 	f.change = make(chan struct{})
 }
 
+// Changes returns what is closed at the next change of the folder, of its rates
+// and of what its peers fetch alone perhaps not.
+func (f *Folder) Changes() <-chan struct{} { return f.changes() }
+
 func (f *Folder) changes() <-chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -77,6 +77,9 @@ func (r *round) metadata(rec *store.Record, res folder.Resolution) error {
 	after.Dot, after.Value = written(res), asPlaced(res.Value, p)
 	r.did++
 	r.f.counts.modified.Add(1)
+	if rec.Local.Value.Kind == folder.Dir {
+		r.f.counts.dirsModified.Add(1)
+	}
 	r.place.meta()
 	return r.place.add([]store.Change{{Path: rec.Path, Before: rec.Local, After: after, Applied: true}}, "")
 }

@@ -227,7 +227,16 @@ func (n *Node) listening() []string {
 
 // Status describes the node and all its folders.
 func (n *Node) Status() Status {
-	s := Status{
+	s := n.About()
+	for _, f := range n.Folders() {
+		s.Folders = append(s.Folders, f.Status())
+	}
+	return s
+}
+
+// About is Status without the folders.
+func (n *Node) About() Status {
+	return Status{
 		PID:     os.Getpid(),
 		Name:    n.cfg.Name,
 		Node:    n.cfg.Device.ID().String(),
@@ -238,8 +247,4 @@ func (n *Node) Status() Status {
 
 		Goroutines: runtime.NumGoroutine(),
 	}
-	for _, f := range n.Folders() {
-		s.Folders = append(s.Folders, f.Status())
-	}
-	return s
 }

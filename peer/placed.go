@@ -74,6 +74,13 @@ func (f *Folder) tally(before, after folder.Local) {
 	} else {
 		f.counts.modified.Add(1)
 	}
+	switch {
+	case after.Value.Kind != folder.Dir:
+	case before.Value.Kind == folder.Absent:
+		f.counts.dirsAdded.Add(1)
+	default:
+		f.counts.dirsModified.Add(1)
+	}
 	f.counts.bytes.Add(after.Value.Size)
 }
 

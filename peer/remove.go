@@ -160,6 +160,9 @@ func (r *round) removeOne(rec *store.Record) error {
 		fault.Point("removed")
 		r.did++
 		f.counts.deleted.Add(1)
+		if rec.Local.Value.Kind == folder.Dir {
+			f.counts.dirsDeleted.Add(1)
+		}
 		r.windowed(rec)
 	}
 	return r.place.add([]store.Change{{Path: rec.Path, Before: rec.Local, Applied: true, Kept: kept}}, "")

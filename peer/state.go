@@ -309,6 +309,8 @@ func (k *parking) sweep(began time.Time) {
 // counters are the run's figures.
 type counters struct {
 	added, modified, deleted, bytes atomic.Int64
+	dirsAdded, dirsModified         atomic.Int64 // of them
+	dirsDeleted                     atomic.Int64
 	sent, announced, conflicts      atomic.Int64
 	received                        atomic.Int64
 	current                         atomic.Pointer[string]
@@ -317,6 +319,7 @@ type counters struct {
 func (c *counters) totals() Totals {
 	return Totals{
 		Added: c.added.Load(), Modified: c.modified.Load(), Deleted: c.deleted.Load(), Bytes: c.bytes.Load(),
+		DirsAdded: c.dirsAdded.Load(), DirsModified: c.dirsModified.Load(), DirsDeleted: c.dirsDeleted.Load(),
 		Sent: c.sent.Load(), Announced: c.announced.Load(), Conflicts: c.conflicts.Load(),
 	}
 }

@@ -23,10 +23,11 @@ type controlled interface {
 
 // control answers the requests of other processes about a node.
 type control struct {
-	status  func() peer.Status
-	folders func() []controlled
-	manage  managing
-	log     *slog.Logger
+	status   func() peer.Status
+	overview func() (node json.RawMessage, order []string, folders map[string]json.RawMessage)
+	folders  func() []controlled
+	manage   managing
+	log      *slog.Logger
 }
 
 // managing is a node whose folders are those of config.yaml.
@@ -98,10 +99,28 @@ func (c *control) handler(verbs []route) http.Handler {
 		mux.HandleFunc(v.pattern(), v.serve(c))
 	}
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, c.status()) })
+	mux.HandleFunc("GET /v1/overview", c.look)
 	mux.HandleFunc("POST /v1/wait", c.wait)
 	mux.HandleFunc("POST /v1/rescan", c.rescan)
 	mux.HandleFunc("POST /v1/apply", c.apply)
 	return mux
+}
+
+// overviewAnswer is the node and its folders, for whoever shows them.
+type overviewAnswer struct {
+	Node    json.RawMessage   `json:"node"`
+	Folders []json.RawMessage `json:"folders"`
+}
+
+func (c *control) look(w http.ResponseWriter, _ *http.Request) {
+	a := overviewAnswer{Folders: []json.RawMessage{}}
+	var order []string
+	var folders map[string]json.RawMessage
+	a.Node, order, folders = c.overview()
+	for _, path := range order {
+		a.Folders = append(a.Folders, folders[path])
+	}
+	answer(w, a)
 }
 
 func (c *control) wait(w http.ResponseWriter, r *http.Request) {

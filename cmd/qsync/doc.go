@@ -34,6 +34,7 @@
 // HTTP over a Unix socket that only its owner can open:
 //
 //	GET  /v1/status                              a peer.Status
+//	GET  /v1/overview                            node and folders as a page shows them, see nodeView, folderView
 //	POST /v1/wait    {"folder","peers","timeout"}  see waitRequest
 //	POST /v1/rescan  {"folder"}                   looks at the disk afresh
 //	POST /v1/apply   {"folder","resume","brake"}   takes config.yaml anew, see applyRequest

@@ -80,10 +80,7 @@ func (g *manager) complete(st *peer.Status) {
 	for _, m := range g.running() {
 		for i := range st.Folders {
 			if f := &st.Folders[i]; f.Path == m.Dir() {
-				f.Label, f.Profile, f.Last = m.conf.Label, m.conf.Profile, m.last
-				if err := m.Err(); err != nil && g.serve {
-					f.Reason = reasonOf(err, m.conf) // about to be closed
-				}
+				g.describe(m, f)
 			}
 		}
 	}
@@ -104,6 +101,14 @@ func (g *manager) complete(st *peer.Status) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	st.Serve, st.Config = g.serve, g.problem
+}
+
+// describe adds to the state of a folder that runs what only its session knows.
+func (g *manager) describe(m *managed, f *peer.FolderStatus) {
+	f.Label, f.Profile, f.Last = m.conf.Label, m.conf.Profile, m.last
+	if err := m.Err(); err != nil && g.serve {
+		f.Reason = reasonOf(err, m.conf) // about to be closed
+	}
 }
 
 // trouble is why the folder at dir does not run here, nil if it does or is not

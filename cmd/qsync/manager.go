@@ -36,6 +36,7 @@ type unit struct {
 	parts []*managed  // empty while it does not run
 	err   error       // why not
 	was   []peer.FolderStatus
+	held  []heldPart // what the brake stopped it for
 }
 
 // managed is a folder that runs, with what is remembered of it.
@@ -67,7 +68,7 @@ func (g *manager) runs(u *unit, parts []*managed) {
 		m.began, m.last = time.Now(), g.s.home.lastRun(m.entry.tag)
 	}
 	g.mu.Lock()
-	u.parts, u.err, u.was = parts, nil, nil
+	u.parts, u.err, u.was, u.held = parts, nil, nil, nil
 	g.mu.Unlock()
 	g.s.refresh()
 	for _, m := range parts {
@@ -163,6 +164,7 @@ func (g *manager) close(u *unit, err error) {
 	g.mu.Unlock()
 	for _, m := range parts {
 		st := m.Status()
+		g.notice(u, m, m.Err())
 		g.mu.Lock()
 		if err != nil {
 			u.was = append(u.was, st)

@@ -45,11 +45,14 @@ type session struct {
 	chores    []func(ctx context.Context) // what runs beside the node until ctx ends
 	dry       bool
 	temp      string // a dry run's home, when there is no other
+	began     time.Time
+	window    string // where the window is, "" where there is none
+	seen      glimpses
 }
 
 // startSession makes everything of a run but its folders. The caller calls end.
 func (p *program) startSession(f *nodeFlags, network, dry bool) (s *session, err error) {
-	s = &session{p: p, flags: f, dry: dry, signals: make(chan os.Signal, 2), logFile: io.NopCloser(nil)}
+	s = &session{p: p, flags: f, dry: dry, signals: make(chan os.Signal, 2), logFile: io.NopCloser(nil), began: time.Now().UTC().Truncate(time.Second)}
 	s.folders = &manager{s: s, ended: make(chan error, 1)}
 	defer func() {
 		if err != nil {
@@ -229,7 +232,7 @@ func (s *session) openControl(ctx context.Context) func() {
 		s.log.Warn("no control socket; 'qsync status' and 'qsync wait' cannot see this node", "error", err)
 		return func() {}
 	}
-	c := &control{status: s.status, log: s.log, folders: s.folders.controlled, manage: s.folders}
+	c := &control{status: s.status, overview: s.overview, log: s.log, folders: s.folders.controlled, manage: s.folders}
 	served := make(chan struct{})
 	go func(l net.Listener) { defer close(served); c.serve(ctx, l) }(l)
 	return func() {
@@ -243,10 +246,15 @@ func (s *session) openControl(ctx context.Context) func() {
 // what is known of folders that do not run.
 func (s *session) status() peer.Status {
 	st := s.node.Status()
-	st.Listen = []string{}
-	if s.at != nil {
-		st.Listen = reachable(s.at)
-	}
+	st.Listen = s.listening()
 	s.folders.complete(&st)
 	return st
+}
+
+// listening are the addresses at which peers reach this node.
+func (s *session) listening() []string {
+	if s.at == nil {
+		return []string{}
+	}
+	return reachable(s.at)
 }

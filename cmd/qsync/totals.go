@@ -47,6 +47,7 @@ func plus(a, b peer.Totals) peer.Totals {
 		Added: a.Added + b.Added, Modified: a.Modified + b.Modified, Deleted: a.Deleted + b.Deleted,
 		Bytes: a.Bytes + b.Bytes, Sent: a.Sent + b.Sent, Announced: a.Announced + b.Announced,
 		Conflicts: a.Conflicts + b.Conflicts, Problems: a.Problems + b.Problems,
+		DirsAdded: a.DirsAdded + b.DirsAdded, DirsModified: a.DirsModified + b.DirsModified, DirsDeleted: a.DirsDeleted + b.DirsDeleted,
 	}
 }
 

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"qsync/peer"
+)
+
+// Bounds of the lists in an overview of a folder. The counts tell of the rest.
+const (
+	overviewProblems = 100 // and conflicts
+	overviewPeers    = 200
+	overviewHeld     = 100
+)
+
+// nodeView is the node, as an overview has it. Nothing in it changes of itself
+// while time goes by: two that are equal need not be told twice.
+type nodeView struct {
+	Name    string    `json:"name"`
+	Node    string    `json:"node"`
+	Version string    `json:"version"`
+	PID     int       `json:"pid"`
+	Started time.Time `json:"started"`
+	Listen  []string  `json:"listen"`
+	Serve   bool      `json:"serve"`
+	Config  string    `json:"config"` // why config.yaml is not in force, "" where it is
+	Web     string    `json:"web"`    // where the window is, "" where there is none
+}
+
+// folderView is one folder, as an overview has it.
+type folderView struct {
+	peer.FolderStatus
+	ProblemCount  int            `json:"problem_count"`
+	ConflictCount int            `json:"conflict_count"`
+	PeerCount     int            `json:"peer_count"`
+	Word          string         `json:"word"`     // the state in a word or two, as 'qsync status --watch' has it
+	Sentence      string         `json:"sentence"` // what it is and what to do about it
+	Level         string         `json:"level"`    // good, busy, waiting, paused or bad
+	Differs       string         `json:"differs,omitempty"`
+	Began         time.Time      `json:"began,omitzero"` // of the run that totals is about
+	Held          *peer.HeldList `json:"held,omitempty"`
+	Pair          bool           `json:"pair,omitempty"` // the other side is in this process
+}
+
+// glimpses are the folders of an overview as they were a moment ago, for whoever
+// asks for them several times a second.
+type glimpses struct {
+	mu sync.Mutex
+	of map[*peer.Folder]glimpse
+}
+
+// glimpse is one of them.
+type glimpse struct {
+	at     time.Time
+	change <-chan struct{} // closed when it is out of date
+	busy   bool            // something moves, of which change need not tell
+	json   json.RawMessage
+}
+
+// How old a glimpse may be of which no change is known.
+const (
+	busyGlimpse = 240 * time.Millisecond
+	calmGlimpse = 2 * time.Second
+)
+
+func (g glimpse) holds() bool {
+	select {
+	case <-g.change:
+		return false
+	default:
+	}
+	if g.busy {
+		return time.Since(g.at) < busyGlimpse
+	}
+	return g.json != nil && time.Since(g.at) < calmGlimpse
+}
+
+// overview is the node without its folders, and each folder under its path, as
+// GET /v1/overview tells of them. Order has the paths as config.yaml has them. It
+// costs little enough to be called several times a second.
+func (s *session) overview() (node json.RawMessage, order []string, folders map[string]json.RawMessage) {
+	about := s.node.About()
+	serve, problem := s.folders.configured()
+	node = encoded(nodeView{
+		Name: about.Name, Node: about.Node, Version: about.Version, PID: about.PID, Started: s.began,
+		Listen: s.listening(), Serve: serve, Config: problem, Web: s.window,
+	})
+	folders = map[string]json.RawMessage{}
+	add := func(path string, j json.RawMessage) {
+		if _, twice := folders[path]; !twice {
+			order = append(order, path)
+		}
+		folders[path] = j
+	}
+	open := map[*peer.Folder]bool{}
+	for _, u := range s.folders.all() {
+		parts := s.folders.partsOf(u)
+		for _, m := range parts {
+			open[m.Folder] = true
+			add(m.Dir(), s.seen.folder(m.Folder, func() folderView { return s.folders.view(m) }))
+		}
+		if len(parts) > 0 {
+			continue
+		}
+		for _, f := range s.folders.stopped(u) {
+			st := f.Status()
+			v := viewOf(st)
+			v.Held = s.folders.heldOf(u, st.Path)
+			add(st.Path, encoded(v))
+		}
+	}
+	s.seen.keep(open)
+	return node, order, folders
+}
+
+// folder is the folder's view, which make makes anew where it is out of date.
+func (g *glimpses) folder(f *peer.Folder, make func() folderView) json.RawMessage {
+	g.mu.Lock()
+	was, known := g.of[f]
+	g.mu.Unlock()
+	if known && was.holds() {
+		return was.json
+	}
+	now := glimpse{at: time.Now(), change: f.Changes()} // before the look, lest a change be missed
+	v := make()
+	now.busy = v.Level == "busy" || v.Rate != (peer.Rate{})
+	now.json = encoded(v)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.of == nil {
+		g.of = map[*peer.Folder]glimpse{}
+	}
+	g.of[f] = now
+	return now.json
+}
+
+// keep forgets all but those that are open.
+func (g *glimpses) keep(open map[*peer.Folder]bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for f := range g.of {
+		if !open[f] {
+			delete(g.of, f)
+		}
+	}
+}
+
+// encoded is v in JSON; what a view is made of can always be.
+func encoded(v any) json.RawMessage {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return json.RawMessage("null")
+	}
+	return b
+}
+
+// view is a folder that runs.
+func (g *manager) view(m *managed) folderView {
+	st := m.Status()
+	g.describe(m, &st)
+	v := viewOf(st)
+	v.Began, v.Pair = m.began.UTC().Truncate(time.Second), m.paired
+	if h := m.Held(); h.Entries > 0 {
+		v.Held = &peer.HeldList{Held: h, Paths: []peer.HeldPath{}}
+	}
+	return v
+}
+
+// viewOf is a folder as it is, with its lists cut.
+func viewOf(st peer.FolderStatus) folderView {
+	v := folderView{
+		FolderStatus: st, ProblemCount: len(st.Problems), ConflictCount: len(st.Conflicts), PeerCount: len(st.Peers), Differs: clean(apartText(st)),
+	}
+	v.Word, _ = headline(st)
+	v.Level = levelOf(st, v.Word)
+	v.Sentence = sentenceOf(st, v.Word)
+	sortPeers(v.Peers)
+	v.Problems = v.Problems[:min(len(v.Problems), overviewProblems)]
+	v.Conflicts = v.Conflicts[:min(len(v.Conflicts), overviewProblems)]
+	v.Peers = v.Peers[:min(len(v.Peers), overviewPeers)]
+	for i := range v.Dialers {
+		v.Dialers[i].Next = 0 // it changes every second
+	}
+	return v
+}
+
+// holdTime bounds the look for what a stop is about.
+const holdTime = 10 * time.Second
+
+// notice keeps of a part that the brake has stopped what for, while its map is
+// open still. u.work is held.
+func (g *manager) notice(u *unit, m *managed, err error) {
+	if !errors.Is(err, peer.ErrBrake) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), holdTime)
+	defer cancel()
+	l, herr := m.HeldList(ctx, overviewHeld)
+	if herr != nil {
+		g.s.log.Warn("what the brake has stopped cannot be listed", "folder", m.entry.Dir, "error", herr)
+	}
+	if l.Entries == 0 {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	u.held = append(u.held, heldPart{m.Dir(), l})
+}
+
+// heldPart is what the brake stopped one directory of a unit for.
+type heldPart struct {
+	dir  string
+	list peer.HeldList
+}
+
+// heldOf is what the brake has stopped a directory of a unit for, nil if nothing
+// is known of that.
+func (g *manager) heldOf(u *unit, dir string) *peer.HeldList {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i := range u.held {
+		if u.held[i].dir == dir {
+			return &u.held[i].list
+		}
+	}
+	return nil
+}
+
+// configured reports whether all of config.yaml is run, and what is wrong with one
+// that is not in force.
+func (g *manager) configured() (serve bool, problem string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.serve, g.problem
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"qsync/cmd/qsync/config"
+	"qsync/peer"
+)
+
+// runningFolder is a session that runs the folder of verbHome, without a network.
+func runningFolder(t *testing.T, adjust func(*peer.FolderConfig)) (*session, *managed) {
+	t.Helper()
+	p, at := verbHome(t)
+	s, err := p.startSession(&nodeFlags{}, false, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.log = slog.New(slog.DiscardHandler)
+	s.folders.serve = true
+	m := &managed{entry: at.entry, conf: config.DefaultFolder(at.entry.Dir)}
+	fc, err := s.config(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if adjust != nil {
+		adjust(&fc)
+	}
+	if m.Folder, err = s.node.Add(fc); err != nil {
+		t.Fatal(err)
+	}
+	s.folders.adopt(m)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = s.node.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done; s.end() })
+	return s, m
+}
+
+// api answers as the control socket of the session does.
+func (s *session) api() http.Handler {
+	c := &control{status: s.status, overview: s.overview, log: s.log, folders: s.folders.controlled, manage: s.folders}
+	return c.handler(verbs)
+}
+
+func get(t *testing.T, h http.Handler, path string, into any) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	if w.Code != http.StatusOK {
+		t.Fatalf("%s: %d %s", path, w.Code, w.Body)
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), into); err != nil {
+		t.Fatalf("%s: %v in %s", path, err, w.Body)
+	}
+}
+
+type overviewSeen struct {
+	Node    nodeView     `json:"node"`
+	Folders []folderView `json:"folders"`
+}
+
+// untilSeen asks for the overview until ok says so.
+func untilSeen(t *testing.T, s *session, ok func(folderView) bool) folderView {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		var o overviewSeen
+		get(t, s.api(), "/v1/overview", &o)
+		if len(o.Folders) != 1 {
+			t.Fatalf("%d folders", len(o.Folders))
+		}
+		if ok(o.Folders[0]) {
+			return o.Folders[0]
+		}
+		if time.Now().After(end) {
+			t.Fatalf("it never came: %+v", o.Folders[0])
+		}
+	}
+}
+
+func TestOverviewShowsWhatTheBrakeStopped(t *testing.T) {
+	s, m := runningFolder(t, func(fc *peer.FolderConfig) { fc.MaxDelete = peer.Brake{Entries: 20} })
+	dir := m.Dir()
+	for i := range 150 {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("f%03d", i)), []byte("12345"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	odd := filepath.Join(dir, "<b>\x1b[31m\xff")
+	if err := os.WriteFile(odd, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Rescan(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f := untilSeen(t, s, func(f folderView) bool { return f.Entries.Files == 151 })
+	if f.Word != "no peer" || f.Level != "waiting" || !strings.Contains(f.Sentence, "qsync join") || f.Held != nil || f.Began.IsZero() {
+		t.Errorf("%+v", f)
+	}
+	for i := range 150 {
+		if err := os.Remove(filepath.Join(dir, fmt.Sprintf("f%03d", i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(odd); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "stays"), []byte("stays"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_ = m.Rescan(t.Context()) // the folder stops in it
+	f = untilSeen(t, s, func(f folderView) bool { return f.Held != nil && len(f.Held.Paths) > 0 })
+	if f.Level != "bad" || !strings.Contains(f.Sentence, "qsync confirm") {
+		t.Errorf("level %s, %s", f.Level, f.Sentence)
+	}
+	h := f.Held
+	if h.Entries != 151 || h.Bytes != 750 || len(h.Paths) != overviewHeld || h.Why != "vanished" {
+		t.Errorf("held %+v", h)
+	}
+	if p := h.Paths[0]; string(p.RawPath) != "<b>\x1b[31m\xff" || p.Kind != "file" {
+		t.Errorf("the first one is %+v", p)
+	}
+}
+
+// TestOverviewIsQuiet: while nothing happens it is the same bytes each time, and
+// costs next to nothing.
+func TestOverviewIsQuiet(t *testing.T) {
+	s, m := runningFolder(t, nil)
+	if err := m.Rescan(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	untilSeen(t, s, func(f folderView) bool { return f.State == "idle" })
+	node, order, folders := s.overview()
+	for range 50 {
+		time.Sleep(50 * time.Millisecond)
+		n, _, f := s.overview()
+		if len(order) != 1 || !bytes.Equal(n, node) || !bytes.Equal(f[order[0]], folders[order[0]]) {
+			t.Fatalf("it changed:\n%s\n%s\n%s\n%s", node, n, folders[order[0]], f[order[0]])
+		}
+	}
+	if err := os.WriteFile(filepath.Join(m.Dir(), "new"), []byte("x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Rescan(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, f := s.overview(); bytes.Equal(f[order[0]], folders[order[0]]) {
+		t.Error("a change is not told of at once")
+	}
+}
+
+func TestOverviewCutsItsLists(t *testing.T) {
+	st := peer.FolderStatus{State: "idle", Peers: []peer.PeerStatus{}}
+	for i := range 5000 {
+		st.Problems = append(st.Problems, peer.Problem{Path: fmt.Sprint(i), Problem: "permission denied"})
+		st.Conflicts = append(st.Conflicts, fmt.Sprint(i))
+		st.Peers = append(st.Peers, peer.PeerStatus{Name: fmt.Sprint(i)})
+	}
+	v := viewOf(st)
+	if len(v.Problems) != overviewProblems || v.ProblemCount != 5000 || len(v.Conflicts) != overviewProblems || v.ConflictCount != 5000 ||
+		len(v.Peers) != overviewPeers || v.PeerCount != 5000 {
+		t.Errorf("%d of %d problems, %d of %d conflicts, %d of %d peers", len(v.Problems), v.ProblemCount, len(v.Conflicts), v.ConflictCount, len(v.Peers), v.PeerCount)
+	}
+	if v.Level != "bad" || !strings.Contains(v.Sentence, "5000 paths cannot be synced; give qsync's user the right to it") {
+		t.Errorf("%s: %s", v.Level, v.Sentence)
+	}
+}
+
+func TestSentences(t *testing.T) {
+	peers := func(p ...peer.PeerStatus) peer.FolderStatus { return peer.FolderStatus{State: "idle", Peers: p} }
+	with := func(f peer.FolderStatus, do func(*peer.FolderStatus)) peer.FolderStatus { do(&f); return f }
+	for _, c := range []struct {
+		f     peer.FolderStatus
+		level string
+		text  string
+	}{
+		{peers(), "waiting", "no peer yet: 'qsync join - DIR'"},
+		{peers(peer.PeerStatus{Name: "b"}), "waiting", "no peer is connected; start qsync on the other device"},
+		{peers(peer.PeerStatus{Name: "b", Connected: true, InSync: true}), "good", "in sync with 1 peer"},
+		{peers(peer.PeerStatus{Name: "b", Connected: true, Queued: peer.Amount{Entries: 2, Bytes: 1024}}), "busy", "2 entries (1.0 KiB) on the way to b"},
+		{peers(peer.PeerStatus{Name: "b", Connected: true}), "busy", "comparing with b"},
+		{with(peers(), func(f *peer.FolderStatus) { f.State, f.Reason = "stopped", "gone\x1b[2J" }), "bad", `gone\x1b[2J`},
+		{with(peers(), func(f *peer.FolderStatus) { f.State, f.Reason = "paused", "paused: 'qsync resume DIR'" }), "paused", "'qsync resume DIR'"},
+		{with(peers(), func(f *peer.FolderStatus) { f.State = "scanning" }), "busy", "looking at the files"},
+		{with(peers(), func(f *peer.FolderStatus) { f.State, f.Want.Entries = "syncing", 1 }), "busy", "1 entry to come"},
+		{with(peers(), func(f *peer.FolderStatus) { f.Want.Entries, f.Reason = 3, "make room" }), "waiting", "3 entries still to come: make room"},
+	} {
+		if v := viewOf(c.f); v.Level != c.level || !strings.Contains(v.Sentence, c.text) {
+			t.Errorf("%s: %q, want %s: %q", v.Level, v.Sentence, c.level, c.text)
+		}
+	}
+}
