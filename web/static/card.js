@@ -1,0 +1,134 @@
+// A folder as a card of the overview. It is made once, and told of changes.
+
+import {h, text, attr, show, icon, button, setName, keyed, swap} from './dom.js';
+import {t, size, count, percent, span, ago, isTime} from './words.js';
+import {label, level, stateWord, sentences, mode, peerState, transport, sorted, problems, conflicts, folderLink} from './states.js';
+import {done, peakOf} from './model.js';
+import {act} from './ui.js';
+import * as actions from './actions.js';
+
+// bar is the progress of what a folder gets.
+export function bar() {
+  const fill = h('div', {class: 'bar-fill'});
+  const track = h('div', {class: 'bar', role: 'progressbar', 'aria-valuemin': 0, 'aria-valuemax': 100}, fill);
+  const left = h('span'), right = h('span');
+  const el = h('div', {class: 'progress'}, track, h('p', {class: 'progress-text'}, left, right));
+  return {el, update(f) {
+    const share = done(f);
+    const moving = f.want.entries > 0 || f.want.bytes > 0;
+    show(el, moving || f.rate.in > 0 || f.rate.out > 0);
+    show(track, share !== null);
+    const peak = peakOf(f);
+    if (share !== null) {
+      attr(track, 'aria-valuenow', Math.floor(share * 100));
+      attr(track, 'aria-label', t('bar_of', {name: label(f)}));
+      fill.style.transform = `scaleX(${share.toFixed(4)})`;
+    }
+    text(left, moving ? (peak.bytes ? t('bar_bytes', {done: size(peak.bytes - f.want.bytes), all: size(peak.bytes), percent: percent(share ?? 0)}) : t('bar_entries', {done: peak.entries - f.want.entries, n: peak.entries, percent: percent(share ?? 0)})) : '');
+    const rates = [f.rate.in > 0 && t('rate_in', {rate: size(f.rate.in, true)}), f.rate.out > 0 && t('rate_out', {rate: size(f.rate.out, true)}), moving && f.eta_s != null && t('eta', {span: span(f.eta_s)})];
+    text(right, rates.filter(Boolean).join(' · '));
+  }};
+}
+
+function peerRow(first) {
+  const who = h('bdi', {class: 'name peer-name'}), how = h('span', {class: 'muted'}), what = h('span', {class: 'peer-what'}), wait = h('span', {class: 'peer-wait'});
+  const dot = h('span', {class: 'dot'});
+  const el = h('li', {class: 'peer'}, dot, h('span', {class: 'peer-who'}, who, ' ', how), what, wait);
+  return {el, update(p) {
+    setName(who, p.name || p.node?.slice(0, 8));
+    attr(dot, 'class', 'dot ' + (p.connected ? (p.in_sync ? 'dot-good' : 'dot-busy') : 'dot-away'));
+    text(how, transport(p));
+    const queued = p.queued.entries || p.queued.bytes;
+    text(what, peerState(p));
+    text(wait, queued ? t('queued', {n: p.queued.entries, size: size(p.queued.bytes)}) : '');
+    show(wait, queued);
+  }};
+}
+
+// peers is the list of a folder's peers, with at most so many of them.
+export function peers(limit) {
+  const list = h('ul', {class: 'peers'});
+  const more = h('p', {class: 'muted small'});
+  const el = h('div', {}, list, more);
+  return {el, update(f) {
+    const all = sorted(f.peers);
+    keyed(list, all.slice(0, limit), p => p.node || p.name, peerRow);
+    show(list, all.length > 0);
+    show(more, all.length > limit || !all.length);
+    text(more, all.length ? t('more_peers', {n: all.length - limit}) : t('no_peers'));
+  }};
+}
+
+// lastRun says what the last run did.
+export function lastRun(f) {
+  const l = f.last;
+  const x = l ? l.totals : f.totals;
+  if (!x) return '';
+  const parts = [['added', x.added], ['modified', x.modified], ['deleted', x.deleted]].filter(([, n]) => n).map(([k, n]) => t('did_' + k, {n}));
+  if (x.bytes) parts.push(t('did_bytes', {size: size(x.bytes)}));
+  if (x.sent) parts.push(t('did_sent', {size: size(x.sent)}));
+  const what = parts.join(', ') || t('did_nothing');
+  return l && isTime(l.ended) ? t('last_run', {ago: ago(l.ended), span: span((new Date(l.ended) - new Date(l.began)) / 1000), what}) : t('this_run', {what});
+}
+
+export function card(first) {
+  const path = first.path;
+  const mark = h('span', {class: 'state'});
+  const title = setName(h('bdi', {class: 'name'}), label(first));
+  const where = setName(h('bdi', {class: 'path'}), path);
+  const modeEl = h('span', {class: 'chip'}), profile = h('span', {class: 'chip'});
+  const line = h('p', {class: 'sentence'}), theirs = h('p', {class: 'theirs', lang: 'en'});
+  const progress = bar(), who = peers(4);
+  const current = setName(h('bdi', {class: 'path'}), '');
+  const moving = h('p', {class: 'muted small one-line'}, current);
+  const last = h('p', {class: 'muted small'}), holds = h('p', {class: 'muted small'});
+  const badges = h('ul', {class: 'badges'});
+  const held = h('div', {class: 'held-box'}, h('p', {}), h('a', {class: 'button main', href: folderLink(first, 'brake')}, t('look_decide')));
+  const pause = button(t('pause'), act(() => actions.pause(now)));
+  const sync = button(t('sync_now'), act(() => actions.sync(now), () => t('sync_asked')));
+  let now = first, was = '';
+  const el = h('article', {class: 'card', 'aria-label': label(first)},
+    h('div', {class: 'card-head'}, h('h2', {}, h('a', {href: folderLink(first)}, title)), mark),
+    h('p', {class: 'card-path'}, where), h('p', {class: 'chips'}, modeEl, profile),
+    line, theirs, held, progress.el, moving, badges, who.el, h('div', {class: 'grow'}), holds, last,
+    h('div', {class: 'card-foot'}, sync, pause, h('span', {class: 'grow'}),
+      h('a', {href: folderLink(first, 'versions')}, t('tab_versions')), h('a', {href: folderLink(first, 'history')}, t('tab_history')), h('a', {href: folderLink(first, 'settings')}, t('tab_settings'))));
+  return {el, update(f) {
+    now = f;
+    const lv = level(f);
+    if (lv !== was) {
+      was = lv;
+      attr(el, 'data-level', lv);
+      swap(mark, icon(lv), stateWord(f));
+      attr(mark, 'class', 'state state-' + lv);
+    }
+    setName(title, label(f));
+    attr(el, 'aria-label', label(f));
+    text(modeEl, mode(f));
+    text(profile, f.profile || '');
+    show(profile, Boolean(f.profile));
+    const s = sentences(f);
+    text(line, s.ours);
+    text(theirs, s.theirs);
+    show(theirs, Boolean(s.theirs) && !f.held);
+    show(held, Boolean(f.held));
+    if (f.held) text(held.firstElementChild, t('held_short', {n: f.held.entries, size: size(f.held.bytes || 0)}));
+    progress.update(f);
+    setName(current, f.current || '');
+    show(moving, Boolean(f.current));
+    const marks = [];
+    if (conflicts(f)) marks.push({key: 'c', href: folderLink(f, 'conflicts'), text: t('n_conflicts', {n: conflicts(f)})});
+    if (problems(f)) marks.push({key: 'p', href: folderLink(f), text: t('n_problems', {n: problems(f)})});
+    keyed(badges, marks, m => m.key, m => {
+      const a = h('a', {href: m.href, class: 'badge'});
+      return {el: h('li', {}, a), update: m => text(a, m.text)};
+    });
+    show(badges, marks.length > 0);
+    who.update(f);
+    text(holds, t('holds', {files: t('n_files', {n: f.entries.files}), dirs: t('n_dirs', {n: f.entries.dirs}), size: size(f.entries.bytes)}));
+    text(last, lastRun(f));
+    const paused = f.state === 'paused';
+    text(pause, t(paused ? 'resume' : 'pause'));
+    attr(sync, 'aria-disabled', paused ? 'true' : null);
+  }};
+}

@@ -1,0 +1,107 @@
+// What the page knows of the node, and who wants to hear of it. However many
+// messages come, whoever draws is called once a frame.
+
+import {get} from './api.js';
+
+export const model = {
+  node: null,
+  folders: new Map(), // by path
+  happened: [],       // the latest first
+  more: 0,            // that were not told one by one
+  loaded: false,
+};
+
+const maxHappened = 200;
+const drawers = new Set();
+let dirty = false;
+
+export function touch() {
+  if (dirty) return;
+  dirty = true;
+  requestAnimationFrame(() => {
+    dirty = false;
+    for (const f of drawers) f(model);
+  });
+}
+
+// watch has f called whenever something changed, until what it returns is called.
+export function watch(f) {
+  drawers.add(f);
+  return () => drawers.delete(f);
+}
+
+let loading = null;
+
+// load asks for everything.
+export async function load() {
+  loading ||= get('overview').finally(() => { loading = null; });
+  const all = await loading;
+  model.node = all.node;
+  model.folders = new Map(all.folders.map(f => [f.path, keep(f)]));
+  model.loaded = true;
+  touch();
+}
+
+// peaks is how much a folder had to get when it began to, by path: the bar
+// shows what of that is done.
+const peaks = new Map();
+
+function keep(f) {
+  const want = f.want || {entries: 0, bytes: 0};
+  const peak = peaks.get(f.path);
+  if (!want.entries && !want.bytes) peaks.delete(f.path);
+  else if (!peak) peaks.set(f.path, {...want});
+  else {
+    peak.bytes = Math.max(peak.bytes, want.bytes);
+    peak.entries = Math.max(peak.entries, want.entries);
+  }
+  return f;
+}
+
+// done is the share of what a folder had to get that is there, null if it wants nothing.
+export function done(f) {
+  const peak = peaks.get(f.path);
+  if (!peak) return null;
+  const [all, left] = peak.bytes ? [peak.bytes, f.want.bytes] : [peak.entries, f.want.entries];
+  return all ? Math.max(0, Math.min(1, 1 - left / all)) : null;
+}
+
+export function peakOf(f) { return peaks.get(f.path) || f.want; }
+
+// take is for the messages of the stream.
+export function take(kind, data) {
+  switch (kind) {
+    case 'reset':
+      load().catch(() => {}); // the stream ends too, and is begun anew
+      return;
+    case 'node':
+      model.node = data;
+      break;
+    case 'folder':
+      model.folders.set(data.path, keep(data));
+      break;
+    case 'gone':
+      model.folders.delete(data.path);
+      break;
+    case 'happened':
+      happened(data);
+      break;
+    default:
+      return;
+  }
+  touch();
+}
+
+let count = 0;
+
+function happened(list) {
+  for (const e of list) {
+    if (e.event === 'more') {
+      model.more += Number(e.text) || 0;
+      continue;
+    }
+    e.key = ++count;
+    model.happened.unshift(e);
+  }
+  model.happened.length = Math.min(model.happened.length, maxHappened);
+}
