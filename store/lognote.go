@@ -7,6 +7,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"qsync/folder"
+	"qsync/folder/fault"
 )
 
 // note remembers for the log what a change made of record old, now r.
@@ -180,12 +181,17 @@ func seqOf(k []byte) uint64 {
 	return binary.BigEndian.Uint64(k)
 }
 
-// makeNewer adds the buckets that maps of earlier versions lack.
+// makeNewer adds the buckets that maps of earlier versions lack: all of them in
+// the one commit that adopts the map, so that a crash leaves it as it was.
 func makeNewer(tx *bolt.Tx) error {
 	for _, b := range [][]byte{bucketLog, bucketDays, bucketHeld} {
-		if _, err := tx.CreateBucketIfNotExists(b); err != nil {
+		if tx.Bucket(b) != nil {
+			continue
+		}
+		if _, err := tx.CreateBucket(b); err != nil {
 			return err
 		}
+		fault.Point("map-upgraded")
 	}
 	return nil
 }
