@@ -17,7 +17,7 @@ import (
 const (
 	scanBatch = 2000
 	scanDelay = 200 * time.Millisecond
-	hintDelay = 2 * time.Millisecond // the watcher has gathered a burst already
+	hintDelay = time.Millisecond / 2 // the watcher has gathered a burst already
 	racyWait  = 3 * time.Second      // until stamps of a coarse clock have moved on
 	busyWait  = 5 * time.Second      // before a file that is being written is read again
 )

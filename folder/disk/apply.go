@@ -239,7 +239,7 @@ func (r *Root) Restat(p folder.Path, l folder.Local) (folder.Stat, bool) {
 		return folder.Stat{}, false
 	}
 	defer d.Close()
-	now := time.Now().UnixNano()
+	now := r.now()
 	i, err := slot{d.dir, p}.look(l)
 	if err != nil {
 		return folder.Stat{}, false

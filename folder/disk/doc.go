@@ -19,7 +19,8 @@
 //     are as recorded is unchanged: one lstat, no read. Of a directory mode and
 //     modification time count, of a symlink all but the mode.
 //   - Stamps prove that only if no later write could have left the same ones.
-//     The tick of a fine clock is waited out before the read; an entry read
+//     The tick of a fine clock is waited out before the read, where the clock of
+//     the stamps can be read until that shows another time; an entry read
 //     within that of a coarse one is marked Racy, and a Racy one is read again
 //     (F32). Shared memory mappings evade even that (F34):
 //     Verify reads everything.

@@ -46,6 +46,7 @@ type Root struct {
 	nameless nameless
 	spelled  spelled
 	force    sync.Mutex // held while a read-only directory is opened up
+	stamps   bool       // stamps come from a clock that can be read
 	crude    bool       // in tests: as on a file system without RENAME_NOREPLACE and RENAME_EXCHANGE
 
 	mu    sync.Mutex // guards what follows
@@ -74,7 +75,7 @@ func Open(path string, readOnly bool) (*Root, error) {
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	r := &Root{dir: d, path: abs, readOnly: readOnly, parts: map[string]bool{}, kept: map[folder.Path]int{}}
+	r := &Root{dir: d, path: abs, readOnly: readOnly, stamps: stampsHere(d), parts: map[string]bool{}, kept: map[folder.Path]int{}}
 	r.keep.Store(DefaultVersions)
 	return r, nil
 }

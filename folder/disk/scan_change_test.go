@@ -100,6 +100,7 @@ func TestScanNeverAtRest(t *testing.T) {
 		t.Fatal(err)
 	}
 	q := newQueue(t.Context(), nil, nil)
+	q.root = r
 	w := &worker{q: q, h: chunk.New()}
 	it := &item{found: Found{Path: "a", Before: x["a"]}, lv: newLevel(d, "", 0), name: "a", kind: folder.File}
 	defer it.lv.release()

@@ -33,13 +33,18 @@ const clockSkew = time.Minute
 // racy reports that a write after now could leave the very same stat (F32): the
 // last one is no older than a tick of the file system's clock. Stamps that are
 // all multiples of 10 ms are taken for those of a coarse clock. A stamp far
-// ahead of now is not one that the next write would get.
-func racy(in info, now int64) bool {
+// ahead of now is not one that the next write would get. Where the clock that
+// gives the stamps can be read, it need not be guessed how far it has come.
+func racy(in info, now instant) bool {
 	tick := fineTick
 	if in.MTime%int64(fineTick) == 0 && in.CTime%int64(fineTick) == 0 {
 		tick = coarseTick
 	}
-	near := func(t int64) bool { return t >= now-int64(tick) && t <= now+int64(clockSkew) }
+	from := now.at - int64(tick)
+	if tick == fineTick && now.stamp != 0 {
+		from = now.stamp
+	}
+	near := func(t int64) bool { return t >= from && t <= now.at+int64(clockSkew) }
 	return near(in.MTime) || near(in.CTime)
 }
 
@@ -96,7 +101,7 @@ func (w *worker) tryLook(it *item, try int) error {
 	if err := w.outwait(in); err != nil {
 		return err
 	}
-	now := time.Now().UnixNano()
+	now := w.q.root.now()
 	v, before, err := w.read(it)
 	if err != nil {
 		return err
@@ -119,13 +124,21 @@ func (w *worker) tryLook(it *item, try int) error {
 
 // outwait lets the tick of a fine clock pass in which the entry was last
 // written: only then does a write during the read show in the stat. A live
-// change has come to rest for longer before its hint is sent.
+// change has mostly come to rest for longer before its hint is sent.
 func (w *worker) outwait(in info) error {
-	age := time.Duration(time.Now().UnixNano() - max(in.MTime, in.CTime))
-	if age < 0 || age > fineTick {
-		return nil
+	for {
+		age := time.Duration(time.Now().UnixNano() - max(in.MTime, in.CTime))
+		if age < 0 || age > fineTick || !racy(in, w.q.root.now()) {
+			return nil
+		}
+		wait := fineTick - age + time.Microsecond
+		if w.q.root.stamps {
+			wait = min(wait, time.Millisecond)
+		}
+		if err := w.q.pause(wait); err != nil {
+			return err
+		}
 	}
-	return w.q.pause(fineTick - age + time.Microsecond)
 }
 
 // replaced tells why an entry that was just there could not be read.

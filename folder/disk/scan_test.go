@@ -2,6 +2,7 @@ package disk
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -132,20 +133,45 @@ func TestRacyRule(t *testing.T) {
 	for _, c := range []struct {
 		name         string
 		mtime, ctime int64
+		stamp        int64 // what the clock of the stamps shows, 0 where it cannot be read
 		want         bool
 	}{
-		{"old", now - fine - 1, now - fine - 1, false},
-		{"at the tick", now - fine, now - time.Hour.Nanoseconds(), true},
-		{"ctime alone", now - time.Hour.Nanoseconds() - 1, now - 5e6, true},
-		{"coarse", round - coarse/2, round - coarse/2, true},
-		{"coarse, old", round - coarse - fine, round - coarse - fine, false},
-		{"coarse mtime, fine ctime", round - coarse/2, now - coarse/2, false},
-		{"server a little ahead", now + 1e9 + 1, now + 1e9 + 1, true},
-		{"mtime in 2106", now + 80*365*24*time.Hour.Nanoseconds(), now - coarse - 1, false},
-		{"1901", -2177452800e9, now - coarse - 1, false},
+		{"old", now - fine - 1, now - fine - 1, 0, false},
+		{"at the tick", now - fine, now - time.Hour.Nanoseconds(), 0, true},
+		{"ctime alone", now - time.Hour.Nanoseconds() - 1, now - 5e6, 0, true},
+		{"coarse", round - coarse/2, round - coarse/2, 0, true},
+		{"coarse, old", round - coarse - fine, round - coarse - fine, 0, false},
+		{"coarse mtime, fine ctime", round - coarse/2, now - coarse/2, 0, false},
+		{"server a little ahead", now + 1e9 + 1, now + 1e9 + 1, 0, true},
+		{"mtime in 2106", now + 80*365*24*time.Hour.Nanoseconds(), now - coarse - 1, 0, false},
+		{"1901", -2177452800e9, now - coarse - 1, 0, false},
+		{"a tick of the clock later", now - 1e6, now - 1e6, now - 5e5, false},
+		{"within the tick", now - 5e5, now - 5e5, now - 5e5, true},
+		{"a finer stamp in the tick", now - 2e6, now - 1e5, now - 5e5, true},
+		{"the clock stands", now - 2*fine, now - 2*fine, now - 2*fine, true},
+		{"coarse, with a clock", round - coarse/2, round - coarse/2, now - 1e6, true},
 	} {
-		if got := racy(info{MTime: c.mtime, CTime: c.ctime}, now); got != c.want {
+		if got := racy(info{MTime: c.mtime, CTime: c.ctime}, instant{now, c.stamp}); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
+
+// F32, as the disk does it: a write that follows a look, as fast as it can, shows.
+func TestScanSeesTheNextWrite(t *testing.T) {
+	r, x := known(t, "a")
+	path := filepath.Join(r.Path(), "a")
+	for i := range 100 {
+		write(t, path, fmt.Sprintf("%04d", 2*i))
+		l := look(t, r, x, ScanOptions{})
+		x.adopt(l.found)
+		was := x["a"]
+		write(t, path, fmt.Sprintf("%04d", 2*i+1))
+		if r.Unchanged("a", was) {
+			t.Fatalf("write %d left the stat of the one before: %+v", i, was)
+		}
+		if r.stamps && was.Stat.Racy {
+			t.Errorf("write %d: the clock did not move on", i)
 		}
 	}
 }

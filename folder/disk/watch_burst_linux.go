@@ -7,12 +7,14 @@ import (
 	"qsync/folder"
 )
 
-// How long hints wait for more of the same. A path is given settleQuiet to come
-// to rest, which takes a finished file past the reach of [folder.Stat]'s Racy,
-// but a hint is never later than settleMost. A file that somebody keeps open
-// for writing is hinted at every settleOpen.
+// How long hints wait for more of the same. A path whose change seems to be over
+// is given settleQuiet to come to rest, which as a rule takes a finished file past
+// the reach of [folder.Stat]'s Racy, and settleMore where something is likely to
+// follow, but a hint is never later than settleMost. A file that somebody keeps
+// open for writing is hinted at every settleOpen.
 const (
-	settleQuiet = 12 * time.Millisecond
+	settleQuiet = 5 * time.Millisecond
+	settleMore  = 12 * time.Millisecond
 	settleMost  = 20 * time.Millisecond
 	settleOpen  = time.Second
 	settleStep  = 2 * time.Millisecond // between two looks at what is due
@@ -35,9 +37,17 @@ type pending struct {
 	first, due time.Time
 }
 
-// add notes that p needs a look. open means that the change may go on: nobody
-// closed the file yet.
-func (b *burst) add(p folder.Path, now time.Time, deep, open bool) {
+// sign is what an event says about whether the change is over.
+type sign uint8
+
+const (
+	over  sign = iota // closed, renamed, given another mode: most likely all of it
+	begun             // created or removed: the content, or another entry, may follow
+	going             // written to, and nobody closed the file yet
+)
+
+// add notes that p needs a look.
+func (b *burst) add(p folder.Path, now time.Time, deep bool, s sign) {
 	if b.lost {
 		return
 	}
@@ -49,22 +59,33 @@ func (b *burst) add(p folder.Path, now time.Time, deep, open bool) {
 		}
 		e = pending{first: now, due: now.Add(settleOpen)}
 	}
-	if !open {
+	if s != going {
 		if ok && e.due.Sub(e.first) > settleMost {
 			e.first = now // it waited for the end of writing, which is now
 		}
 		e.due = now.Add(settleQuiet)
+		if s == begun {
+			e.due = now.Add(settleMore)
+		}
 		if most := e.first.Add(settleMost); e.due.After(most) {
 			e.due = most
 		}
 	}
-	e.deep, e.open = e.deep || deep, open
+	e.deep, e.open = e.deep || deep, s == going
 	if b.paths == nil {
 		b.paths = make(map[folder.Path]pending)
 	}
 	b.paths[p] = e
 	if b.soonest.IsZero() || e.due.Before(b.soonest) {
 		b.soonest = e.due
+	}
+}
+
+// join has dir, if it waits, hinted at together with what is at p.
+func (b *burst) join(dir, p folder.Path) {
+	if e, ok := b.paths[dir]; ok && b.paths[p].due.Before(e.due) {
+		e.due = b.paths[p].due
+		b.paths[dir] = e
 	}
 }
 

@@ -17,9 +17,13 @@ func TestBurst(t *testing.T) {
 	}
 	// Each path rests a little, but not for ever.
 	for ms := 0; ms <= 18; ms += 3 {
-		b.add("busy", at(ms), false, false)
+		b.add("busy", at(ms), false, over)
 	}
-	b.add("quiet", at(0), false, false)
+	b.add("lone", at(0), false, over)
+	b.add("quiet", at(0), false, begun)
+	if got := b.take(at(5)); !slices.Equal(got, []Hint{{Path: "lone"}}) {
+		t.Error(got)
+	}
 	if got := b.take(at(12)); !slices.Equal(got, []Hint{{Path: "quiet"}}) {
 		t.Error(got)
 	}
@@ -27,32 +31,52 @@ func TestBurst(t *testing.T) {
 		t.Error(got)
 	}
 	// What is being written waits; closing it does not.
-	b.add("open", at(30), false, true)
-	b.add("open", at(500), false, true)
+	b.add("open", at(30), false, going)
+	b.add("open", at(500), false, going)
 	if got := b.take(at(600)); got != nil {
 		t.Error(got)
 	}
-	b.add("open", at(700), false, false)
-	if got := b.take(at(712)); !slices.Equal(got, []Hint{{Path: "open"}}) {
+	b.add("open", at(700), false, over)
+	if got := b.take(at(705)); !slices.Equal(got, []Hint{{Path: "open"}}) {
 		t.Error(got)
 	}
-	// A created file is not held back by the writes that follow.
-	b.add("new", at(800), false, false)
-	b.add("new", at(801), false, true)
+	// A created file is not held back by the writes that follow, and comes as soon
+	// as it is closed, its directory with it.
+	b.add("d/new", at(750), false, begun)
+	b.add("d", at(750), false, begun)
+	b.add("d/new", at(751), false, going)
+	b.add("d/new", at(752), false, over)
+	b.join("d", "d/new")
+	b.join("no", "d/new")
+	if got := b.take(at(757)); !slices.Equal(got, []Hint{{Path: "d"}, {Path: "d/new"}}) {
+		t.Error(got)
+	}
+	// What was removed may be about to come back.
+	b.add("back", at(770), false, begun)
+	b.add("back", at(778), false, begun)
+	if got := b.take(at(785)); got != nil {
+		t.Error(got)
+	}
+	b.add("back", at(785), false, over)
+	if got := b.take(at(790)); !slices.Equal(got, []Hint{{Path: "back"}}) {
+		t.Error(got)
+	}
+	b.add("new", at(800), false, begun)
+	b.add("new", at(801), false, going)
 	if got := b.take(at(812)); !slices.Equal(got, []Hint{{Path: "new", Open: true}}) {
 		t.Error(got)
 	}
 	// A deep hint covers those below it.
 	for _, p := range []folder.Path{"d/x", "d.txt", "d", "d/y/z"} {
-		b.add(p, at(900), p == "d", false)
+		b.add(p, at(900), p == "d", over)
 	}
 	if got := b.take(at(920)); !slices.Equal(got, []Hint{{Path: "d", Deep: true}, {Path: "d.txt"}}) {
 		t.Error(got)
 	}
 	for i := range maxBurst + 1 {
-		b.add(folder.Path(fmt.Sprint(i)), at(1000), false, false)
+		b.add(folder.Path(fmt.Sprint(i)), at(1000), false, over)
 	}
-	b.add("more", at(1000), false, false)
+	b.add("more", at(1000), false, over)
 	if got := b.take(at(1000)); !slices.Equal(got, []Hint{{Lost: true}}) || len(b.paths) != 0 {
 		t.Error(got, len(b.paths))
 	}

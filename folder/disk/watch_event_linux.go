@@ -94,16 +94,30 @@ func (w *Watcher) event(n *node, e event, now time.Time) {
 	// A directory that comes may hold anything by now (F43); where one went
 	// another may be.
 	deep := isDir && e.mask&(entries&^unix.IN_DELETE) != 0
-	w.burst.add(child, now, deep, e.mask&unix.IN_MODIFY != 0)
+	s := signOf(e.mask)
+	w.burst.add(child, now, deep, s)
 	if from != "" {
 		w.burst.came(child, from)
 	}
 	if e.mask&entries != 0 && at != "" {
-		w.burst.add(at, now, false, false) // its modification time
+		w.burst.add(at, now, false, s) // its modification time
+	}
+	if s == over {
+		w.burst.join(at, child)
 	}
 	if e.name == IgnoreName {
-		w.burst.add(at, now, true, e.mask&unix.IN_MODIFY != 0)
+		w.burst.add(at, now, true, s)
 	}
+}
+
+func signOf(mask uint32) sign {
+	switch {
+	case mask&unix.IN_MODIFY != 0:
+		return going
+	case mask&(unix.IN_CREATE|unix.IN_DELETE) != 0:
+		return begun
+	}
+	return over
 }
 
 // ignored forgets a watch that the kernel has ended.
