@@ -73,6 +73,8 @@ var arrows = map[string]map[string]string{
 		"golang.org/x/text":          "the width of a character",
 		"golang.org/x/sys":           "machine-id of systems without a file for it, locks, notices of a changed config.yaml",
 		"rsc.io/qr":                  "the QR code of a sync ID",
+
+		"github.com/rogpeppe/go-internal": "how two versions of a text differ, in a time that their length bounds",
 	},
 	"cmd/qsync/doctor": {
 		"qsync/certs":      "why a peer that answers is not one",

@@ -127,6 +127,18 @@ func (s *Store) Log(q LogSpan) iter.Seq2[Logged, error] {
 	}
 }
 
+// LogBegins returns the time of the oldest change in the log, zero if there is
+// none: what was before is not known.
+func (s *Store) LogBegins() (at time.Time, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		if k, v := tx.Bucket(bucketLog).Cursor().First(); k != nil {
+			at, _ = rowTime(v) // of a row that cannot be read nothing is known either
+		}
+		return nil
+	})
+	return at, err
+}
+
 // Day is what changed on one day, by this machine's calendar.
 type Day struct {
 	Day  string   // 2006-01-02

@@ -26,6 +26,7 @@ type control struct {
 	status   func() peer.Status
 	overview func() (node json.RawMessage, order []string, folders map[string]json.RawMessage)
 	folders  func() []controlled
+	borrow   func(dir string, do func(*peer.Folder) error) error // opens a folder that does not run; nil: whoever asks does
 	manage   managing
 	log      *slog.Logger
 }
@@ -73,7 +74,16 @@ var verbs = []route{
 	verbRevert, verbOverride, verbVersions, verbRestore, verbVerify,
 	verbConflicts, verbConflict, verbAncestor, verbResolve,
 	verbLog, verbDays, verbConfirm, verbUndo,
-	ignoredVerb,
+	ignoredVerb, verbTree, verbContent, verbDiff, verbPreview,
+}
+
+// windowVerbs are those of them that a page may ask for: none reads or writes a
+// file outside of the folder that it is about.
+var windowVerbs = []route{
+	verbRevert, verbOverride, checked(verbVersions), checked(verbRestore), verbVerify,
+	verbConflicts, checked(verbConflict), checked(verbResolve),
+	verbLog, verbDays, verbConfirm, verbUndo,
+	checked(ignoredVerb), verbTree, verbContent, verbDiff, verbPreview,
 }
 
 // serve answers on l until ctx ends, and then ends what is being waited for.

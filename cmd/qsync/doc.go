@@ -38,7 +38,16 @@
 //	POST /v1/wait    {"folder","peers","timeout"}  see waitRequest
 //	POST /v1/rescan  {"folder"}                   looks at the disk afresh
 //	POST /v1/apply   {"folder","resume","brake"}   takes config.yaml anew, see applyRequest
-//	POST /v1/folder/NAME  {"folder","query"}      what NAME does to one folder, see verb
+//	POST /v1/folder/NAME  {"folder","query"}      what NAME does to one folder, see verb:
+//	    revert override restore resolve ancestor verify confirm undo change it;
+//	    versions log days conflicts conflict ignored tell of it;
+//	    tree      a directory as it is, or was at a time; see treeQuery
+//	    content   what a file holds, or held; see contentQuery
+//	    diff      how two states of a text differ; see diffQuery
+//	    preview   what other ignore rules would leave out; see previewQuery
+//
+// The window answers the same under /api, but for what names files outside of
+// the folders, and about folders that have stopped, too: see windowAPI.
 //
 // An answer other than 200 carries one line of text.
 package main

@@ -21,7 +21,9 @@ type ignoredQuery struct {
 	Dir  bool   `json:"dir"`  // if it is not there
 }
 
-var ignoredVerb = verb[[]ignoredQuery, []peer.Ignored]{"ignored", func(_ context.Context, f *peer.Folder, q []ignoredQuery) ([]peer.Ignored, error) {
+type ignoredQueries []ignoredQuery
+
+var ignoredVerb = verb[ignoredQueries, []peer.Ignored]{"ignored", func(_ context.Context, f *peer.Folder, q ignoredQueries) ([]peer.Ignored, error) {
 	var all []peer.Ignored
 	for _, x := range q {
 		a, err := f.Ignored(folder.Path(x.Path), x.Dir)

@@ -47,10 +47,9 @@ func runningFolder(t *testing.T, adjust func(*peer.FolderConfig)) (*session, *ma
 	return s, m
 }
 
-// api answers as the control socket of the session does.
+// api answers as the window of the session does.
 func (s *session) api() http.Handler {
-	c := &control{status: s.status, overview: s.overview, log: s.log, folders: s.folders.controlled, manage: s.folders}
-	return c.handler(verbs)
+	return s.windowAPI()
 }
 
 func get(t *testing.T, h http.Handler, path string, into any) {

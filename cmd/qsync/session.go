@@ -83,10 +83,8 @@ func (p *program) startSession(f *nodeFlags, network, dry bool) (s *session, err
 // openNode makes the node, and with a network its socket and its beacon.
 func (s *session) openNode(network bool) (err error) {
 	set := s.flags.settings(s.conf)
-	cfg := peer.Config{
-		Name: certs.CleanName(set.name), Version: version, Device: s.identity.device, Machine: s.identity.machine,
-		ResetKey: s.identity.reset, Log: s.log, Events: s.report.event,
-	}
+	cfg := s.offline()
+	cfg.Events = s.report.event
 	if network {
 		sockets, err := s.p.openSockets(set.listen, set.transport)
 		if err != nil {
@@ -103,6 +101,14 @@ func (s *session) openNode(network bool) (err error) {
 	}
 	s.node, err = peer.New(cfg)
 	return err
+}
+
+// offline is this node without a network.
+func (s *session) offline() peer.Config {
+	return peer.Config{
+		Name: certs.CleanName(s.flags.settings(s.conf).name), Version: version, Device: s.identity.device, Machine: s.identity.machine,
+		ResetKey: s.identity.reset, Log: s.log,
+	}
 }
 
 // openHome is the program's home; a dry run that would have to make it gets
@@ -232,7 +238,7 @@ func (s *session) openControl(ctx context.Context) func() {
 		s.log.Warn("no control socket; 'qsync status' and 'qsync wait' cannot see this node", "error", err)
 		return func() {}
 	}
-	c := &control{status: s.status, overview: s.overview, log: s.log, folders: s.folders.controlled, manage: s.folders}
+	c := s.control()
 	served := make(chan struct{})
 	go func(l net.Listener) { defer close(served); c.serve(ctx, l) }(l)
 	return func() {
@@ -240,6 +246,11 @@ func (s *session) openControl(ctx context.Context) func() {
 		_ = l.Close()
 		<-served
 	}
+}
+
+// control is what answers requests about this node.
+func (s *session) control() *control {
+	return &control{status: s.status, overview: s.overview, log: s.log, folders: s.folders.controlled, manage: s.folders}
 }
 
 // status is the node's own account, with the addresses that peers reach and

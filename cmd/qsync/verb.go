@@ -65,14 +65,22 @@ func (v verb[Q, A]) serve(c *control) http.HandlerFunc {
 			http.Error(w, "malformed request", http.StatusBadRequest)
 			return
 		}
-		f := c.running(q.Folder)
-		if f == nil {
+		var a verbAnswer[A]
+		do := func(f *peer.Folder) (err error) {
+			a.Answer, err = v.do(r.Context(), f, q.Query)
+			return err
+		}
+		err := errNoFolder
+		if f := c.running(q.Folder); f != nil {
+			err = do(f)
+		} else if c.borrow != nil {
+			err = c.borrow(q.Folder, do)
+		}
+		if errors.Is(err, errNoFolder) {
 			http.Error(w, "no such folder runs here", http.StatusNotFound)
 			return
 		}
-		var a verbAnswer[A]
-		var err error
-		if a.Answer, err = v.do(r.Context(), f, q.Query); err != nil {
+		if err != nil {
 			a.waitAnswer = waitAnswer{Code: exitCode(err), Missing: explain(err)}
 		}
 		answer(w, a)
@@ -145,13 +153,9 @@ func (p *program) openAs(at place, adjust func(*peer.FolderConfig), do func(*pee
 	if m.conf, listed = folderAt(s.conf, at.entry.Dir); !listed {
 		m.conf = config.DefaultFolder(at.entry.Dir)
 	}
-	fc, err := s.config(m)
+	fc, err := s.idle(m, listed)
 	if err != nil {
 		return err
-	}
-	fc.Paused, fc.Mirror = true, at.entry.Kind == "pair" && fc.Mode == peer.Send
-	if fc.Versions > 0 || !listed {
-		fc.Versions = math.MaxInt32 // how many are kept is for the runs to say, by their flags: nothing goes for being one too many here
 	}
 	adjust(&fc)
 	f, err := s.node.Add(fc)
@@ -160,6 +164,17 @@ func (p *program) openAs(at place, adjust func(*peer.FolderConfig), do func(*pee
 	}
 	defer s.node.Remove(f)
 	return do(f)
+}
+
+// idle is how a folder is opened that is not to run. Listed says that config.yaml
+// has it.
+func (s *session) idle(m *managed, listed bool) (peer.FolderConfig, error) {
+	fc, err := s.config(m)
+	fc.Paused, fc.Mirror = true, m.entry.Kind == "pair" && fc.Mode == peer.Send
+	if fc.Versions > 0 || !listed {
+		fc.Versions = math.MaxInt32 // how many are kept is for the runs to say, by their flags: nothing goes for being one too many here
+	}
+	return fc, err
 }
 
 // place finds the folder that has dir as its directory.
