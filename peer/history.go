@@ -3,6 +3,7 @@ package peer
 import (
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
 	"qsync/folder"
@@ -11,16 +12,26 @@ import (
 
 // LogQuery asks for a part of the log, in pages.
 type LogQuery struct {
-	Since, Until time.Time // from then on, and before then; zero: no bound
-	Glob         string    // a pattern as in .syncignore, "" for every path
-	Limit        int       // changes at most, 0 for all
-	Before       uint64    // what the page before said in Next
+	Since  time.Time `json:"since"`  // from then on; zero: no bound
+	Until  time.Time `json:"until"`  // before then; zero: no bound
+	Glob   string    `json:"glob"`   // a pattern as in .syncignore, "" for every path
+	Limit  int       `json:"limit"`  // changes at most, 0 for all
+	Before uint64    `json:"before"` // what the page before said in Next
+	Skip   int       `json:"skip"`   // and in Skip
+
+	// Only what is of these, "" for all: a node by its name or the beginning of its
+	// ID, "here" for this one; a kind (file, dir, symlink); an action as in
+	// [LogChange].
+	Peer   string `json:"peer"`
+	Kind   string `json:"kind"`
+	Action string `json:"action"`
 }
 
 // LogPage is a part of the log, the latest change first.
 type LogPage struct {
-	Changes []LogChange
-	Next    uint64 // where the next page begins, 0 if there is none
+	Changes []LogChange `json:"changes"`
+	Next    uint64      `json:"next"` // where the next page begins, 0 if there is none
+	Skip    int         `json:"skip,omitempty"`
 }
 
 // LogChange is one change of this machine's disk, as `qsync log --json` prints it.
@@ -53,26 +64,55 @@ func (f *Folder) Log(q LogQuery) (LogPage, error) {
 		match = folder.NewIgnore([]string{q.Glob})
 	}
 	page := LogPage{Changes: []LogChange{}}
-	last := uint64(0)
+	last, seen, nth := uint64(0), 0, 0
 	for e, err := range f.store.Log(store.LogSpan{Since: q.Since, Until: q.Until, Before: q.Before}) {
 		if err != nil {
 			return page, err
 		}
-		if len(page.Changes) >= logPage && e.Row != last {
+		if full := len(page.Changes) >= logPage || seen >= logLook; full && e.Row != last {
 			page.Next = last
 			return page, nil
 		}
-		last = e.Row
-		if match != nil && !matches(match, e.Path, e.Kind) {
+		if nth++; e.Row != last {
+			last, nth = e.Row, 1
+		}
+		told := e.Row+1 == q.Before && nth <= q.Skip
+		if seen++; told || match != nil && !matches(match, e.Path, e.Kind) {
 			continue
 		}
-		page.Changes = append(page.Changes, f.logChange(e))
-		if q.Limit > 0 && len(page.Changes) == q.Limit {
+		c := f.logChange(e)
+		if !q.means(&c) {
+			continue
+		}
+		if page.Changes = append(page.Changes, c); q.Limit > 0 && len(page.Changes) == q.Limit {
+			page.Next, page.Skip = e.Row+1, nth // there may be more in the same row
 			return page, nil
 		}
 	}
 	return page, nil
 }
+
+// logLook bounds how many changes are looked at for one page, of which few may be
+// asked for.
+const logLook = 100_000
+
+// means reports whether the query asks for a change.
+func (q *LogQuery) means(c *LogChange) bool {
+	switch {
+	case q.Kind == "dir" && c.Kind != folder.Dir.String():
+		return false
+	case q.Kind != "" && q.Kind != "dir" && c.Kind != q.Kind:
+		return false
+	case q.Action != "" && c.Action != q.Action:
+		return false
+	case q.Peer == "" || q.Peer == "here" && c.Own || c.By == q.Peer:
+		return true
+	}
+	return len(q.Peer) >= minNode && strings.HasPrefix(c.Node, strings.ToLower(q.Peer))
+}
+
+// minNode is how much of a node's ID names it at least, in digits.
+const minNode = 4
 
 // matches reports whether a pattern means p, or a directory above it.
 func matches(g *folder.Ignore, p folder.Path, k folder.Kind) bool {
@@ -155,6 +195,11 @@ type DayCount struct {
 	DeletedFiles int64 `json:"deleted_files"` // and symlinks
 	DeletedDirs  int64 `json:"deleted_dirs"`
 	Bytes        int64 `json:"bytes"` // of files added or modified
+
+	// How many of those added and modified are directories; of days before this
+	// was counted none.
+	AddedDirs    int64 `json:"added_dirs"`
+	ModifiedDirs int64 `json:"modified_dirs"`
 }
 
 // LogDays returns how much changed on each day of which that is known, the

@@ -152,6 +152,8 @@ type DayCount struct {
 	DeletedFiles    int64 // and symlinks
 	DeletedDirs     int64
 	Bytes           int64 // of files added or modified
+
+	AddedDirs, ModifiedDirs int64 // of those added and modified, directories
 }
 
 // Days returns the totals of the days with changes, the latest first.

@@ -99,7 +99,7 @@ func TestLog(t *testing.T) {
 	days, err := s.Days()
 	try(t, err)
 	here := DayCount{Added: 2, Modified: 1, Bytes: 6}
-	if len(days) == 0 || len(days) == 1 && days[0] != (Day{Day: days[0].Day, Here: here, Sync: DayCount{Added: 2, DeletedFiles: 1, Bytes: 5}}) {
+	if len(days) == 0 || len(days) == 1 && days[0] != (Day{Day: days[0].Day, Here: here, Sync: DayCount{Added: 2, DeletedFiles: 1, Bytes: 5, AddedDirs: 1}}) {
 		t.Errorf("%+v", days)
 	}
 	try(t, s.Check())

@@ -127,7 +127,10 @@ func (t *txn) addToDay(at time.Time) error {
 	}
 	for i := range t.log {
 		e := &t.log[i]
-		c := &d.Here
+		c, dirs := &d.Here, int64(0)
+		if e.Kind == folder.Dir {
+			dirs = 1
+		}
 		if e.Why.BySync() {
 			c = &d.Sync
 		}
@@ -135,9 +138,11 @@ func (t *txn) addToDay(at time.Time) error {
 		case e.Action == Added:
 			c.Added++
 			c.Bytes += e.Size
+			c.AddedDirs += dirs
 		case e.Action == Modified:
 			c.Modified++
 			c.Bytes += e.Size
+			c.ModifiedDirs += dirs
 		case e.Action == Deleted && e.Kind == folder.Dir:
 			c.DeletedDirs++
 		case e.Action == Deleted:
@@ -152,8 +157,14 @@ func (d *Day) figures() []*int64 {
 	for _, c := range []*DayCount{&d.Here, &d.Sync} {
 		all = append(all, &c.Added, &c.Modified, &c.DeletedFiles, &c.DeletedDirs, &c.Bytes)
 	}
+	for _, c := range []*DayCount{&d.Here, &d.Sync} { // days of earlier versions end here
+		all = append(all, &c.AddedDirs, &c.ModifiedDirs)
+	}
 	return all
 }
+
+// dayFigures is how many figures a day has at least.
+const dayFigures = 10
 
 func encodeDay(d Day) (b []byte) {
 	for _, n := range d.figures() {
@@ -164,7 +175,10 @@ func encodeDay(d Day) (b []byte) {
 
 func decodeDay(k, v []byte) (Day, error) {
 	d := Day{Day: string(k)}
-	for _, n := range d.figures() {
+	for i, n := range d.figures() {
+		if i == dayFigures && len(v) == 0 {
+			break
+		}
 		x, used := binary.Uvarint(v)
 		if used <= 0 || int64(x) < 0 {
 			return Day{}, errRow

@@ -179,6 +179,8 @@ type logCmd struct {
 	Since moment `placeholder:"TIME" help:"From then on (2h, 3d, '2026-11-29 14:00')."`
 	Until moment `placeholder:"TIME" help:"Before then."`
 	Path  string `placeholder:"GLOB" help:"Only what matches (gitignore syntax)."`
+	Peer  string `placeholder:"NODE" help:"Only what this node did: its name, the beginning of its ID, or here."`
+	Kind  string `enum:"file,dir,symlink," default:"" placeholder:"KIND" help:"Only of this kind: file, dir or symlink."`
 	Limit *count `placeholder:"N" help:"So many changes at most (default 100, 0 all)."`
 	Days  bool   `help:"How much changed on each day instead."`
 }

@@ -67,7 +67,7 @@ var examples = map[string]string{
 	"restore":  "  qsync restore docs/a.txt                    its latest older version\n  qsync restore docs/a.txt --version 2        the one before\n  qsync restore docs/letters                  as before the last removal in it\n  qsync restore docs/letters --at 3d -n       what would change?\n  qsync restore docs/a.txt --to /tmp/a.txt    a copy elsewhere\n  What is there now is kept as a version first.",
 	"confirm":  "  qsync confirm docs      go on: what the brake stopped is meant, or\n                          what lost its marker is the folder all the same",
 	"undo":     "  qsync undo -n docs      what would come back?\n  qsync undo docs         what the brake stopped, or else what sync took last\n  qsync undo docs --since 2h",
-	"log":      "  qsync log docs --since 2d\n  qsync log docs --path '*.txt' --limit 0 --json\n  qsync log --days",
+	"log":      "  qsync log docs --since 2d\n  qsync log docs --path '*.txt' --limit 0 --json\n  qsync log docs --peer laptop --kind file\n  qsync log --days",
 	"verify":   "  qsync verify docs            exit code 3 if something is rotten\n  qsync verify --repair docs   and fetch good copies",
 	"profile":  "  qsync profile create work docs papers\n  qsync profile stop work\n  qsync profile start work\n  qsync profile save work\n  qsync profile load work\n  qsync profile list",
 	"config":   "  qsync config example\n  qsync config check\n  $EDITOR \"$(qsync config path)\"    a running node takes it at once",

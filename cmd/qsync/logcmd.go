@@ -23,6 +23,9 @@ const logLimit = 100
 
 // Run prints what has changed on this machine's disk, the latest first.
 func (c *logCmd) Run(p *program) error {
+	if c.Days && (c.Peer != "" || c.Kind != "") {
+		return usagef("the totals of days are not kept by node or kind: give --days, or --peer and --kind")
+	}
 	all, err := p.places(c.Dir)
 	if err != nil {
 		return err
@@ -45,7 +48,7 @@ func (c *logCmd) Run(p *program) error {
 }
 
 func (c *logCmd) changes(p *program, at place) error {
-	q := peer.LogQuery{Since: c.Since.at, Until: c.Until.at, Glob: c.Path, Limit: logLimit}
+	q := peer.LogQuery{Since: c.Since.at, Until: c.Until.at, Glob: c.Path, Limit: logLimit, Peer: c.Peer, Kind: c.Kind}
 	if c.Limit != nil {
 		q.Limit = int(*c.Limit)
 	}
@@ -73,7 +76,7 @@ func (c *logCmd) changes(p *program, at place) error {
 			}
 			return nil
 		}
-		if q.Before = page.Next; q.Limit > 0 {
+		if q.Before, q.Skip = page.Next, page.Skip; q.Limit > 0 {
 			q.Limit = left
 		}
 	}
