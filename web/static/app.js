@@ -33,12 +33,12 @@ function looks() {
   };
   told();
   const other = Object.keys(languages).find(l => l !== language());
-  const tongue = h('button', {type: 'button', class: 'button plain', lang: other, 'aria-label': `${languages[other]} (${other.toUpperCase()})`, title: languages[other], onclick() {
+  const tongue = h('button', {type: 'button', class: 'button plain', lang: other, title: languages[other], onclick() {
     localStorage.setItem('qsync-lang', other);
     speak(other);
     frame();
     route();
-  }}, other.toUpperCase());
+  }}, h('span', {class: 'wide-only'}, languages[other]), h('span', {class: 'narrow-only'}, other.toUpperCase()));
   return [tongue, themeButton];
 }
 

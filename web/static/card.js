@@ -95,9 +95,9 @@ export function card(first) {
       h('a', {href: folderLink(first, 'versions')}, t('tab_versions')), h('a', {href: folderLink(first, 'history')}, t('tab_history')), h('a', {href: folderLink(first, 'settings')}, t('tab_settings'))));
   return {el, update(f) {
     now = f;
-    const lv = level(f);
-    if (lv !== was) {
-      was = lv;
+    const lv = level(f), key = lv + stateWord(f);
+    if (key !== was) {
+      was = key;
       attr(el, 'data-level', lv);
       swap(mark, icon(lv), stateWord(f));
       attr(mark, 'class', 'state state-' + lv);

@@ -47,6 +47,7 @@ export async function load() {
 const peaks = new Map();
 
 function keep(f) {
+  for (const list of ['peers', 'problems', 'conflicts', 'dialers']) f[list] ||= [];
   const want = f.want || {entries: 0, bytes: 0};
   const peak = peaks.get(f.path);
   if (!want.entries && !want.bytes) peaks.delete(f.path);

@@ -13,7 +13,10 @@ export function level(f) {
   return f.peers.some(p => p.connected) ? 'good' : 'waiting';
 }
 
-export function stateWord(f) { return t('level_' + level(f)); }
+// stateWord is the state in a word or two, by the node's own word where it has one.
+export function stateWord(f) {
+  return has('word_' + f.word) ? t('word_' + f.word) : t('level_' + level(f));
+}
 
 // own is the state in one sentence of the catalogue.
 function own(f) {

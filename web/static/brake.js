@@ -1,0 +1,40 @@
+// The brake: what a stopped folder would have done, and the two ways on.
+
+import {h, swap, button, name, icon} from './dom.js';
+import {t, moment, size, count} from './words.js';
+import {model, watch, load} from './model.js';
+import {act, empty, note} from './ui.js';
+import * as actions from './actions.js';
+
+export function mount(root, first) {
+  let shown = '';
+  const draw = m => {
+    const f = m.folders.get(first.path);
+    const held = f && f.held;
+    const key = held ? [held.entries, held.answer, held.why, held.bytes, (held.paths || []).length].join() : 'none';
+    if (key === shown) return;
+    shown = key;
+    if (!held) return swap(root, empty(t('brake_none'), t('brake_none_text')));
+    const known = ['vanished', 'emptied', 'incoming'].includes(held.why) ? held.why : 'vanished';
+    const paths = held.paths || [];
+    const go = (what, words) => act(async () => {
+      await what(f);
+      note(words);
+      location.hash = '#/folder/' + encodeURIComponent(f.path);
+      load().catch(() => {});
+    });
+    const one = f.mode !== 'two-way';
+    swap(root, h('section', {class: 'box box-bad brake'}, h('h2', {}, icon('bad'), ' ', t('brake_' + known, {n: held.entries, of: count(held.of)})),
+      h('p', {}, t('brake_safe')),
+      h('dl', {class: 'facts wide'}, h('div', {}, h('dt', {}, t('brake_entries')), h('dd', {}, `${count(held.entries)} / ${count(held.of)}`)), h('div', {}, h('dt', {}, t('col_size')), h('dd', {}, size(held.bytes || 0))), h('div', {}, h('dt', {}, t('brake_since')), h('dd', {}, moment(held.since))),
+        held.peers?.length && h('div', {}, h('dt', {}, t('brake_peers')), h('dd', {}, held.peers.map((p, i) => [i > 0 && ', ', name(p)])))),
+      held.answer ? h('p', {class: 'strong'}, t('brake_answer_' + held.answer)) : h('div', {class: 'ways'},
+        h('div', {class: 'way'}, h('h3', {}, t('brake_undo')), h('p', {}, t('brake_undo_' + known)), button(t('brake_undo'), go(actions.undo, t('brake_undone')))),
+        h('div', {class: 'way'}, h('h3', {}, t('brake_confirm')), h('p', {}, t('brake_confirm_' + known)), button(t('brake_confirm'), go(actions.confirm, t('brake_confirmed'))))),
+      one && !held.answer && h('p', {class: 'small'}, t('brake_one_way'))),
+    h('section', {class: 'panel'}, h('h2', {}, t('brake_list')), paths.length < held.entries && h('p', {class: 'muted'}, t('first_of', {n: paths.length, all: count(held.entries)})),
+      h('ul', {class: 'plain-list long', tabindex: '0'}, paths.map(p => typeof p === 'string' ? h('li', {}, name(p)) : h('li', {class: 'held-path'}, icon(p.kind === 'dir' || p.kind === 'directory' ? 'folder' : 'file'), name(p.path, p.raw_path), h('span', {class: 'muted num'}, p.size ? size(p.size) : '')))))); 
+  };
+  draw(model);
+  return watch(draw);
+}

@@ -1,0 +1,114 @@
+// The log of changes of one folder, with filters, and charts of the days.
+
+import {h, swap, text, show, button, name, icon, within} from './dom.js';
+import {t, has, size, count, moment, clock, day} from './words.js';
+import {verb} from './api.js';
+import {field, choice, act, empty, loading, failed, sentence, say} from './ui.js';
+import {model} from './model.js';
+import {charts} from './charts.js';
+
+const pageSize = 200;
+const actionsKnown = ['added', 'modified', 'metadata', 'deleted', 'renamed', 'conflict copy', 'restored'];
+
+// localDay is a day of the calendar here as a span of time.
+function spanOf(day) {
+  if (!day) return {};
+  const [y, m, d] = day.split('-').map(Number);
+  return {Since: new Date(y, m - 1, d).toISOString(), Until: new Date(y, m - 1, d + 1).toISOString()};
+}
+
+export function mount(root, f, query) {
+  const given = {since: query.get('since'), until: query.get('until')};
+  const path = h('input', {autocomplete: 'off', spellcheck: 'false', class: 'mono-input', value: query.get('path') || ''});
+  const peers = [['', t('everybody')], ...[...new Set([model.node?.name, ...f.peers.map(p => p.name)].filter(Boolean))].map(n => [n, n])];
+  const peer = choice(peers, ''), kind = choice([['', t('any_kind')], ['file', t('kind_file')], ['dir', t('kind_dir')], ['symlink', t('kind_symlink')]], '');
+  const action = choice([['', t('any_action')], ...actionsKnown.map(a => [a, t('act_' + a)])], '');
+  const on = h('input', {type: 'date', value: query.get('day') || ''});
+  const list = h('div'), pages = h('div', {class: 'row'}), chart = h('div', {class: 'two'}), limit = h('div', {class: 'row'});
+  const form = h('form', {class: 'filters', 'aria-label': t('filters'), onsubmit(e) { e.preventDefault(); fresh(); }},
+    field(t('by_path'), path), field(t('by_peer'), peer), field(t('col_kind'), kind), field(t('col_action'), action), field(t('by_day'), on),
+    h('div', {class: 'row'}, h('button', {class: 'button main'}, t('filter')), button(t('clear'), () => {
+      for (const x of [path, peer, kind, action, on]) x.value = '';
+      given.since = given.until = null;
+      fresh();
+    })));
+  for (const x of [peer, kind, action, on]) x.addEventListener('change', () => fresh());
+  swap(root, chart, h('section', {class: 'panel'}, h('h2', {}, t('log')), form, limit, list, pages));
+  let stack = [0], asked = null;
+
+  function fresh() {
+    stack = [0];
+    swap(limit, given.since && h('p', {}, t('only_span', {from: moment(given.since), to: given.until ? moment(given.until) : t('now')})));
+    return draw();
+  }
+
+  async function draw() {
+    asked?.abort();
+    asked = new AbortController();
+    const mine = asked;
+    const q = {Limit: pageSize, Before: stack.at(-1)};
+    if (path.value.trim()) q.Glob = path.value.trim();
+    if (peer.value) q.peer = peer.value;
+    if (kind.value) q.kind = kind.value;
+    if (action.value) q.action = action.value;
+    if (on.value) Object.assign(q, spanOf(on.value));
+    else {
+      if (given.since) q.Since = given.since;
+      if (given.until) q.Until = given.until;
+    }
+    if (!list.firstChild) swap(list, loading());
+    list.setAttribute('aria-busy', 'true');
+    try {
+      const page = await gather(f, q, mine.signal);
+      if (mine !== asked) return;
+      show(pages, page.Next || stack.length > 1);
+      swap(pages, button(t('newer'), act(async () => { stack.pop(); await draw(); root.scrollIntoView(); }), {class: 'button', 'aria-disabled': stack.length < 2 ? 'true' : null}),
+        button(t('older'), act(async () => { stack.push(page.Next); await draw(); root.scrollIntoView(); }), {class: 'button', 'aria-disabled': page.Next ? null : 'true'}));
+      swap(list, page.Changes.length ? table(page.Changes) : empty(t('no_changes'), t('no_changes_text')));
+      say(t('n_changes', {n: page.Changes.length}));
+    } catch (e) {
+      if (e.name !== 'AbortError') swap(list, failed(e, draw));
+    } finally {
+      list.removeAttribute('aria-busy');
+    }
+  }
+
+  verb('days', f.path, {}).then(days => swap(chart, charts(days || [], d => {
+    on.value = d;
+    given.since = given.until = null;
+    fresh();
+    form.scrollIntoView({block: 'center'});
+  })), e => swap(chart, h('p', {class: 'problem'}, sentence(e))));
+  fresh();
+  return () => asked?.abort();
+}
+
+// gather asks until a page is full: with a filter the node answers in parts.
+async function gather(f, q, signal) {
+  const all = {Changes: [], Next: 0};
+  for (let i = 0; i < 50; i++) {
+    const a = await verb('log', f.path, {...q, Limit: q.Limit - all.Changes.length}, signal);
+    all.Changes.push(...(a.Changes || []));
+    all.Next = a.Next || 0;
+    const last = all.Changes.at(-1);
+    if (!all.Next || all.Changes.length >= q.Limit || (q.Since && last && last.time < q.Since)) break;
+    q = {...q, Before: all.Next};
+  }
+  return all;
+}
+
+function table(changes) {
+  let was = '';
+  const rows = [];
+  for (const c of changes) {
+    const d = day(c.time);
+    if (d !== was) rows.push(h('tr', {class: 'day-row'}, h('th', {colspan: 5, scope: 'colgroup'}, was = d)));
+    rows.push(h('tr', {}, h('td', {class: 'nowrap muted'}, h('time', {datetime: c.time}, clock(c.time))),
+      h('td', {}, h('span', {class: 'tag tag-' + c.action.split(' ')[0]}, has('act_' + c.action) ? t('act_' + c.action) : c.action)),
+      h('td', {class: 'wide-cell'}, icon(c.kind === 'dir' || c.kind === 'directory' ? 'folder' : c.kind === 'symlink' ? 'symlink' : 'file'), ' ', name(c.path, c.raw_path), c.from && h('span', {class: 'muted small'}, ' ← ', name(c.from, c.raw_from)), h('span', {class: 'muted small block', lang: 'en'}, c.why, c.kept && ' · ' + t('kept'))),
+      h('td', {class: 'num'}, c.kind === 'file' ? size(c.size) : ''),
+      h('td', {}, c.own ? t('here') : c.via ? [t('through'), ' ', name(c.by)] : name(c.by || '–'))));
+  }
+  return h('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': t('log')}, h('table', {class: 'log'}, h('caption', {class: 'quiet'}, t('log')),
+    h('thead', {}, h('tr', {}, ['time', 'action', 'path', 'size', 'by'].map(k => h('th', {scope: 'col', class: k === 'size' ? 'num' : null}, t('col_' + k))))), h('tbody', {}, rows)));
+}
