@@ -81,6 +81,7 @@ export async function verb(what, folder, query, signal) {
 }
 
 export const session = {
+  kept() { return Boolean(localStorage.getItem(tokenKey)); },
   async ask() {
     const a = await read(await send('/session', {method: 'GET'}));
     noteVersion(a.version);

@@ -195,6 +195,7 @@ async function start() {
       return enter();
     } catch (e) { why = e; }
   }
+  if (!why && session.kept()) return enter(); // whoever is not let in any more hears of it by the first answer
   try {
     const asked = await session.ask();
     if (asked.in) return enter();

@@ -60,15 +60,20 @@ export function peers(limit) {
 }
 
 // lastRun says what the last run did.
-export function lastRun(f) {
+export function lastRun(f, bare) {
   const l = f.last;
   const x = l ? l.totals : f.totals;
   if (!x) return '';
-  const parts = [['added', x.added], ['modified', x.modified], ['deleted', x.deleted]].filter(([, n]) => n).map(([k, n]) => t('did_' + k, {n}));
+  const parts = [];
+  for (const k of ['added', 'modified', 'deleted']) {
+    const dirs = x['dirs_' + k] || 0, files = x[k] - dirs;
+    const what = [files > 0 && t('n_files', {n: files}), dirs > 0 && t('n_dirs', {n: dirs})].filter(Boolean).join(', ');
+    if (what) parts.push(t('did_' + k, {what}));
+  }
   if (x.bytes) parts.push(t('did_bytes', {size: size(x.bytes)}));
   if (x.sent) parts.push(t('did_sent', {size: size(x.sent)}));
-  const what = parts.join(', ') || t('did_nothing');
-  return l && isTime(l.ended) ? t('last_run', {ago: ago(l.ended), span: span((new Date(l.ended) - new Date(l.began)) / 1000), what}) : t('this_run', {what});
+  const what = parts.join(' · ') || t('did_nothing');
+  return l && isTime(l.ended) ? t(bare ? 'last_run_bare' : 'last_run', {ago: ago(l.ended), span: span((new Date(l.ended) - new Date(l.began)) / 1000), what}) : bare ? what : t('this_run', {what});
 }
 
 export function card(first) {
@@ -93,8 +98,11 @@ export function card(first) {
     line, theirs, held, progress.el, moving, badges, who.el, h('div', {class: 'grow'}), holds, last,
     h('div', {class: 'card-foot'}, sync, pause, h('span', {class: 'grow'}),
       h('a', {href: folderLink(first, 'versions')}, t('tab_versions')), h('a', {href: folderLink(first, 'history')}, t('tab_history')), h('a', {href: folderLink(first, 'settings')}, t('tab_settings'))));
+  let drawn = 0;
   return {el, update(f) {
+    if (f === now && Date.now() - drawn < 20000) return; // only how long ago things were would be other
     now = f;
+    drawn = Date.now();
     const lv = level(f), key = lv + stateWord(f);
     if (key !== was) {
       was = key;

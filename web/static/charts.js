@@ -3,12 +3,13 @@
 import {h, svg, button} from './dom.js';
 import {t, count, size, day, shortDay} from './words.js';
 
-const most = 42; // days
+const small = () => matchMedia('(max-width: 46rem)').matches;
+const most = () => small() ? 21 : 42; // days
 
 const sum = (d, k) => (d.here[k] || 0) + (d.sync[k] || 0);
 
 export function charts(days, pick) {
-  const shown = days.slice(0, most).reverse();
+  const shown = days.slice(0, most()).reverse();
   if (!shown.length) return [];
   const changes = [
     {key: 'added', of: d => sum(d, 'added')}, {key: 'modified', of: d => sum(d, 'modified')}, {key: 'deleted', of: d => sum(d, 'deleted_files') + sum(d, 'deleted_dirs')},
@@ -16,7 +17,8 @@ export function charts(days, pick) {
   const bytes = [{key: 'by_sync', of: d => d.sync.bytes || 0}, {key: 'by_here', of: d => d.here.bytes || 0}];
   return [
     chart(t('chart_changes'), shown, changes, count, pick, [
-      {key: 'added', of: d => count(sum(d, 'added'))}, {key: 'modified', of: d => count(sum(d, 'modified'))}, {key: 'deleted_files', of: d => count(sum(d, 'deleted_files'))}, {key: 'deleted_dirs', of: d => count(sum(d, 'deleted_dirs'))},
+      {key: 'added_files', of: d => count(sum(d, 'added') - sum(d, 'added_dirs'))}, {key: 'added_dirs', of: d => count(sum(d, 'added_dirs'))},
+      {key: 'modified_files', of: d => count(sum(d, 'modified') - sum(d, 'modified_dirs'))}, {key: 'modified_dirs', of: d => count(sum(d, 'modified_dirs'))}, {key: 'deleted_files', of: d => count(sum(d, 'deleted_files'))}, {key: 'deleted_dirs', of: d => count(sum(d, 'deleted_dirs'))},
     ]),
     chart(t('chart_bytes'), shown, bytes, n => size(n), pick, bytes.map(s => ({key: s.key, of: d => size(s.of(d))}))),
   ];
@@ -31,10 +33,10 @@ function nice(n) {
 }
 
 function chart(title, days, series, words, pick, columns) {
-  const w = 560, hgt = 170, left = 58, top = 8, foot = 22;
+  const w = small() ? 300 : 560, hgt = 170, left = 58, top = 8, foot = 22;
   const total = d => series.reduce((n, s) => n + s.of(d), 0);
   const high = nice(Math.max(...days.map(total)));
-  const step = (w - left) / days.length, scale = (hgt - top - foot) / high;
+  const step = Math.min((w - left) / days.length, 40), scale = (hgt - top - foot) / high;
   const marks = [];
   for (const share of [0, 0.5, 1]) {
     const y = top + (1 - share) * high * scale;
@@ -52,14 +54,14 @@ function chart(title, days, series, words, pick, columns) {
     });
     g.addEventListener('click', () => pick(d.day));
     marks.push(g);
-    const every = Math.ceil(days.length / 7);
-    if ((days.length - 1 - i) % every === 0) marks.push(svg('text', {x: Math.min(left + (i + 0.5) * step, w - 18), y: hgt - 6, 'text-anchor': 'middle', class: 'axis'}, shortDay(at(d.day))));
+    const every = Math.ceil(days.length / (small() ? 4 : 7));
+    if ((days.length - 1 - i) % every === 0) marks.push(svg('text', i === days.length - 1 && days.length > 7 ? {x: w, y: hgt - 6, 'text-anchor': 'end', class: 'axis'} : {x: left + (i + 0.5) * step, y: hgt - 6, 'text-anchor': 'middle', class: 'axis'}, shortDay(at(d.day))));
   });
   const label = t('chart_label', {title, from: day(at(days[0].day)), to: day(at(days.at(-1).day))});
   return h('figure', {class: 'panel chart'}, h('figcaption', {}, h('h2', {}, title)),
     svg('svg', {viewBox: `0 0 ${w} ${hgt}`, role: 'img', 'aria-label': label}, marks),
     h('ul', {class: 'legend'}, series.map((s, k) => h('li', {}, svg('svg', {viewBox: '0 0 10 10', class: 'swatch', 'aria-hidden': 'true'}, svg('rect', {width: 10, height: 10, rx: 2, class: 'fill-' + k})), t('ch_' + s.key)))),
-    h('details', {class: 'fold'}, h('summary', {}, t('as_table')), h('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': title}, h('table', {}, h('caption', {class: 'quiet'}, title),
+    h('details', {class: 'fold'}, h('summary', {}, t('as_table')), h('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': title}, h('table', {}, h('caption', {class: 'quiet'}, title),
       h('thead', {}, h('tr', {}, h('th', {scope: 'col'}, t('by_day')), columns.map(c => h('th', {scope: 'col', class: 'num'}, t('ch_' + c.key))))),
       h('tbody', {}, [...days].reverse().map(d => h('tr', {}, h('th', {scope: 'row'}, button(day(at(d.day)), () => pick(d.day), {class: 'button slim plain'})), columns.map(c => h('td', {class: 'num'}, c.of(d))))))))));
 }

@@ -17,7 +17,7 @@ export function mount(root, f) {
       if (gone) return;
       urls.drop();
       if (!all.length) return swap(root, empty(t('no_conflicts'), t('no_conflicts_text')));
-      swap(root, h('p', {class: 'lead'}, t('conflicts_lead')), all.slice(0, 100).map(c => one(c, all.length === 1)), all.length > 100 && h('p', {class: 'muted'}, t('and_more', {n: all.length - 100})));
+      swap(root, h('p', {class: 'lead'}, t('conflicts_lead')), all.slice(0, 100).map((c, i) => one(c, i === 0)), all.length > 100 && h('p', {class: 'muted'}, t('and_more', {n: all.length - 100})));
     } catch (e) {
       swap(root, failed(e, draw));
     }
@@ -43,7 +43,7 @@ export function mount(root, f) {
       if (e.target !== details || !details.open) return;
       open.add(c.copy);
       fill();
-    }}, h('summary', {}, h('span', {class: 'strong'}, name(c.path, c.raw_path)), ' ', h('span', {class: 'muted small'}, t('conflict_of', {a: within(c.this.peer || '?'), b: within(c.other.peer || '?')}))), body,
+    }}, h('summary', {}, h('h2', {}, name(c.path, c.raw_path)), ' ', h('span', {class: 'muted small'}, t('conflict_of', {a: within(c.this.peer || '?'), b: within(c.other.peer || '?')}))), body,
     h('div', {class: 'ways three', role: 'group', 'aria-label': t('what_remains')},
       way('keep_this', 'keep_this_text', keep('this')), way('keep_other', 'keep_other_text', keep('other')), way('keep_both', 'keep_both_text', keep('both'))));
     if (alone || open.has(c.copy)) { details.open = true; fill(); }

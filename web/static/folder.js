@@ -78,7 +78,7 @@ function state(root, first) {
   const decide = h('a', {class: 'button main', href: folderLink(first, 'brake')}, t('look_decide'));
   const invite = button(t('invite'), act(async () => (await import('./share.js')).invite(now)));
   const rows = h('tbody'), dial = h('ul', {class: 'plain-list'}), trouble = h('ul', {class: 'plain-list'});
-  const tableBox = h('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': t('peers')}, h('table', {}, h('caption', {class: 'quiet'}, t('peers')), h('thead', {}, h('tr', {}, ['peer', 'how', 'state', 'queue', 'seen'].map(k => h('th', {scope: 'col'}, t('col_' + k))))), rows));
+  const tableBox = h('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t('peers')}, h('table', {}, h('caption', {class: 'quiet'}, t('peers')), h('thead', {}, h('tr', {}, ['peer', 'how', 'state', 'queue', 'seen'].map(k => h('th', {scope: 'col'}, t('col_' + k))))), rows));
   const noPeers = h('p', {class: 'muted'}, t('s_alone'));
   const dialBox = h('details', {class: 'fold'}, h('summary', {}, t('dialers')), dial);
   const troubleBox = h('section', {class: 'panel'}, h('h2', {}, t('problems')), trouble, h('p', {class: 'muted small'}));
@@ -135,12 +135,12 @@ function factsOf(f) {
   const out = [[t('f_mode'), mode(f)]];
   if (f.profile) out.push([t('f_profile'), within(f.profile)]);
   out.push([t('f_holds'), t('holds', {files: t('n_files', {n: f.entries.files}), dirs: t('n_dirs', {n: f.entries.dirs}), size: size(f.entries.bytes)})]);
-  out.push([t('f_last'), lastRun(f)]);
+  out.push([t(f.last ? 'f_last' : 'f_this'), lastRun(f, true)]);
   if (f.last && isTime(f.last.ended)) {
     const to = new Date(new Date(f.last.ended).getTime() + 1000).toISOString();
     out.push([t('f_log'), h('a', {href: folderLink(f, 'history') + `?since=${encodeURIComponent(f.last.began)}&until=${encodeURIComponent(to)}`}, t('last_log'))]);
   }
-  if (isTime(f.began)) out.push([t('f_this'), h('a', {href: folderLink(f, 'history') + `?since=${encodeURIComponent(f.began)}`}, t('this_log'))]);
+  if (isTime(f.began)) out.push([t('f_so_far'), h('a', {href: folderLink(f, 'history') + `?since=${encodeURIComponent(f.began)}`}, t('this_log'))]);
   if (isTime(f.next_scan)) out.push([t('f_next'), moment(f.next_scan)]);
   if (f.note) out.push([t('f_note'), f.note]);
   return out;

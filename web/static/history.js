@@ -1,10 +1,9 @@
 // The log of changes of one folder, with filters, and charts of the days.
 
-import {h, swap, text, show, button, name, icon, within} from './dom.js';
-import {t, has, size, count, moment, clock, day} from './words.js';
+import {h, swap, show, button, name, icon, clean} from './dom.js';
+import {t, has, size, moment, clock, day} from './words.js';
 import {verb} from './api.js';
 import {field, choice, act, empty, loading, failed, sentence, say} from './ui.js';
-import {model} from './model.js';
 import {charts} from './charts.js';
 
 const pageSize = 200;
@@ -14,13 +13,13 @@ const actionsKnown = ['added', 'modified', 'metadata', 'deleted', 'renamed', 'co
 function spanOf(day) {
   if (!day) return {};
   const [y, m, d] = day.split('-').map(Number);
-  return {Since: new Date(y, m - 1, d).toISOString(), Until: new Date(y, m - 1, d + 1).toISOString()};
+  return {since: new Date(y, m - 1, d).toISOString(), until: new Date(y, m - 1, d + 1).toISOString()};
 }
 
 export function mount(root, f, query) {
   const given = {since: query.get('since'), until: query.get('until')};
   const path = h('input', {autocomplete: 'off', spellcheck: 'false', class: 'mono-input', value: query.get('path') || ''});
-  const peers = [['', t('everybody')], ...[...new Set([model.node?.name, ...f.peers.map(p => p.name)].filter(Boolean))].map(n => [n, n])];
+  const peers = [['', t('everybody')], ['here', t('here')], ...[...new Set(f.peers.map(p => p.name).filter(Boolean))].map(n => [n, clean(n)])];
   const peer = choice(peers, ''), kind = choice([['', t('any_kind')], ['file', t('kind_file')], ['dir', t('kind_dir')], ['symlink', t('kind_symlink')]], '');
   const action = choice([['', t('any_action')], ...actionsKnown.map(a => [a, t('act_' + a)])], '');
   const on = h('input', {type: 'date', value: query.get('day') || ''});
@@ -34,10 +33,10 @@ export function mount(root, f, query) {
     })));
   for (const x of [peer, kind, action, on]) x.addEventListener('change', () => fresh());
   swap(root, chart, h('section', {class: 'panel'}, h('h2', {}, t('log')), form, limit, list, pages));
-  let stack = [0], asked = null;
+  let stack = [{}], asked = null;
 
   function fresh() {
-    stack = [0];
+    stack = [{}];
     swap(limit, given.since && h('p', {}, t('only_span', {from: moment(given.since), to: given.until ? moment(given.until) : t('now')})));
     return draw();
   }
@@ -46,26 +45,26 @@ export function mount(root, f, query) {
     asked?.abort();
     asked = new AbortController();
     const mine = asked;
-    const q = {Limit: pageSize, Before: stack.at(-1)};
-    if (path.value.trim()) q.Glob = path.value.trim();
+    const q = {limit: pageSize, ...stack.at(-1)};
+    if (path.value.trim()) q.glob = path.value.trim();
     if (peer.value) q.peer = peer.value;
     if (kind.value) q.kind = kind.value;
     if (action.value) q.action = action.value;
     if (on.value) Object.assign(q, spanOf(on.value));
     else {
-      if (given.since) q.Since = given.since;
-      if (given.until) q.Until = given.until;
+      if (given.since) q.since = given.since;
+      if (given.until) q.until = given.until;
     }
     if (!list.firstChild) swap(list, loading());
     list.setAttribute('aria-busy', 'true');
     try {
       const page = await gather(f, q, mine.signal);
       if (mine !== asked) return;
-      show(pages, page.Next || stack.length > 1);
+      show(pages, page.next || stack.length > 1);
       swap(pages, button(t('newer'), act(async () => { stack.pop(); await draw(); root.scrollIntoView(); }), {class: 'button', 'aria-disabled': stack.length < 2 ? 'true' : null}),
-        button(t('older'), act(async () => { stack.push(page.Next); await draw(); root.scrollIntoView(); }), {class: 'button', 'aria-disabled': page.Next ? null : 'true'}));
-      swap(list, page.Changes.length ? table(page.Changes) : empty(t('no_changes'), t('no_changes_text')));
-      say(t('n_changes', {n: page.Changes.length}));
+        button(t('older'), act(async () => { stack.push({before: page.next, skip: page.skip}); await draw(); root.scrollIntoView(); }), {class: 'button', 'aria-disabled': page.next ? null : 'true'}));
+      swap(list, page.changes.length ? table(page.changes) : empty(t('no_changes'), t('no_changes_text')));
+      say(t('n_changes', {n: page.changes.length}));
     } catch (e) {
       if (e.name !== 'AbortError') swap(list, failed(e, draw));
     } finally {
@@ -85,14 +84,14 @@ export function mount(root, f, query) {
 
 // gather asks until a page is full: with a filter the node answers in parts.
 async function gather(f, q, signal) {
-  const all = {Changes: [], Next: 0};
+  const all = {changes: [], next: 0, skip: 0};
   for (let i = 0; i < 50; i++) {
-    const a = await verb('log', f.path, {...q, Limit: q.Limit - all.Changes.length}, signal);
-    all.Changes.push(...(a.Changes || []));
-    all.Next = a.Next || 0;
-    const last = all.Changes.at(-1);
-    if (!all.Next || all.Changes.length >= q.Limit || (q.Since && last && last.time < q.Since)) break;
-    q = {...q, Before: all.Next};
+    const a = await verb('log', f.path, {...q, limit: q.limit - all.changes.length}, signal);
+    all.changes.push(...(a.changes || []));
+    all.next = a.next || 0;
+    all.skip = a.skip || 0;
+    if (!all.next || all.changes.length >= q.limit) break;
+    q = {...q, before: all.next, skip: all.skip};
   }
   return all;
 }
@@ -109,6 +108,6 @@ function table(changes) {
       h('td', {class: 'num'}, c.kind === 'file' ? size(c.size) : ''),
       h('td', {}, c.own ? t('here') : c.via ? [t('through'), ' ', name(c.by)] : name(c.by || '–'))));
   }
-  return h('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': t('log')}, h('table', {class: 'log'}, h('caption', {class: 'quiet'}, t('log')),
+  return h('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t('log')}, h('table', {class: 'log'}, h('caption', {class: 'quiet'}, t('log')),
     h('thead', {}, h('tr', {}, ['time', 'action', 'path', 'size', 'by'].map(k => h('th', {scope: 'col', class: k === 'size' ? 'num' : null}, t('col_' + k))))), h('tbody', {}, rows)));
 }

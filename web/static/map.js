@@ -23,7 +23,7 @@ function links(m) {
         const others = f.peers.filter(x => x.connected).length;
         l.wants.entries += f.want.entries;
         l.wants.bytes += f.want.bytes;
-        l.shared ||= others > 1;
+        l.shared ||= others > 1 && f.rate.in + f.rate.out > 0;
         l.in += f.rate.in;
         l.out += f.rate.out;
       }
@@ -43,7 +43,7 @@ const short = (s, n) => { s = clean(s); return [...s].length > n ? [...s].slice(
 export function mount(root) {
   const picture = h('div', {class: 'map'}), rows = h('tbody'), none = empty(t('map_none'), t('map_none_text'));
   const box = h('div', {class: 'stack'}, picture, h('p', {class: 'muted small'}, t('map_honest')),
-    h('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': t('map_table')}, h('table', {}, h('caption', {}, t('map_table')), h('thead', {}, h('tr', {}, ['peer', 'how', 'rate', 'queue', 'folders'].map(k => h('th', {scope: 'col'}, t('col_' + k))))), rows)));
+    h('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t('map_table')}, h('table', {}, h('caption', {}, t('map_table')), h('thead', {}, h('tr', {}, ['peer', 'how', 'rate', 'queue', 'folders'].map(k => h('th', {scope: 'col'}, t('col_' + k))))), rows)));
   swap(root, h('div', {class: 'page-head'}, h('h1', {tabindex: '-1'}, t('map')), h('p', {class: 'lead'}, t('map_lead'))), none, box);
   let last = '', timer = 0;
   const paint = () => {
@@ -77,6 +77,8 @@ function row() {
 
 // draw is the picture: around the node where there is room, else below it.
 function draw(all, width) {
+  const total = {in: 0, out: 0};
+  for (const f of model.folders.values()) { total.in += f.rate.in; total.out += f.rate.out; }
   const wide = width >= 640, shown = all.slice(0, wide ? 24 : 40);
   const g = [], boxW = wide ? 170 : Math.min(230, width - 90), boxH = 58;
   let height, at, me;
@@ -96,17 +98,17 @@ function draw(all, width) {
     at = shown.map((_, i) => ({x: width - boxW / 2 - 8, y: 110 + i * (boxH + 34)}));
   }
   shown.forEach((l, i) => {
-    const p = at[i], busy = l.in + l.out > 0;
+    const p = at[i], busy = l.in + l.out > 0 && (!l.shared || l.queued.entries > 0);
     const cls = 'edge ' + (l.connected ? (busy ? 'edge-busy' : 'edge-on') : 'edge-away');
     g.push(svg('path', {class: cls, d: wide ? `M${me.x} ${me.y}L${p.x} ${p.y}` : `M28 ${me.y}V${p.y}H${p.x - boxW / 2}`}));
   });
   shown.forEach((l, i) => {
     const p = at[i];
-    const what = l.connected ? [l.how, rates(l)].filter(Boolean).join(' · ') : isTime(l.seen) ? t('away_since', {ago: ago(l.seen)}) : t('never_seen');
+    const what = l.connected ? [l.how, !l.shared && rates(l)].filter(Boolean).join(' · ') : isTime(l.seen) ? t('away_since', {ago: ago(l.seen)}) : t('never_seen');
     const wait = l.queued.entries ? t('waits', {n: l.queued.entries}) : l.connected ? t('in_sync') : '';
     g.push(box(p.x, p.y, boxW, boxH, [short(l.name, wide ? 20 : 26), short(what, wide ? 28 : 36), short(wait, 28)], l.connected ? 'on' : 'away'));
   });
-  g.push(box(me.x, me.y, wide ? 150 : boxW, 50, [short(model.node?.name || '', 18), t('this_node')], 'me'));
+  g.push(box(me.x, me.y, wide ? 190 : boxW, 50, [short(model.node?.name || '', 18), rates(total) || t('this_node')], 'me'));
   return svg('svg', {viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', 'aria-label': t('map_label', {n: all.length, on: all.filter(l => l.connected).length})}, g);
 }
 

@@ -109,6 +109,6 @@ function lines(d, titles) {
   };
   next();
   return [h('p', {class: 'small'}, h('span', {class: 'tag tag-deleted'}, '− ', titles[0]), ' ', h('span', {class: 'tag tag-added'}, '+ ', titles[1]), ' ', h('span', {class: 'muted'}, t('diff_count', {added: count(added), gone: count(gone)}))),
-    h('div', {class: 'scroll diff-box', tabindex: '0', role: 'region', 'aria-label': t('diff')}, h('table', {class: 'diff'}, h('caption', {class: 'quiet'}, t('diff')), h('thead', {class: 'quiet'}, h('tr', {}, h('th', {scope: 'col'}, t('line_old')), h('th', {scope: 'col'}, t('line_new')), h('th', {scope: 'col'}, t('col_action')), h('th', {scope: 'col'}, t('line_text')))), body)),
+    h('div', {class: 'scroll diff-box', tabindex: '0', role: 'group', 'aria-label': t('diff')}, h('table', {class: 'diff'}, h('caption', {class: 'quiet'}, t('diff')), h('thead', {class: 'quiet'}, h('tr', {}, h('th', {scope: 'col'}, t('line_old')), h('th', {scope: 'col'}, t('line_new')), h('th', {scope: 'col'}, t('col_action')), h('th', {scope: 'col'}, t('line_text')))), body)),
     foot, d.truncated && h('p', {class: 'muted small'}, t('diff_truncated'))];
 }

@@ -28,7 +28,7 @@ export async function form(root, folder, hint, f) {
         await act(store)({currentTarget: save});
       }}, h('section', {class: 'panel'}, h('h2', {}, folder ? t('settings_folder') : t('settings_node')), h('p', {class: 'muted small'}, t('settings_file'), ' ', name(a.file || 'config.yaml'), hint && ['. ', hint]),
         (a.problems || []).map(p => h('p', {class: 'problem', lang: 'en'}, typeof p === 'string' ? p : p.text || p.problem)),
-        h('div', {class: 'form-grid'}, fields.map(x => x.el)), ignore && ignore.el),
+        h('div', {class: 'form-grid'}, fields.map(x => [x.el, x.name === 'exclude' && ignore && ignore.el]))),
       h('div', {class: 'save-bar'}, save, button(t('discard'), () => { for (const x of fields) x.reset(); dirty(); ignore?.run(); }), status));
       swap(root, el);
       dirty();
@@ -115,7 +115,7 @@ function preview(f, fields) {
   const rules = fields.find(x => x.name === 'exclude'), defaults = fields.find(x => x.name === 'default_ignores');
   if (!rules) return null;
   const head = h('p', {'aria-live': 'polite'}), list = h('ul', {class: 'plain-list long', tabindex: '0'}), problem = h('p', {class: 'problem'});
-  const el = h('section', {class: 'sunken', 'aria-label': t('ignore_preview')}, h('h3', {}, t('ignore_preview')), head, problem, list);
+  const el = h('section', {class: 'sunken full', 'aria-label': t('ignore_preview')}, h('h3', {}, t('ignore_preview')), head, problem, list);
   let timer = 0, asked = null;
   const run = async () => {
     asked?.abort();
@@ -123,9 +123,10 @@ function preview(f, fields) {
     try {
       const a = await verb('preview', f.path, {exclude: lines(rules.input.value), default_ignores: defaults ? defaults.input.checked : true}, asked.signal);
       text(problem, '');
-      text(head, [a.entries ? t('ignore_drops', {n: a.entries, size: size(a.bytes)}) : t('ignore_nothing'), a.back ? t('ignore_back', {n: a.back}) : ''].join(' '));
-      const paths = a.paths || [];
-      swap(list, paths.slice(0, 200).map(p => h('li', {}, typeof p === 'string' ? name('', p) : name(p.path, p.raw_path))));
+      text(head, [a.entries ? t('ignore_drops', {n: a.entries, size: size(a.bytes)}) : t('ignore_nothing'), a.back ? t('ignore_back', {n: a.back}) : '', a.cut ? t('ignore_cut') : ''].join(' '));
+      const item = p => h('li', {}, name('', p));
+      swap(list, (a.paths || []).slice(0, 200).map(item), (a.back_paths || []).length > 0 && h('li', {class: 'strong'}, t('ignore_back_list')), (a.back_paths || []).slice(0, 100).map(item));
+      show(list, list.firstChild);
     } catch (e) {
       if (e.name === 'AbortError') return;
       text(problem, sentence(e));

@@ -1,10 +1,9 @@
 // A folder as it is, or as it was at a time that is kept, and how to get back
 // what was in it.
 
-import {h, swap, text, show, button, name, icon, bytes64, within, attr} from './dom.js';
-import {t, size, moment, isTime, day, has} from './words.js';
+import {h, swap, text, show, button, name, icon, bytes64, within} from './dom.js';
+import {t, size, moment, isTime, day} from './words.js';
 import {verb} from './api.js';
-import {folderLink} from './states.js';
 import {act, choice, field, empty, loading, failed, say} from './ui.js';
 import {restore} from './restore.js';
 
@@ -26,8 +25,8 @@ export function mount(root, f, query) {
   const when = h('input', {type: 'datetime-local', max: local(new Date()), value: at ? local(new Date(at)) : ''});
   const days = choice([['', t('a_day')]], '');
   const nav = h('nav', {'aria-label': t('where'), class: 'crumbs'}), list = h('div'), pages = h('div', {class: 'row'}), head = h('p', {class: 'muted', 'aria-live': 'polite'});
-  const some = button('', act(() => restore(f, [...picked].map(([p, e]) => ({path: p, number: e.number, label: e.label})), at, done), {}));
-  const whole = button('', act(() => restore(f, [{path: dir(), label: crumbs.length ? crumbs.at(-1).label : t('whole_folder')}], at, done), {}));
+  const some = button('', act(() => restore(f, [...picked].map(([p, e]) => ({path: p, number: e.number, label: e.label})), at, done)));
+  const whole = button('', act(() => restore(f, [{path: dir(), label: crumbs.length ? crumbs.at(-1).label : t('whole_folder')}], at, done)));
   const none = button(t('pick_none'), () => { picked.clear(); draw(); }, {class: 'button plain'});
   const dir = () => crumbs.length ? crumbs.at(-1).path : '';
   const set = value => { at = value; stack = ['']; picked.clear(); draw(); };
@@ -39,7 +38,7 @@ export function mount(root, f, query) {
     when.value = local(end);
     set(end.toISOString());
   });
-  swap(root, h('section', {class: 'panel'}, h('div', {class: 'filters'}, field(t('as_of'), when, t('as_of_help')), field(t('days_changed'), days),
+  swap(root, h('section', {class: 'panel'}, h('div', {class: 'filters'}, field(t('as_of'), when), field(t('days_changed'), days),
     button(t('now_button'), () => { when.value = days.value = ''; set(''); })), nav, head, list, pages, h('div', {class: 'save-bar'}, some, whole, none)));
   verb('days', f.path, {}).then(all => (all || []).slice(0, 200).forEach(d => {
     const [y, m, x] = d.day.split('-').map(Number);
@@ -59,7 +58,7 @@ export function mount(root, f, query) {
     asked?.abort();
     const mine = asked = new AbortController();
     swap(nav, h('ol', {}, [{label: t('whole_folder'), n: 0}, ...crumbs.map((c, i) => ({...c, n: i + 1}))].map((c, i, all) => h('li', {}, i < all.length - 1 ? h('button', {type: 'button', class: 'link', onclick: () => go(crumbs.slice(0, c.n))}, name(c.label)) : h('span', {class: 'strong', 'aria-current': 'location', tabindex: '-1'}, name(c.label))))));
-    text(head, at ? t('shown_at', {time: moment(at)}) : t('shown_now'));
+    text(head, at ? t('shown_at', {time: moment(at)}) : t('shown_now') + ' · ' + t('as_of_help'));
     text(whole, t(crumbs.length ? 'restore_dir' : 'restore_all'));
     tell();
     if (!list.firstChild) swap(list, loading());
@@ -85,7 +84,7 @@ export function mount(root, f, query) {
 
   function tell() {
     text(some, t('restore_picked', {n: picked.size}));
-    attr(some, 'aria-disabled', picked.size ? null : 'true');
+    show(some, picked.size > 0);
     show(none, picked.size > 0);
   }
 
@@ -104,7 +103,7 @@ export function mount(root, f, query) {
           tags.map(([c, k]) => [' ', h('span', {class: 'tag tag-' + c}, t(k))]), e.moved && h('span', {class: 'muted small block'}, t('moved_to'), ' ', name(e.moved, e.raw_moved))),
         h('td', {class: 'num'}, e.kind === 'file' ? size(e.size) : ''), h('td', {class: 'nowrap muted'}, isTime(e.mtime) ? moment(e.mtime) : ''), h('td', {class: 'num'}, e.versions || ''));
     });
-    return h('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': t('tab_versions')}, h('table', {class: 'tree'}, h('caption', {class: 'quiet'}, t('tab_versions')),
+    return h('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t('tab_versions')}, h('table', {class: 'tree'}, h('caption', {class: 'quiet'}, t('tab_versions')),
       h('thead', {}, h('tr', {}, h('th', {scope: 'col'}, h('span', {class: 'quiet'}, t('col_pick'))), ['name', 'size', 'mtime', 'versions'].map(k => h('th', {scope: 'col', class: k === 'size' || k === 'versions' ? 'num' : null}, t('col_' + k))))), h('tbody', {}, rows)));
   }
   return () => asked?.abort();
