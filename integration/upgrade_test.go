@@ -185,7 +185,7 @@ func killUpgrades(t *testing.T, side int) {
 	// Its peer is away: what the old map does not know nobody has been told. The
 	// marker of the folder goes with it, or it would be a map put back by somebody.
 	olds := 0
-	for range times(t, "QSYNC_UPGRADES", 4) {
+	for range times(t, "QSYNC_UPGRADES", 2) {
 		must(t, os.WriteFile(file, image, 0o600)) // the same inode: it is no copy
 		must(t, os.WriteFile(marker, mark, 0o600))
 		p := pair.start(side)

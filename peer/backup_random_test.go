@@ -18,7 +18,7 @@ import (
 // QSYNC_PEER_HISTORIES=n runs more, QSYNC_PEER_SEED=n that one again.
 func TestRandomBackups(t *testing.T) {
 	t.Parallel()
-	seeds{count: 20, steps: 40, run: runBackup}.test(t)
+	seeds{count: sampled(20, 8), steps: 40, run: runBackup}.test(t)
 }
 
 // archive is a random run of a backup, the first machine, and what its receivers

@@ -14,3 +14,13 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
+
+// sampled is how many random histories a test tells: all of them where
+// QSYNC_SAMPLES=all, as in .ci/run, and otherwise a few, since they are a third
+// of what the package takes.
+func sampled(all, few int) int {
+	if os.Getenv("QSYNC_SAMPLES") == "all" {
+		return all
+	}
+	return few
+}

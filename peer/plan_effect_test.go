@@ -20,7 +20,7 @@ import (
 // path, and the dry run itself does nothing. QSYNC_PEER_SEED runs one again.
 func TestPlanIsEffect(t *testing.T) {
 	t.Parallel()
-	n, first := 20, time.Now().UnixNano()
+	n, first := sampled(20, 8), time.Now().UnixNano()
 	if v, err := strconv.ParseInt(os.Getenv("QSYNC_PEER_SEED"), 10, 64); err == nil {
 		n, first = 1, v
 	}

@@ -21,7 +21,7 @@ import (
 // one again. One that fails is run again with less, as long as it fails.
 func TestRandom(t *testing.T) {
 	t.Parallel()
-	n := 30
+	n := sampled(30, 12)
 	if testing.Short() {
 		n = 10
 	}

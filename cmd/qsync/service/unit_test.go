@@ -2,6 +2,7 @@ package service
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -122,8 +123,9 @@ func TestVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal("this test needs systemd-analyze: apt-get install systemd (it need not run), or the like")
 	}
-	for _, dir := range []string{"plain", "two words", "100%", "%h", "$HOME", "${x}", "ümlaut", "-@:+!", "semi;colon", "#", "bad\xffutf8", "日本"} {
-		for _, user := range []string{"", "root"} {
+	for _, user := range []string{"", "root"} {
+		var units []Unit // each where its program is, and where it is not
+		for _, dir := range []string{"plain", "two words", "100%", "%h", "$HOME", "${x}", "ümlaut", "-@:+!", "semi;colon", "#", "bad\xffutf8", "日本"} {
 			base := t.TempDir()
 			program := filepath.Join(base, dir, "qsync")
 			if err := os.Mkdir(filepath.Dir(program), 0o755); err != nil {
@@ -136,49 +138,62 @@ func TestVerify(t *testing.T) {
 			if user != "" {
 				u.Writable = []string{"/etc/a b%c", "/usr/$x"}
 			}
-			verify(t, analyze, u)
-			u.Program += "-gone"
-			if complaints(t, analyze, u) == "" {
-				t.Fatalf("systemd does not look at the program %q", u.Program)
+			gone := u
+			gone.Program += "-gone"
+			units = append(units, u, gone)
+		}
+		for i, text := range complaints(t, analyze, units) {
+			switch gone := i%2 == 1; {
+			case gone && text == "":
+				t.Errorf("systemd does not look at the program %q", units[i].Program)
+			case !gone && text != "":
+				t.Errorf("systemd says of %+v:\n%s", units[i], text)
 			}
 		}
 	}
 }
 
-func verify(t *testing.T, analyze string, u Unit) {
+// complaints is what systemd says of each unit. It reads all of them in one go,
+// for what it does before it reads the first takes the most time.
+func complaints(t *testing.T, analyze string, units []Unit) []string {
 	t.Helper()
-	if text := complaints(t, analyze, u); text != "" {
-		t.Errorf("systemd says of %+v:\n%s", u, text)
-	}
-}
-
-func complaints(t *testing.T, analyze string, u Unit) string {
-	t.Helper()
-	text, err := u.Text()
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
-	path := filepath.Join(dir, Name)
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	args := []string{"verify", "--man=no", path}
-	if u.User == "" {
+	args := []string{"verify", "--man=no"}
+	if units[0].User == "" {
 		args = append([]string{"--user"}, args...)
+	}
+	name := func(i int) string { return fmt.Sprintf("qsync-%02d.service", i) }
+	for i, u := range units {
+		text, err := u.Text()
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, name(i))
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, path)
 	}
 	cmd := exec.Command(analyze, args...)
 	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+dir)
 	out, err := cmd.CombinedOutput()
-	// The machine's other units are read too, and are not ours to judge.
-	var ours []string
+	said := make([]string, len(units))
 	for line := range bytes.Lines(out) {
-		if bytes.Contains(line, []byte("qsync")) {
-			ours = append(ours, string(line))
+		of := -1
+		for i := range units {
+			if bytes.Contains(line, []byte(name(i))) {
+				of = i
+			}
+		}
+		switch {
+		case of >= 0:
+			said[of] += string(line)
+		case bytes.Contains(line, []byte("qsync")): // the machine's other units are read too, and are not ours to judge
+			t.Errorf("systemd says, and not of which unit: %s", line)
 		}
 	}
-	if err != nil && len(ours) == 0 {
-		return string(out)
+	if err != nil && strings.Join(said, "") == "" {
+		t.Errorf("%v\n%s", err, out)
 	}
-	return strings.Join(ours, "")
+	return said
 }
