@@ -72,10 +72,13 @@ type answeringNode struct {
 
 // ask returns the status of every running node of the home that answers within
 // the time, oldest first. Sockets that nobody listens on are passed over.
-func (h home) ask(within time.Duration) []answeringNode {
+func (h home) ask(within time.Duration) []answeringNode { return h.askBut(within, "") }
+
+// askBut is ask without the node at one of the sockets.
+func (h home) askBut(within time.Duration, socket string) []answeringNode {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
-	sockets := h.sockets()
+	sockets := slices.DeleteFunc(h.sockets(), func(name string) bool { return name == socket })
 	nodes := make([]*answeringNode, len(sockets))
 	var wg sync.WaitGroup
 	for i, socket := range sockets {
@@ -93,9 +96,12 @@ func (h home) ask(within time.Duration) []answeringNode {
 			all = append(all, *n)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b answeringNode) int { return int(b.Uptime - a.Uptime) })
+	slices.SortStableFunc(all, byAge)
 	return all
 }
+
+// byAge puts the node that has run longest first.
+func byAge(a, b answeringNode) int { return int(b.Uptime - a.Uptime) }
 
 // runs returns the process that has dir as one of its folders, 0 if none has.
 func runs(nodes []answeringNode, dir string) int {

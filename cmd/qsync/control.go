@@ -29,6 +29,9 @@ type control struct {
 	borrow   func(dir string, do func(*peer.Folder) error) error // opens a folder that does not run; nil: whoever asks does
 	manage   managing
 	log      *slog.Logger
+	home     home
+	socket   string // its name in the home
+	typed    bool   // peers find this node only where its address is typed
 }
 
 // managing is a node whose folders are those of config.yaml.
@@ -177,6 +180,12 @@ func (c *control) apply(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "malformed request", http.StatusBadRequest)
 		return
 	}
+	answer(w, outcomeOf(c.take(q)))
+}
+
+// take has this node take config.yaml anew. The error is why it does not run the
+// folder of the request.
+func (c *control) take(q applyRequest) error {
 	err := c.manage.reload()
 	if err == nil && q.Resume {
 		c.manage.resume(q)
@@ -185,11 +194,15 @@ func (c *control) apply(w http.ResponseWriter, r *http.Request) {
 		c.manage.offer(q.Folder, q.At)
 		err = c.manage.trouble(q.Folder)
 	}
-	a := waitAnswer{}
-	if err != nil {
-		a = waitAnswer{Code: exitCode(err), Missing: explain(err)}
+	return err
+}
+
+// outcomeOf is an error as an answer.
+func outcomeOf(err error) waitAnswer {
+	if err == nil {
+		return waitAnswer{}
 	}
-	answer(w, a)
+	return waitAnswer{Code: exitCode(err), Missing: explain(err)}
 }
 
 // read decodes a request and finds the folders it is about: the one at path,

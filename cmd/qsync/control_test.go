@@ -90,7 +90,7 @@ func TestGoneBeforeItAnswers(t *testing.T) {
 		})}
 		defer srv.Close()
 		go func() { _ = srv.Serve(l) }()
-		if err := h.applyAll(applyRequest{}); (err != nil) != stays {
+		if err := (admin{home: h}).applyAll(applyRequest{}); (err != nil) != stays {
 			t.Errorf("it stays %v: %v", stays, err)
 		}
 	}

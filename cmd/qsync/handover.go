@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"time"
 
@@ -37,18 +36,6 @@ func (h home) serving() (*answeringNode, error) {
 	return nil, failf("process %d serves the home %s and does not answer: end it, and start 'qsync serve' again", pid, quote(h.dir))
 }
 
-// apply has one node take config.yaml anew. The error is why it does not run the
-// folder of the request.
-func (h home) apply(n answeringNode, q applyRequest) error {
-	ctx, cancel := context.WithTimeout(context.Background(), applyTime)
-	defer cancel()
-	var a waitAnswer
-	if err := h.call(ctx, n.socket, "/v1/apply", q, &a); err != nil {
-		return &sentence{text: fmt.Sprintf("process %d has not taken the change: %v", n.PID, err), kind: errUnheard}
-	}
-	return a.err()
-}
-
 // err is what an answer tells, with its exit code.
 func (a waitAnswer) err() error {
 	if a.Code == 0 {
@@ -60,23 +47,6 @@ func (a waitAnswer) err() error {
 		}
 	}
 	return failf("%s", a.Missing)
-}
-
-// errUnheard is a node that did not answer a change.
-var errUnheard = errors.New("no answer")
-
-// applyAll has all nodes of the home take config.yaml anew. One that ends over
-// it, for its last folder is forgotten, may be gone before it has answered: there
-// is nobody left then who has not taken the change.
-func (h home) applyAll(q applyRequest) error {
-	var errs []error
-	for _, n := range h.ask(askTime) {
-		err := h.apply(n, q)
-		if !errors.Is(err, errUnheard) || h.listens(n.socket) {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // listens reports whether somebody is at a control socket.
@@ -91,18 +61,81 @@ func (h home) listens(socket string) bool {
 	return true
 }
 
-// handing is a folder on its way to the 'qsync serve' of the home.
+// handing is a folder on its way into config.yaml.
 type handing struct {
-	home home
 	served
 	m    *managed
 	edit configEdit
 }
 
+// handing prepares what share and join do to config.yaml.
+func (a admin) handing(f *syncFlags, v served) (*handing, error) {
+	c, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	m, err := a.enlisted(c, &v)
+	if err != nil {
+		return nil, err
+	}
+	old := m.entry
+	m.become(v.kind, v.mode)
+	m.entry.Kind = v.kind
+	edit := func(c *config.Config) (*config.Config, error) { return f.enlist(c, v.dir, old) }
+	if v.label != "" {
+		edit = naming(edit, v.dir, v.label)
+	}
+	next, err := edit(c)
+	if err != nil {
+		return nil, byHand(err)
+	}
+	m.conf, _ = folderAt(next, v.dir)
+	return &handing{v, m, edit}, nil
+}
+
+// handOver has a running 'qsync serve' run a folder.
+func (a admin) handOver(n *answeringNode, g *handing) error {
+	if _, err := a.awayFrom(g.dir); err != nil {
+		return err
+	}
+	if g.missing {
+		if err := os.Mkdir(g.dir, 0o777); err != nil {
+			return failf("cannot make %s: %v", quote(g.dir), reason(err))
+		}
+	}
+	if err := a.save(g.m.entry); err != nil {
+		return err
+	}
+	err := a.change(g.edit)
+	if err == nil {
+		err = a.apply(*n, applyRequest{Folder: g.dir, At: g.at})
+	}
+	if err != nil {
+		return errors.Join(err, a.takeBack(n, g))
+	}
+	return nil
+}
+
+// takeBack takes back what was written for a folder that was not known before.
+func (a admin) takeBack(n *answeringNode, g *handing) error {
+	if !g.m.fresh {
+		return nil
+	}
+	err := a.change(func(c *config.Config) (*config.Config, error) {
+		f, ok := folderAt(c, g.dir)
+		if !ok {
+			return c, nil
+		}
+		return c.RemoveFolder(f.Path)
+	})
+	return errors.Join(err, a.apply(*n, applyRequest{}), a.drop(g.m.entry.tag))
+}
+
 // handOver has a running 'qsync serve' run a folder, and prints what share and
 // join print.
 func (p *program) handOver(f *syncFlags, n *answeringNode, g *handing) error {
-	if _, err := g.home.awayFrom(g.dir); err != nil {
+	h, err := p.existingHome()
+	if err != nil {
 		return err
 	}
 	for flag, given := range map[string]bool{"--listen": f.Listen != "", "--name": f.Name != "", "--no-discovery": f.NoDiscovery, "--transport": f.Transport != ""} {
@@ -110,43 +143,17 @@ func (p *program) handOver(f *syncFlags, n *answeringNode, g *handing) error {
 			p.ui.say("note: %s is not heeded: process %d serves this home with settings of its own; they are in config.yaml", flag, n.PID)
 		}
 	}
-	if g.missing {
-		if err := os.Mkdir(g.dir, 0o777); err != nil {
-			return failf("cannot make %s: %v", quote(g.dir), reason(err))
-		}
-	}
-	if err := g.home.save(g.m.entry); err != nil {
+	a := admin{home: h}
+	if err := a.handOver(n, g); err != nil {
 		return err
 	}
-	err := g.home.change(g.edit)
-	if err == nil {
-		err = g.home.apply(*n, applyRequest{Folder: g.dir, At: g.at})
-	}
-	if err != nil {
-		return errors.Join(err, g.undo(*n))
-	}
-	for _, now := range g.home.ask(askTime) {
+	for _, now := range a.nodes() {
 		if now.PID == n.PID {
 			n = &now
 		}
 	}
 	p.ui.say("process %d serves it", n.PID)
 	return p.announce(n.Status, g.m, g.announcement(f.NoDiscovery))
-}
-
-// undo takes back what was written for a folder that was not known before.
-func (g *handing) undo(n answeringNode) error {
-	if !g.m.fresh {
-		return nil
-	}
-	err := g.home.change(func(c *config.Config) (*config.Config, error) {
-		f, ok := folderAt(c, g.dir)
-		if !ok {
-			return c, nil
-		}
-		return c.RemoveFolder(f.Path)
-	})
-	return errors.Join(err, g.home.apply(n, applyRequest{}), g.home.drop(g.m.entry.tag))
 }
 
 // offer tells a folder where its peers may be, as an invitation says.

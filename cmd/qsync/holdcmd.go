@@ -200,7 +200,7 @@ func (c *undoCmd) items(p *program, at place, items []peer.UndoItem) error {
 
 // restart has the nodes that run the folder start it where the brake has stopped it.
 func (p *program) restart(at place) error {
-	return at.home.applyAll(applyRequest{Folder: at.entry.Dir, Resume: true, Answered: true})
+	return admin{home: at.home}.applyAll(applyRequest{Folder: at.entry.Dir, Resume: true, Answered: true})
 }
 
 // goesOn says when an answer takes effect.

@@ -149,27 +149,36 @@ func (h home) drop(tag string) error {
 // dropTime is how long a node may take to let go of a folder that is forgotten.
 const dropTime = 3 * time.Second
 
+// errNoDir: an empty text is no directory, of a variable that is not set, say.
+var errNoDir = usagef("the directory is empty: give one, or . for the one you are in")
+
 // known returns the entry of a directory that the user named, for commands that
 // need one.
 func (p *program) known(dir string) (home, entry, error) {
-	if dir == "" {
-		return home{}, entry{}, usagef("the directory is empty: give one, or . for the one you are in")
-	}
 	h, err := p.existingHome()
 	if err != nil {
 		return h, entry{}, err
 	}
+	e, err := h.knownAs(dir)
+	return h, e, err
+}
+
+// knownAs returns the entry of a directory as somebody typed it.
+func (h home) knownAs(dir string) (entry, error) {
+	if dir == "" {
+		return entry{}, errNoDir
+	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
-		return h, entry{}, failf("cannot tell where the directory is: %v", err)
+		return entry{}, failf("cannot tell where the directory is: %v", err)
 	}
 	e, ok, err := h.find(abs)
 	if err == nil && !ok {
 		hint := "'qsync folders' lists what it knows"
 		if len(longHex.FindString(dir)) > 0 {
-			return h, entry{}, usagef("give a directory, not an ID; %s", hint)
+			return entry{}, usagef("give a directory, not an ID; %s", hint)
 		}
 		err = usagef("this home knows no folder at %s; %s", quote(abs), hint)
 	}
-	return h, e, err
+	return e, err
 }

@@ -40,6 +40,7 @@ type session struct {
 	beacon    *discovery.Beacon // nil without discovery
 	signals   chan os.Signal
 	folders   *manager
+	socket    string // name of the control socket in the home, "" without one
 	report    *reporter
 	ready     func() error                // prints that the node is up
 	chores    []func(ctx context.Context) // what runs beside the node until ctx ends
@@ -238,6 +239,7 @@ func (s *session) openControl(ctx context.Context) func() {
 		s.log.Warn("no control socket; 'qsync status' and 'qsync wait' cannot see this node", "error", err)
 		return func() {}
 	}
+	s.socket = filepath.Base(path)
 	c := s.control()
 	served := make(chan struct{})
 	go func(l net.Listener) { defer close(served); c.serve(ctx, l) }(l)
@@ -250,7 +252,8 @@ func (s *session) openControl(ctx context.Context) func() {
 
 // control is what answers requests about this node.
 func (s *session) control() *control {
-	return &control{status: s.status, overview: s.overview, log: s.log, folders: s.folders.controlled, manage: s.folders}
+	return &control{status: s.status, overview: s.overview, log: s.log, folders: s.folders.controlled, manage: s.folders,
+		home: s.home, socket: s.socket, typed: s.beacon == nil}
 }
 
 // status is the node's own account, with the addresses that peers reach and

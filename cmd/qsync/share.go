@@ -16,6 +16,7 @@ type served struct {
 	dir     string
 	missing bool      // it has to be made
 	mode    peer.Mode // of a folder that is new here
+	label   string    // what to call it, "" leaves that open
 	invitation
 	given bool // there is an ID in the invitation
 	qrFlags
@@ -59,32 +60,20 @@ func (p *program) serve(f *syncFlags, v served) error {
 	if err != nil {
 		return err
 	}
-	c, err := h.config()
+	a := admin{home: h}
+	g, err := a.handing(f, v)
 	if err != nil {
 		return err
 	}
-	m, err := h.enlisted(c, &v)
-	if err != nil {
-		return err
-	}
-	old := m.entry
-	m.become(v.kind, v.mode)
-	m.entry.Kind = v.kind
-	edit := func(c *config.Config) (*config.Config, error) { return f.enlist(c, v.dir, old) }
-	next, err := edit(c)
-	if err != nil {
-		return byHand(err)
-	}
-	m.conf, _ = folderAt(next, v.dir)
 	if f.MaxDelete.Percent >= 100 {
 		p.ui.say("note: config.yaml has 'max_delete: 100%%' for %s now, so the brake is off until you take that out", quote(v.dir))
 	}
-	if n, err := h.serving(); err != nil {
+	if n, err := a.server(); err != nil {
 		return err
 	} else if n != nil {
-		return p.handOver(f, n, &handing{home: h, served: v, m: m, edit: edit})
+		return p.handOver(f, n, g)
 	}
-	return p.serveHere(f, v, m, edit)
+	return p.serveHere(f, g)
 }
 
 // enlisted is the home's entry of a folder, with the one ID that it can have.
@@ -113,7 +102,8 @@ func (h home) enlisted(c *config.Config, v *served) (*managed, error) {
 }
 
 // serveHere runs one folder until Ctrl-C.
-func (p *program) serveHere(f *syncFlags, v served, m *managed, edit configEdit) error {
+func (p *program) serveHere(f *syncFlags, g *handing) error {
+	v, m := g.served, g.m
 	s, err := p.startSession(&f.nodeFlags, true, false)
 	if err != nil {
 		return err
@@ -129,7 +119,7 @@ func (p *program) serveHere(f *syncFlags, v served, m *managed, edit configEdit)
 		return err
 	}
 	m.Offer(hints)
-	if err := s.home.change(f.named(edit)); err != nil {
+	if err := s.home.change(f.named(g.edit)); err != nil {
 		return err
 	}
 	s.confStamp = stampOf(s.home.configPath())
@@ -162,6 +152,18 @@ func (f *syncFlags) named(edit configEdit) configEdit {
 			return next, err
 		}
 		return next.Set("name", name)
+	}
+}
+
+// naming is an edit that also says what to call a folder.
+func naming(edit configEdit, dir, label string) configEdit {
+	return func(c *config.Config) (*config.Config, error) {
+		next, err := edit(c)
+		if err != nil {
+			return nil, err
+		}
+		f, _ := folderAt(next, dir)
+		return next.SetFolder(f.Path, "label", label)
 	}
 }
 
