@@ -93,6 +93,21 @@ func CheckWords(words []string, first int) error {
 	return nil
 }
 
+// CompleteWord returns the words of the list that begin with a text in any case,
+// at most n of them, in the order of the list; none for an empty text.
+func CompleteWord(start string, n int) []string {
+	start = strings.ToLower(start)
+	if start == "" {
+		return nil
+	}
+	from, _ := slices.BinarySearch(wordList, start)
+	to := from
+	for to < len(wordList) && to < from+n && strings.HasPrefix(wordList[to], start) {
+		to++
+	}
+	return slices.Clone(wordList[from:to])
+}
+
 // tellable reports whether a word may be repeated to whoever typed it: nothing
 // that is longer than a word, which could be more of the secret than one.
 func tellable(word string) bool {

@@ -69,7 +69,7 @@ func (h home) change(edit func(*config.Config) (*config.Config, error)) error {
 		path = target // people keep such files elsewhere
 	}
 	if err := writeFile(path, after.Bytes()); err != nil {
-		return failf("cannot write %s: %v", quote(path), reason(err))
+		return failf("cannot write %s, which stays as it was: %v%s", quote(path), reason(err), remedy(err.Error()))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"qsync/peer"
@@ -32,6 +33,13 @@ type control struct {
 	home     home
 	socket   string // its name in the home
 	typed    bool   // peers find this node only where its address is typed
+	turns    *turns // of all that answer for this node
+}
+
+// turns has requests wait for each other.
+type turns struct {
+	doing   sync.Mutex // held by a request that changes something
+	looking sync.Mutex // held while a picture is looked at
 }
 
 // managing is a node whose folders are those of config.yaml.
@@ -99,10 +107,27 @@ func (c *control) serveWith(ctx context.Context, l net.Listener, verbs ...route)
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ErrorLog:          slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
 	}
-	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
-	defer stop()
+	over := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() { defer close(over); end(srv) })
+	defer func() {
+		if !stop() {
+			<-over
+		}
+	}()
 	if err := srv.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		c.log.Warn("the control socket ended; 'qsync status' cannot see this node", "error", err)
+	}
+}
+
+// lastAnswers is how long what is being answered may take when a node ends: a
+// change of its settings makes it begin anew, and is to be answered.
+const lastAnswers = time.Second
+
+func end(srv *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), lastAnswers)
+	defer cancel()
+	if srv.Shutdown(ctx) != nil {
+		_ = srv.Close()
 	}
 }
 
@@ -116,6 +141,7 @@ func (c *control) handler(verbs []route) http.Handler {
 	mux.HandleFunc("POST /v1/wait", c.wait)
 	mux.HandleFunc("POST /v1/rescan", c.rescan)
 	mux.HandleFunc("POST /v1/apply", c.apply)
+	c.actions(mux)
 	return mux
 }
 

@@ -201,3 +201,34 @@ func TestSilentNodeIsPassedOver(t *testing.T) {
 		t.Errorf("%+v after %v", got, time.Since(began))
 	}
 }
+
+// TestLastAnswers: what is being answered when a node ends is answered; what takes
+// longer than a second is not waited for.
+func TestLastAnswers(t *testing.T) {
+	h := testHome(t)
+	l, path, err := h.listenControl()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	c := &control{log: slog.New(slog.DiscardHandler), manage: slowManager{cancel}}
+	done := make(chan struct{})
+	go func() { defer close(done); c.serve(ctx, l) }()
+	var a waitAnswer
+	if err := h.call(t.Context(), filepath.Base(path), "/v1/apply", applyRequest{}, &a); err != nil || a.Missing != "slow" {
+		t.Errorf("the last answer: %+v, %v", a, err)
+	}
+	<-done
+}
+
+// slowManager ends its node, and answers a little later.
+type slowManager struct{ end func() }
+
+func (m slowManager) reload() error {
+	m.end()
+	time.Sleep(100 * time.Millisecond)
+	return errors.New("slow")
+}
+func (slowManager) resume(applyRequest)    {}
+func (slowManager) offer(string, []string) {}
+func (slowManager) trouble(string) error   { return nil }

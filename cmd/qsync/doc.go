@@ -45,6 +45,19 @@
 //	    content   what a file holds, or held; see contentQuery
 //	    diff      how two states of a text differ; see diffQuery
 //	    preview   what other ignore rules would leave out; see previewQuery
+//	POST /v1/share     {"dir","mode","label","id"}  gives a directory a sync ID, see shareQuery and invited
+//	POST /v1/join      {"dir","invitation",…}     becomes a peer of a folder
+//	POST /v1/invite    {"folder"}                 the invitation to it, in all forms
+//	POST /v1/pause     {"folder"}                 "" is all; so is it for resume and sync
+//	POST /v1/resume    {"folder"}                 also starts what has stopped
+//	POST /v1/forget    {"folder"}                 takes it out of the home
+//	POST /v1/sync      {"folder"}                 looks at the disk afresh, starts what has stopped
+//	POST /v1/words     {"text"}                   how far a text that is typed is an ID, see wordsAnswer
+//	POST /v1/qr        a picture                  the invitation in it, see qrAnswer
+//	GET  /v1/settings?folder=DIR                  what config.yaml says, see settingsAnswer
+//	POST /v1/settings  {"folder","set"}           changes config.yaml, all or nothing, see setQuery
+//	GET  /v1/profiles                             the profiles, see profilesAnswer
+//	POST /v1/profiles/DO  {"name","folders"}      DO is create, delete, save, load, remove, start or stop
 //
 // The window answers the same under /api, but for what names files outside of
 // the folders, and about folders that have stopped, too: see windowAPI.

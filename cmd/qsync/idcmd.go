@@ -91,20 +91,15 @@ func (c *idWordsCmd) Run(p *program) error {
 
 // Run draws or writes the QR code of a folder: its ID, and where it is served now.
 func (c *idQRCmd) Run(p *program) error {
-	id, err := p.knownID(c.Dir)
+	h, e, err := p.known(c.Dir)
 	if err != nil {
 		return err
 	}
-	v := invitation{id: id}
-	h, dir, err := p.homeAnd(c.Dir)
+	id, err := e.syncID()
 	if err != nil {
 		return err
 	}
-	for _, n := range h.ask(askTime) {
-		if runs([]answeringNode{n}, dir) != 0 {
-			v.at = invitable(n.Listen)
-		}
-	}
+	v := invitation{id: id, at: admin{home: h}.reached(e.Dir)}
 	if c.QRFile != "" {
 		if err := writeQR(v, c.QRFile); err != nil {
 			return err

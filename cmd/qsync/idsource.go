@@ -15,14 +15,23 @@ const maxIDText = 8 << 10
 
 // parseID reads an ID in any form; a note about it goes to standard error.
 func (p *program) parseID(text string) (invitation, error) {
-	v, note, err := parseInvitation(text)
+	v, note, err := readInvitation(text)
 	if err != nil {
-		return invitation{}, usagef("%v; give the 64 digits or the 24 words that 'qsync id show DIR' or 'qsync id words DIR' prints where the folder is shared, or what its QR code says", err)
+		return invitation{}, err
 	}
 	if note != "" {
 		p.ui.say("note: %s", note)
 	}
 	return v, nil
+}
+
+// readInvitation is parseInvitation for what a person gave.
+func readInvitation(text string) (invitation, string, error) {
+	v, note, err := parseInvitation(text)
+	if err != nil {
+		err = usagef("%v; give the 64 digits or the 24 words that 'qsync id show DIR' or 'qsync id words DIR' prints where the folder is shared, or what its QR code says", err)
+	}
+	return v, note, err
 }
 
 // parseInvitation reads an ID in any form, the link of a QR code among them.

@@ -227,6 +227,22 @@ func (h home) savedProfiles() ([]string, error) {
 	return names, nil
 }
 
+// removeSaved removes the file of a profile from the home.
+func (a admin) removeSaved(name string) error {
+	path := a.profilePath(name)
+	err := a.savedHere(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return usagef("there is no saved profile %s", quote(name))
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil {
+		return failf("cannot remove %s: %v", quote(path), reason(err))
+	}
+	return nil
+}
+
 // loadProfile adds the folders of a file as a profile, and returns how many were
 // new. Running nodes are still to be told.
 func (a admin) loadProfile(name, file string) (added int, err error) {

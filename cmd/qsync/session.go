@@ -40,6 +40,7 @@ type session struct {
 	beacon    *discovery.Beacon // nil without discovery
 	signals   chan os.Signal
 	folders   *manager
+	turns     turns
 	socket    string // name of the control socket in the home, "" without one
 	report    *reporter
 	ready     func() error                // prints that the node is up
@@ -253,7 +254,7 @@ func (s *session) openControl(ctx context.Context) func() {
 // control is what answers requests about this node.
 func (s *session) control() *control {
 	return &control{status: s.status, overview: s.overview, log: s.log, folders: s.folders.controlled, manage: s.folders,
-		home: s.home, socket: s.socket, typed: s.beacon == nil}
+		home: s.home, socket: s.socket, typed: s.beacon == nil, turns: &s.turns}
 }
 
 // status is the node's own account, with the addresses that peers reach and

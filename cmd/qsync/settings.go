@@ -123,6 +123,14 @@ func (f *syncFlags) folder(dir string) config.Folder {
 	return c
 }
 
+// fits is why the settings of a folder do not go together.
+func fits(f config.Folder) error {
+	if string(f.Conflict) == peer.Newest.String() && f.Versions == 0 {
+		return usagef("%s: with --conflict newest the older change is kept among the versions, so --versions cannot be 0", quote(f.Path))
+	}
+	return nil
+}
+
 // config is what a node needs to run a folder.
 func (s *session) config(m *managed) (peer.FolderConfig, error) {
 	id, err := m.entry.syncID()
@@ -150,8 +158,8 @@ func (s *session) config(m *managed) (peer.FolderConfig, error) {
 	if fc.Conflict, err = peer.ParsePolicy(string(m.conf.Conflict)); err != nil {
 		return fc, err
 	}
-	if fc.Conflict == peer.Newest && fc.Versions == 0 {
-		return fc, usagef("%s: with --conflict newest the older change is kept among the versions, so --versions cannot be 0", quote(m.entry.Dir))
+	if err := fits(m.conf); err != nil {
+		return fc, err
 	}
 	if fc.VersionsAge == 0 {
 		fc.VersionsAge = -1 // for ever; 0 is the node's own default

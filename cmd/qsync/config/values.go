@@ -237,3 +237,7 @@ func (s Source) expand(text string) (string, error) {
 	}
 	return filepath.Clean(text), nil
 }
+
+// Path returns the path that a text means, absolute and clean, with ~ for the
+// directory of the user.
+func (s Source) Path(text string) (string, error) { return s.expand(text) }
