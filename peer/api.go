@@ -231,6 +231,8 @@ type Event struct {
 	Peer   string    `json:"peer,omitempty"`
 	Path   string    `json:"path,omitempty"`
 	Text   string    `json:"text,omitempty"`
+
+	RawPath []byte `json:"raw_path,omitempty"` // where it is not UTF-8
 }
 
 // Status is one running node, as `status --json` prints it.
@@ -273,6 +275,10 @@ type FolderStatus struct {
 	NextScan  time.Time    `json:"next_scan,omitzero"` // of a folder that works by the clock
 	Totals    Totals       `json:"totals"`
 
+	// Where text cannot hold a name: one for each of Conflicts, nil where it can.
+	RawConflicts [][]byte `json:"raw_conflicts,omitempty"`
+	RawCurrent   []byte   `json:"raw_current,omitempty"`
+
 	// What whoever runs the node adds.
 	Label   string   `json:"label,omitempty"`
 	Profile string   `json:"profile,omitempty"`
@@ -312,6 +318,8 @@ type Amount struct {
 type Problem struct {
 	Path    string `json:"path"`
 	Problem string `json:"problem"`
+
+	RawPath []byte `json:"raw_path,omitempty"` // where it is not UTF-8
 }
 
 // PeerStatus is one peer of a folder, also while it is away.

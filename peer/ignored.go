@@ -18,6 +18,10 @@ type Ignored struct {
 	Line    int    `json:"line,omitempty"` // in the file, or which of the patterns, from 1
 	Pattern string `json:"pattern,omitempty"`
 	Matched string `json:"matched,omitempty"` // a directory above the path that the pattern matches, if it is not the path
+
+	RawPath    []byte `json:"raw_path,omitempty"` // where they are not UTF-8
+	RawSource  []byte `json:"raw_source,omitempty"`
+	RawMatched []byte `json:"raw_matched,omitempty"`
 }
 
 // Ignored reports what becomes of p, which need not exist: then isDir says
@@ -33,15 +37,16 @@ func (f *Folder) Ignored(p folder.Path, isDir bool) (Ignored, error) {
 		return Ignored{}, fmt.Errorf("peer: %w", err)
 	}
 	at, v := disk.Verdict(g, p, isDir)
-	out := Ignored{Path: string(p), Ignored: v.Ignored, Line: v.Line, Pattern: v.Pattern}
+	out := Ignored{Path: string(p), RawPath: raw(p), Ignored: v.Ignored, Line: v.Line, Pattern: v.Pattern}
 	if at != p {
-		out.Matched = string(at)
+		out.Matched, out.RawMatched = string(at), raw(at)
 	}
 	switch v.Source {
 	case folder.FromExcludes:
 		out.Source = "--exclude"
 	case folder.FromFile:
-		out.Source = string(v.Dir.Join(disk.IgnoreName))
+		file := v.Dir.Join(disk.IgnoreName)
+		out.Source, out.RawSource = string(file), raw(file)
 	case folder.FromJunk:
 		out.Source = "default"
 	}

@@ -92,7 +92,7 @@ func (f *Folder) Problems() []Problem {
 	f.parked.mu.Unlock()
 	out := []Problem{}
 	for _, p := range slices.SortedFunc(maps.Keys(all), folder.Path.Compare) {
-		out = append(out, Problem{string(p), all[p]})
+		out = append(out, Problem{Path: string(p), Problem: all[p], RawPath: raw(p)})
 	}
 	return out
 }

@@ -18,7 +18,7 @@ func (f *Folder) event(e Event) {
 	if f.node.cfg.Events == nil {
 		return
 	}
-	e.Time, e.Folder = time.Now(), f.Dir()
+	e.Time, e.Folder, e.RawPath = time.Now(), f.Dir(), raw(folder.Path(e.Path))
 	f.node.cfg.Events(e)
 }
 
@@ -76,6 +76,13 @@ func (f *Folder) Status() FolderStatus {
 	}
 	for _, p := range slices.SortedFunc(maps.Keys(f.conflict), folder.Path.Compare) {
 		s.Conflicts = append(s.Conflicts, string(p))
+		if name := raw(p); name != nil {
+			s.RawConflicts = append(s.RawConflicts, make([][]byte, len(s.Conflicts)-1-len(s.RawConflicts))...)
+			s.RawConflicts = append(s.RawConflicts, name)
+		}
+	}
+	if n := len(s.RawConflicts); n > 0 {
+		s.RawConflicts = append(s.RawConflicts, make([][]byte, len(s.Conflicts)-n)...)
 	}
 	if s.State == "idle" && w.Entries > 0 && s.Reason == "" {
 		s.Reason = f.whyWaiting()
@@ -88,7 +95,7 @@ func (f *Folder) Status() FolderStatus {
 	f.mu.Unlock()
 	s.Rate = f.rates.measure(f.counts.received.Load(), f.counts.sent.Load())
 	if p := f.counts.current.Load(); p != nil && s.State == "syncing" {
-		s.Current = *p
+		s.Current, s.RawCurrent = *p, raw(folder.Path(*p))
 	}
 	if s.Rate.In > 0 && w.Bytes > 0 {
 		eta := max(w.Bytes/s.Rate.In, 1)

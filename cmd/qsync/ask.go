@@ -85,6 +85,9 @@ func (h home) askBut(within time.Duration, socket string) []answeringNode {
 		wg.Go(func() {
 			n := answeringNode{socket: socket}
 			if err := h.call(ctx, socket, "/v1/status", nil, &n.Status); err == nil {
+				for i := range n.Folders {
+					exactStatus(&n.Folders[i])
+				}
 				nodes[i] = &n
 			}
 		})

@@ -59,6 +59,7 @@ func (c *ignoredCmd) Run(p *program) error {
 		}
 		answers, err := ignoredVerb.ask(p, at, q)
 		for i, a := range answers {
+			a.Source, a.Matched = exact(a.Source, a.RawSource), exact(a.Matched, a.RawMatched)
 			any = any || a.Ignored
 			err = errors.Join(err, p.ignoredAnswer(c.Paths[from+i], a))
 		}
@@ -100,7 +101,8 @@ func (p *program) ownPath(name string) (peer.Ignored, bool) {
 	if err != nil || at.entry.Dir == "" {
 		return peer.Ignored{}, false
 	}
-	return peer.Ignored{Path: filepath.ToSlash(rest), Ignored: true, Source: "qsync", Pattern: "/" + folder.Reserved + "/"}, true
+	rest = filepath.ToSlash(rest)
+	return peer.Ignored{Path: rest, RawPath: rawName(rest), Ignored: true, Source: "qsync", Pattern: "/" + folder.Reserved + "/"}, true
 }
 
 // sameFolder returns the folder of the first path, and the queries for the paths

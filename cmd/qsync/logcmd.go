@@ -10,13 +10,20 @@ import (
 )
 
 var (
-	verbLog = verb[peer.LogQuery, peer.LogPage]{"log", func(_ context.Context, f *peer.Folder, q peer.LogQuery) (peer.LogPage, error) {
-		return f.Log(q)
+	verbLog = verb[logQuery, peer.LogPage]{"log", func(_ context.Context, f *peer.Folder, q logQuery) (peer.LogPage, error) {
+		q.LogQuery.Glob = string(q.Glob)
+		return f.Log(q.LogQuery)
 	}}
 	verbDays = verb[struct{}, []peer.LogDay]{"days", func(_ context.Context, f *peer.Folder, _ struct{}) ([]peer.LogDay, error) {
 		return f.LogDays()
 	}}
 )
+
+// logQuery asks for a part of the log.
+type logQuery struct {
+	peer.LogQuery
+	Glob []byte // bytes: what it matches need not be UTF-8
+}
 
 // logLimit is how many changes are shown unless somebody asks for more.
 const logLimit = 100
@@ -48,7 +55,9 @@ func (c *logCmd) Run(p *program) error {
 }
 
 func (c *logCmd) changes(p *program, at place) error {
-	q := peer.LogQuery{Since: c.Since.at, Until: c.Until.at, Glob: c.Path, Limit: logLimit, Peer: c.Peer, Kind: c.Kind}
+	q := logQuery{
+		peer.LogQuery{Since: c.Since.at, Until: c.Until.at, Limit: logLimit, Peer: c.Peer, Kind: c.Kind}, []byte(c.Path),
+	}
 	if c.Limit != nil {
 		q.Limit = int(*c.Limit)
 	}

@@ -42,6 +42,8 @@ type planJSON struct {
 	Action string `json:"action"`
 	Kind   string `json:"kind"`
 	Bytes  int64  `json:"bytes"`
+
+	RawPath []byte `json:"raw_path,omitempty"` // where it is not UTF-8
 }
 
 type planEndJSON struct {
@@ -72,7 +74,7 @@ func (l *planned) print(p *program) error {
 	for _, it := range l.items {
 		counts[it.Action]++
 		if p.flags.JSON {
-			if err := p.printJSON(planJSON{"plan", it.Here, it.Dir, string(it.Path), it.Action, kindName(it.Kind), it.Bytes}); err != nil {
+			if err := p.printJSON(planJSON{"plan", it.Here, it.Dir, string(it.Path), it.Action, kindName(it.Kind), it.Bytes, rawName(string(it.Path))}); err != nil {
 				return err
 			}
 			continue

@@ -61,7 +61,7 @@ func (m *meter) read(folders []peer.FolderStatus, pair bool) (r reading) {
 		}
 		r.Rate = max(r.Rate, f.Rate.In, f.Rate.Out)
 		if f.Current != "" {
-			r.Current = f.Current
+			r.Current = exact(f.Current, f.RawCurrent)
 		}
 		for _, p := range f.Peers {
 			if p.Connected {

@@ -9,21 +9,74 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/width"
+
+	"qsync/peer"
 )
 
 // quote returns a name for people: as it is where that is safe and plain, else
-// in double quotes with control bytes, invalid UTF-8, bidi overrides and other
-// invisible characters escaped (security.md 1.7, F55).
+// quoted as shells do, and can be given back to one. Control bytes, invalid
+// UTF-8, bidi overrides and other invisible characters come as ls has them, byte
+// by byte in octal: $'a\377' (security.md 1.7, F54, F55).
 func quote(name string) string {
-	plain := name != "" && utf8.ValidString(name) && !strings.ContainsAny(name, `"\`) &&
-		name[0] != ' ' && name[len(name)-1] != ' '
+	odd := !utf8.ValidString(name)
 	for _, r := range name {
-		plain = plain && strconv.IsPrint(r)
+		odd = odd || !strconv.IsPrint(r)
 	}
-	if plain {
+	plain := name != "" && name[0] != ' ' && name[len(name)-1] != ' ' && name[0] != '\'' &&
+		!strings.HasPrefix(name, "$'") && !strings.ContainsAny(name, `"\`)
+	switch {
+	case plain && !odd:
 		return name
+	case !odd && !strings.Contains(name, "'"):
+		return "'" + name + "'"
 	}
-	return strconv.Quote(name)
+	const special, letters = "\a\b\t\n\v\f\r'\\", `abtnvfr'\`
+	var b strings.Builder
+	b.WriteString("$'")
+	for i := 0; i < len(name); {
+		r, n := utf8.DecodeRuneInString(name[i:])
+		switch at := strings.IndexByte(special, name[i]); {
+		case at >= 0:
+			b.WriteString(`\` + letters[at:at+1])
+		case strconv.IsPrint(r) && (r != utf8.RuneError || n > 1):
+			b.WriteString(name[i : i+n])
+		default:
+			for _, c := range []byte(name[i : i+n]) {
+				fmt.Fprintf(&b, `\%03o`, c)
+			}
+		}
+		i += n
+	}
+	b.WriteString("'")
+	return b.String()
+}
+
+// rawName is a name as it is where text in JSON cannot hold it, else nil: what
+// exact makes the name of again.
+func rawName(name string) []byte {
+	if utf8.ValidString(name) {
+		return nil
+	}
+	return []byte(name)
+}
+
+// exact is a name as it is, whatever JSON made of its text.
+func exact(text string, raw []byte) string {
+	if len(raw) > 0 {
+		return string(raw)
+	}
+	return text
+}
+
+// exactStatus gives what a folder tells of its names as they are.
+func exactStatus(f *peer.FolderStatus) {
+	f.Current = exact(f.Current, f.RawCurrent)
+	for i := range f.Problems {
+		f.Problems[i].Path = exact(f.Problems[i].Path, f.Problems[i].RawPath)
+	}
+	for i := range min(len(f.Conflicts), len(f.RawConflicts)) {
+		f.Conflicts[i] = exact(f.Conflicts[i], f.RawConflicts[i])
+	}
 }
 
 // clean escapes in a whole message what [quote] escapes in a name, and leaves

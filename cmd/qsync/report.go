@@ -227,6 +227,8 @@ type progressJSON struct {
 	Rate    int64       `json:"rate"`
 	ETA     *int64      `json:"eta_s"`
 	Path    string      `json:"path,omitempty"`
+
+	RawPath []byte `json:"raw_path,omitempty"` // where it is not UTF-8
 }
 
 // look reads the meter once and returns when to look again.
@@ -243,7 +245,7 @@ func (r *reporter) look(s *session) time.Duration {
 	switch {
 	case r.p.flags.JSON:
 		if now.Busy && !r.p.flags.NoProgress {
-			_ = r.p.printJSON(progressJSON{"progress", time.Now().UTC(), now.percent(), now.Left, now.Rate, now.ETA, now.Current})
+			_ = r.p.printJSON(progressJSON{"progress", time.Now().UTC(), now.percent(), now.Left, now.Rate, now.ETA, now.Current, rawName(now.Current)})
 		}
 	case r.p.flags.NoProgress:
 	case r.p.ui.terminal:

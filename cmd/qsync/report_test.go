@@ -30,11 +30,11 @@ func TestEventsForPeople(t *testing.T) {
 		r.event(e)
 	}
 	r.drain()
-	want := `connected  "phone\x1b[2J" (192.168.0.3:2121)
-problem    "a\nb": permission denied
+	want := `connected  $'phone\033[2J' (192.168.0.3:2121)
+problem    $'a\nb': permission denied
 conflict   c.txt: both versions are kept
 in sync    /docs
-lost       "phone\x1b[2J"; trying again
+lost       $'phone\033[2J'; trying again
 `
 	if messages.String() != want || out.Len() > 0 {
 		t.Errorf("messages:\n%s\nwant:\n%s\noutput: %q", messages, want, out)

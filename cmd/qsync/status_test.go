@@ -39,7 +39,7 @@ folder    /home/u/docs
               (is qsync running there, and its UDP port open?)
   peer      liar
               away for 1m 0s; it is left out until 13:00
-  problem   "x\x1b[2J"
+  problem   $'x\033[2J'
               permission denied; give qsync's user the right to it, or exclude
               it
   conflict  a.conflict-20261120-101500-k3f9q2ab.txt

@@ -37,7 +37,7 @@ type verifyLine struct {
 	Why      string `json:"why,omitempty"`
 	Repaired string `json:"repaired,omitempty"` // done, wanted
 
-	Raw []byte `json:"raw_path"`
+	Raw []byte `json:"raw_path,omitempty"` // where it is not UTF-8
 }
 
 // verifyEnd is the last line of --json.
@@ -74,7 +74,7 @@ var verbVerify = verb[verifyQuery, verifyAnswer]{"verify", func(ctx context.Cont
 	part, err := f.Verify(ctx, peer.Verifying{After: folder.Path(q.After), Repair: q.Repair, For: verifyFor})
 	a := verifyAnswer{Files: part.Files, Bytes: part.Bytes, Total: f.Status().Entries.Files, Next: []byte(part.Next), More: part.More}
 	for _, x := range part.Found {
-		a.Found = append(a.Found, verifyLine{Event: x.State, Path: string(x.Path), Size: x.Size, Why: x.Why, Repaired: x.Repaired, Raw: []byte(x.Path)})
+		a.Found = append(a.Found, verifyLine{Event: x.State, Path: string(x.Path), Size: x.Size, Why: x.Why, Repaired: x.Repaired, Raw: rawName(string(x.Path))})
 	}
 	return a, err
 }}
@@ -148,6 +148,7 @@ func (v *verifying) await(a verifyAnswer) (verifyQuery, bool, error) {
 }
 
 func (v *verifying) found(x *verifyLine) error {
+	path := exact(x.Path, x.Raw)
 	switch x.Event {
 	case "rotten":
 		v.end.Rotten++
@@ -160,13 +161,13 @@ func (v *verifying) found(x *verifyLine) error {
 	case "done":
 		v.end.Repaired++
 	case "wanted":
-		v.waiting = append(v.waiting, x.Raw)
+		v.waiting = append(v.waiting, []byte(path))
 	}
 	if v.p.flags.JSON {
 		x.Folder = v.at.entry.Dir
 		return v.p.printJSON(x)
 	}
-	text := fmt.Sprintf("%-10s %9s  %s\n", x.Event, size(x.Size), quote(string(x.Raw)))
+	text := fmt.Sprintf("%-10s %9s  %s\n", x.Event, size(x.Size), quote(path))
 	switch {
 	case x.Why != "":
 		text += fmt.Sprintf("%-10s %9s  %s\n", "", "", clean(x.Why))

@@ -66,22 +66,13 @@ func lineOf(v *peer.Version) versionLine {
 	} else if v.Via && l.By != "" {
 		l.By = "via " + l.By
 	}
-	if strings.ToValidUTF8(l.File, "") != l.File {
-		l.RawPath, l.RawFile = []byte(l.Path), []byte(l.File)
-	}
+	l.RawPath, l.RawFile = rawName(l.Path), rawName(l.File)
 	return l
 }
 
 // path and file are exact, whatever JSON made of the names.
 func (l versionLine) path() folder.Path { return folder.Path(exact(l.Path, l.RawPath)) }
 func (l versionLine) file() string      { return exact(l.File, l.RawFile) }
-
-func exact(text string, raw []byte) string {
-	if len(raw) > 0 {
-		return string(raw)
-	}
-	return text
-}
 
 // Run lists older versions.
 func (c *versionsCmd) Run(p *program) error {

@@ -55,7 +55,7 @@ peer      nas       away for 1h 30m, 3 entries (5 B) queued
           is qsync running there, and its UDP port open?
 peer      liar      left out
           it is left out until 13:00
-stuck     "x\x1b[2J"
+stuck     $'x\033[2J'
           permission denied; give qsync's user the right to it, or exclude it
 conflict  a.conflict-20261120-101500-k3f9q2ab.txt
           keep what you want of each and of the file of the plain name, delete
@@ -85,7 +85,7 @@ peers     none yet: 'qsync join - DIR' on the other device
 		t.Errorf("cut:\n%s", got)
 	}
 	v.width, v.height = 140, 30
-	if got := texts(v.frame([]peer.Status{busyNode()})); !strings.Contains(got, "exclude it\n") || !strings.Contains(got, `stuck     "x\x1b[2J": permission`) {
+	if got := texts(v.frame([]peer.Status{busyNode()})); !strings.Contains(got, "exclude it\n") || !strings.Contains(got, `stuck     $'x\033[2J': permission`) {
 		t.Errorf("wide:\n%s", got)
 	}
 }
