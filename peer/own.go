@@ -22,6 +22,7 @@ type OwnChange struct {
 	Failed string `json:"problem,omitempty"` // why it was left as it is
 
 	RawPath []byte `json:"raw_path,omitempty"` // where it is not UTF-8
+	Unkept  bool   `json:"unkept,omitempty"`   // what is here goes for good: no versions are kept
 }
 
 // Errors of [Folder.Revert] and [Folder.Override].
@@ -116,7 +117,9 @@ func (f *Folder) Revert(ctx context.Context, dry bool) ([]OwnChange, error) {
 		} else if ignored {
 			continue // nobody's business but this machine's
 		}
-		out = append(out, ownChange(&r))
+		c := ownChange(&r)
+		c.Unkept = !f.KeepsVersions() && c.Change != "deleted" && r.Local.Value.Kind != folder.Dir
+		out = append(out, c)
 		if r.Register.Live() {
 			back = append(back, r.Path)
 		} else {

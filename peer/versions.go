@@ -45,6 +45,9 @@ func (f *Folder) Versions(ctx context.Context, under, after folder.Path, limit i
 	return all, next, more, f.blame(all)
 }
 
+// KeepsVersions reports whether what is replaced or removed here is kept.
+func (f *Folder) KeepsVersions() bool { return f.cfg.Versions > 0 }
+
 // tellingTime is how long after a file was replaced the map may have been told.
 const tellingTime = 2 * time.Minute
 

@@ -37,7 +37,7 @@ func (c *logCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	for _, at := range all {
+	return p.each(all, func(at place) error {
 		if len(all) > 1 && !p.flags.JSON {
 			if err := p.print(shorten(quote(at.entry.Dir), statusWidth) + "\n"); err != nil {
 				return err
@@ -47,11 +47,8 @@ func (c *logCmd) Run(p *program) error {
 		if c.Days {
 			show = c.days
 		}
-		if err := show(p, at); err != nil {
-			return err
-		}
-	}
-	return nil
+		return show(p, at)
+	})
 }
 
 func (c *logCmd) changes(p *program, at place) error {

@@ -27,7 +27,9 @@ func (c *revertCmd) Run(p *program) error {
 	return c.run(p, verbRevert, takingBack{
 		none:  "nothing was changed in %s: it is as its source",
 		would: "would be taken back",
+		lost:  "; no versions are kept here (--versions 0), so %s of what was added and edited goes for good",
 		done:  "taken back; what was added and edited here goes to .qsync/versions, and what is missing comes when a peer has it",
+		gone:  "taken back; no versions are kept here (--versions 0), so what was added and edited here is gone, and what is missing comes when a peer has it",
 	})
 }
 
@@ -36,13 +38,14 @@ func (c *overrideCmd) Run(p *program) error {
 	return c.run(p, verbOverride, takingBack{
 		none:  "no peer has made anything in %s other than it is here",
 		would: "would become as it is here",
-		done:  "become as it is here; what the peers had goes to their .qsync/versions",
+		done:  "become as it is here; what the peers had goes to their .qsync/versions, where they keep any",
 	})
 }
 
 // takingBack is how a command tells of it.
 type takingBack struct {
 	none, would, done string
+	lost, gone        string // of what no version is kept of
 }
 
 func (c *takeBackCmd) run(p *program, v verb[takeBack, []peer.OwnChange], t takingBack) error {
@@ -54,11 +57,13 @@ func (c *takeBackCmd) run(p *program, v verb[takeBack, []peer.OwnChange], t taki
 	if err != nil {
 		return err
 	}
-	failed := 0
+	failed, unkept := 0, int64(0)
 	var b strings.Builder
 	for _, x := range all {
 		if x.Failed != "" {
 			failed++
+		} else if x.Unkept {
+			unkept++
 		}
 		if p.flags.JSON {
 			if err := p.printJSON(x); err != nil {
@@ -79,7 +84,13 @@ func (c *takeBackCmd) run(p *program, v verb[takeBack, []peer.OwnChange], t taki
 	case len(all) == 0:
 		p.ui.say(t.none, quote(at.entry.Dir))
 	case c.DryRun:
-		p.ui.say("%s %s; without -n it is", plural(n, "entry", "entries"), t.would)
+		lost := ""
+		if unkept > 0 {
+			lost = fmt.Sprintf(t.lost, plural(unkept, "entry", "entries"))
+		}
+		p.ui.say("%s %s; without -n it is%s", plural(n, "entry", "entries"), t.would, lost)
+	case unkept > 0:
+		p.ui.say("%s %s%s", plural(n, "entry", "entries"), t.gone, p.goesOn(at))
 	default:
 		p.ui.say("%s %s%s", plural(n, "entry", "entries"), t.done, p.goesOn(at))
 	}

@@ -189,3 +189,24 @@ func TestPortOfAPeer(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A repair without versions does not say that the rotten ones are among them.
+func TestVerifySummary(t *testing.T) {
+	for unkept, want := range map[bool]string{
+		false: "3 files, 9 B read; 2 rotten, all repaired; the rotten ones are in .qsync/versions",
+		true:  "3 files, 9 B read; 2 rotten, all repaired; no versions are kept here (--versions 0), so the rotten ones are gone",
+	} {
+		for _, js := range []bool{false, true} {
+			r, out, messages := testReporter(globals{JSON: js})
+			v := verifying{p: r.p, repair: true}
+			_, more, err := v.part(verifyAnswer{Files: 3, Bytes: 9, Unkept: unkept, Found: []verifyLine{
+				{Event: "rotten", Path: "a", Repaired: "done"}, {Event: "rotten", Path: "b", Repaired: "done"}}})
+			if more || err != nil || v.summary() != nil {
+				t.Fatal(more, err)
+			}
+			if js && strings.Contains(out.String(), `"unkept":true`) != unkept || !js && strings.TrimSpace(messages.String()) != want {
+				t.Errorf("%v, %v: %q, %q", unkept, js, out, messages)
+			}
+		}
+	}
+}

@@ -103,6 +103,28 @@ type place struct {
 	entry entry
 }
 
+// each does something for folder after folder. One that cannot be had stops none of
+// the others; the code of the first such decides in the end.
+func (p *program) each(all []place, do func(place) error) error {
+	if len(all) == 1 {
+		return do(all[0])
+	}
+	var failed error
+	for _, at := range all {
+		err := do(at)
+		if errors.Is(err, errInterrupted) {
+			return err
+		}
+		if err != nil && !spoken(err) {
+			p.ui.printf("qsync: %s: %s", quote(at.entry.Dir), explain(err))
+		}
+		if err != nil && failed == nil {
+			failed = outcome(err)
+		}
+	}
+	return failed
+}
+
 // ask has the verb done for the folder at that place. The answer may hold
 // something beside an error.
 func (v verb[Q, A]) ask(p *program, at place, q Q) (A, error) {

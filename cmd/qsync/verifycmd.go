@@ -26,6 +26,7 @@ type verifyAnswer struct {
 	More    bool         `json:"more"`
 	Waiting [][]byte     `json:"waiting,omitempty"`
 	Peers   int          `json:"peers"`
+	Unkept  bool         `json:"unkept"` // no versions are kept
 }
 
 // verifyLine is a file that is not as the map says, as --json prints it.
@@ -51,6 +52,7 @@ type verifyEnd struct {
 	Waiting  int    `json:"waiting"`
 	Changed  int    `json:"changed"`
 	Unread   int    `json:"unreadable"`
+	Unkept   bool   `json:"unkept,omitempty"` // the rotten ones that were repaired are gone: no versions are kept
 }
 
 const (
@@ -72,7 +74,7 @@ var verbVerify = verb[verifyQuery, verifyAnswer]{"verify", func(ctx context.Cont
 		return a, err
 	}
 	part, err := f.Verify(ctx, peer.Verifying{After: folder.Path(q.After), Repair: q.Repair, For: verifyFor})
-	a := verifyAnswer{Files: part.Files, Bytes: part.Bytes, Total: f.Status().Entries.Files, Next: []byte(part.Next), More: part.More}
+	a := verifyAnswer{Unkept: !f.KeepsVersions(), Files: part.Files, Bytes: part.Bytes, Total: f.Status().Entries.Files, Next: []byte(part.Next), More: part.More}
 	for _, x := range part.Found {
 		a.Found = append(a.Found, verifyLine{Event: x.State, Path: string(x.Path), Size: x.Size, Why: x.Why, Repaired: x.Repaired, Raw: rawName(string(x.Path))})
 	}
@@ -86,17 +88,18 @@ func (c *verifyCmd) Run(p *program) error {
 		return err
 	}
 	bad := false
-	for _, at := range places {
+	err = p.each(places, func(at place) error {
 		v := &verifying{p: p, at: at, repair: c.Repair, wait: c.Timeout.or(time.Minute), end: verifyEnd{Event: "verified", Folder: at.entry.Dir}}
 		err := verbVerify.parts(p, at, verifyQuery{Repair: c.Repair}, v.part)
 		p.ui.progress("")
 		if err == nil {
 			err = v.summary()
 		}
-		if err != nil {
-			return err
-		}
 		bad = bad || v.end.Unread > 0 || v.end.Rotten > v.end.Repaired
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	if bad {
 		return outcome(errPartial)
@@ -112,6 +115,7 @@ type verifying struct {
 	wait    time.Duration // for peers to send good copies
 	until   time.Time     // of that
 	waiting [][]byte
+	unkept  bool // what is replaced is in no versions
 	end     verifyEnd
 }
 
@@ -119,6 +123,7 @@ func (v *verifying) part(a verifyAnswer) (verifyQuery, bool, error) {
 	if len(v.waiting) > 0 && !v.until.IsZero() {
 		return v.await(a)
 	}
+	v.unkept = a.Unkept
 	v.end.Files += a.Files
 	v.end.Bytes += a.Bytes
 	for i := range a.Found {
@@ -180,7 +185,7 @@ func (v *verifying) found(x *verifyLine) error {
 }
 
 func (v *verifying) summary() error {
-	v.end.Waiting = len(v.waiting)
+	v.end.Waiting, v.end.Unkept = len(v.waiting), v.unkept && v.end.Repaired > 0
 	if v.p.flags.JSON {
 		return v.p.printJSON(v.end)
 	}
@@ -197,6 +202,8 @@ func (v *verifying) summary() error {
 		text += "; no rot"
 	case !v.repair:
 		text += fmt.Sprintf("; %d rotten: 'qsync verify --repair %s' fetches good copies", e.Rotten, quote(v.at.entry.Dir))
+	case left == 0 && e.Unkept:
+		text += fmt.Sprintf("; %d rotten, all repaired; no versions are kept here (--versions 0), so the rotten ones are gone", e.Rotten)
 	case left == 0:
 		text += fmt.Sprintf("; %d rotten, all repaired; the rotten ones are in .qsync/versions", e.Rotten)
 	case e.Waiting == left:

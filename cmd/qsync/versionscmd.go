@@ -81,19 +81,17 @@ func (c *versionsCmd) Run(p *program) error {
 		return err
 	}
 	n, follows := int64(0), true
-	for _, in := range at {
+	err = p.each(at, func(in place) error {
 		mode, err := peer.ParseMode(in.entry.Mode)
 		follows = follows && err == nil && (mode == peer.Mirror || mode == peer.Send || mode == peer.Backup)
 		l := versionList{p: p, folder: in.entry.Dir, many: len(at) > 1}
-		err = verbVersions.parts(p, in, versionsQuery{Path: []byte(under)}, func(a versionsAnswer) (versionsQuery, bool, error) {
+		return verbVersions.parts(p, in, versionsQuery{Path: []byte(under)}, func(a versionsAnswer) (versionsQuery, bool, error) {
 			n += int64(len(a.Versions))
 			return versionsQuery{[]byte(under), a.Next}, a.More, l.print(a.Versions)
 		})
-		if err != nil {
-			return err
-		}
-	}
+	})
 	switch {
+	case err != nil && n == 0:
 	case n == 0:
 		p.ui.say("no older version is kept here; versions are kept where sync replaces or deletes, so peers may have some")
 	case follows:
@@ -101,7 +99,7 @@ func (c *versionsCmd) Run(p *program) error {
 	default:
 		p.ui.say("%s; 'qsync restore PATH --version N' brings one back", plural(n, "version", "versions"))
 	}
-	return nil
+	return err
 }
 
 // placesAndPath are the folders that [DIR] [PATH] mean, and the path in them: one
