@@ -11,7 +11,7 @@ import (
 
 var (
 	verbLog = verb[logQuery, peer.LogPage]{"log", func(_ context.Context, f *peer.Folder, q logQuery) (peer.LogPage, error) {
-		q.LogQuery.Glob = string(q.Glob)
+		q.Glob = exact(q.Glob, q.RawGlob)
 		return f.Log(q.LogQuery)
 	}}
 	verbDays = verb[struct{}, []peer.LogDay]{"days", func(_ context.Context, f *peer.Folder, _ struct{}) ([]peer.LogDay, error) {
@@ -22,7 +22,7 @@ var (
 // logQuery asks for a part of the log.
 type logQuery struct {
 	peer.LogQuery
-	Glob []byte // bytes: what it matches need not be UTF-8
+	RawGlob []byte // where it is not UTF-8
 }
 
 // logLimit is how many changes are shown unless somebody asks for more.
@@ -53,7 +53,7 @@ func (c *logCmd) Run(p *program) error {
 
 func (c *logCmd) changes(p *program, at place) error {
 	q := logQuery{
-		peer.LogQuery{Since: c.Since.at, Until: c.Until.at, Limit: logLimit, Peer: c.Peer, Kind: c.Kind}, []byte(c.Path),
+		peer.LogQuery{Since: c.Since.at, Until: c.Until.at, Glob: c.Path, Limit: logLimit, Peer: c.Peer, Kind: c.Kind}, rawName(c.Path),
 	}
 	if c.Limit != nil {
 		q.Limit = int(*c.Limit)
