@@ -5,7 +5,7 @@ var floors = map[string]int{
 	"folder": 1, "certs": 1, "discovery": 1, "folder/fault": 1,
 	"folder/chunk": 2,
 	"folder/disk":  3, "store": 3, "protocol": 3,
-	"peer": 4, "cmd/qsync/config": 4, "cmd/qsync/service": 4, "cmd/qsync/doctor": 4,
+	"peer": 4, "web": 4, "cmd/qsync/config": 4, "cmd/qsync/service": 4, "cmd/qsync/doctor": 4,
 	"cmd/qsync": 5, "integration": 5, "cmd/benchmarks": 5,
 }
 
@@ -59,7 +59,12 @@ var arrows = map[string]map[string]string{
 		"golang.org/x/sys":           "receive offload of UDP",
 		"golang.org/x/net":           "the message type of quic-go's batch reads",
 	},
+	"web": {
+		"golang.org/x/crypto": "argon2id, for the password of the page",
+		"golang.org/x/net":    "a bound on connections",
+	},
 	"cmd/qsync": {
+		"qsync/web":                       "the page",
 		"qsync/cmd/qsync/doctor":          "the checks of 'qsync doctor'",
 		"qsync/store":                     "a map that no node has open is examined",
 		"qsync/cmd/qsync/service":         "units of systemd, and what a service tells it",

@@ -250,6 +250,7 @@ type Status struct {
 	// What whoever runs the node adds.
 	Serve  bool   `json:"serve,omitempty"`  // it runs all that is configured
 	Config string `json:"config,omitempty"` // what is wrong with a configuration that is not in force
+	Web    string `json:"web,omitempty"`    // address of the page, where it is served
 }
 
 // FolderStatus is one folder of a node.

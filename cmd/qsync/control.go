@@ -29,6 +29,7 @@ type control struct {
 	folders  func() []controlled
 	borrow   func(dir string, do func(*peer.Folder) error) error // opens a folder that does not run; nil: whoever asks does
 	manage   managing
+	window   *window // nil for none
 	log      *slog.Logger
 	home     home
 	socket   string // its name in the home
@@ -142,6 +143,7 @@ func (c *control) handler(verbs []route) http.Handler {
 	mux.HandleFunc("POST /v1/rescan", c.rescan)
 	mux.HandleFunc("POST /v1/apply", c.apply)
 	c.actions(mux)
+	mux.HandleFunc("POST /v1/window", c.openWindow)
 	return mux
 }
 

@@ -38,6 +38,7 @@
 //	POST /v1/wait    {"folder","peers","timeout"}  see waitRequest
 //	POST /v1/rescan  {"folder"}                   looks at the disk afresh
 //	POST /v1/apply   {"folder","resume","brake"}   takes config.yaml anew, see applyRequest
+//	POST /v1/window                              serves the page, and gives an address that lets in once
 //	POST /v1/folder/NAME  {"folder","query"}      what NAME does to one folder, see verb:
 //	    revert override restore resolve ancestor verify confirm undo change it;
 //	    versions log days conflicts conflict ignored tell of it;

@@ -29,6 +29,7 @@ type grammar struct {
 	Config   configCmd   `cmd:"" help:"The settings file: example, check, path."`
 	Doctor   doctorCmd   `cmd:"" help:"Say why a peer is not seen or a folder does not sync, and what to type."`
 	Service  serviceCmd  `cmd:"" help:"Run 'qsync serve' as a service of systemd."`
+	Open     openCmd     `cmd:"" help:"Show the page of the running node in the browser."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 
 	Completion completionCmd `cmd:"" help:"Print the script that lets a shell complete qsync's words."`
@@ -49,10 +50,11 @@ type globals struct {
 
 // nodeFlags are the flags about the node of a run.
 type nodeFlags struct {
-	Listen      string `placeholder:"ADDR:PORT" help:"Address to listen on, UDP and TCP (default :2121, or a free port)."`
-	Transport   string `enum:"auto,quic,tcp," default:"" placeholder:"HOW" help:"auto (QUIC, and TCP beside it for large content or where UDP does not pass), quic or tcp alone."`
-	NoDiscovery bool   `help:"No search for peers nearby (mDNS), and nothing sent for it."`
-	Name        string `placeholder:"NAME" help:"How peers see this node (default the host name)."`
+	Listen      string  `placeholder:"ADDR:PORT" help:"Address to listen on, UDP and TCP (default :2121, or a free port)."`
+	Transport   string  `enum:"auto,quic,tcp," default:"" placeholder:"HOW" help:"auto (QUIC, and TCP beside it for large content or where UDP does not pass), quic or tcp alone."`
+	NoDiscovery bool    `help:"No search for peers nearby (mDNS), and nothing sent for it."`
+	Name        string  `placeholder:"NAME" help:"How peers see this node (default the host name)."`
+	Web         webFlag `placeholder:"[=PORT]" help:"Serve the page to this machine, on port 7555 or a free one; --web=PORT, ADDR:PORT or off."`
 }
 
 // folderFlags are the flags about the folders of a run.
@@ -228,9 +230,17 @@ type configCmd struct {
 	Example configExampleCmd `cmd:"" help:"Print a config.yaml that has every key, with what it does."`
 	Check   configCheckCmd   `cmd:"" help:"Say what is wrong with config.yaml, or with FILE."`
 	Path    configPathCmd    `cmd:"" help:"Print where config.yaml is."`
+
+	Password configPasswordCmd `cmd:"" help:"Set the password of the page, for other machines."`
 }
 
 type configExampleCmd struct{}
+
+type configPasswordCmd struct{}
+
+type openCmd struct {
+	URL bool `name:"url" help:"Only print the address; it lets in once, within a minute."`
+}
 
 type configCheckCmd struct {
 	File string `arg:"" optional:"" name:"FILE" help:"Another file."`

@@ -22,7 +22,7 @@ Commands
   join ID DIR       become a peer; ID is - to read it from standard input
   status [DIR]      what the running nodes do; wait [DIR] until all is in sync
   id, folders       new, show DIR, words, qr, check; what is known, forget DIR
-  serve             headless: every folder of config.yaml; pause, resume [DIR]
+  serve, open       all of config.yaml, headless; its page. pause, resume [DIR]
   profile, config   groups of folders; the settings file; completion SHELL
   versions, restore older versions of what sync replaced; verify finds rot
   log, undo [DIR]   what changed; take it back; confirm DIR: it was meant
@@ -70,9 +70,10 @@ var examples = map[string]string{
 	"log":      "  qsync log docs --since 2d\n  qsync log docs --path '*.txt' --limit 0 --json\n  qsync log docs --peer laptop --kind file\n  qsync log --days",
 	"verify":   "  qsync verify docs            exit code 3 if something is rotten\n  qsync verify --repair docs   and fetch good copies",
 	"profile":  "  qsync profile create work docs papers\n  qsync profile stop work\n  qsync profile start work\n  qsync profile save work\n  qsync profile load work\n  qsync profile list",
-	"config":   "  qsync config example\n  qsync config check\n  $EDITOR \"$(qsync config path)\"    a running node takes it at once",
+	"config":   "  qsync config example\n  qsync config check\n  $EDITOR \"$(qsync config path)\"    a running node takes it at once\n  qsync config password                for the page on other machines",
 	"folders":  "  qsync folders --json",
 	"forget":   "  qsync forget docs",
+	"open":     "  qsync open\n  qsync open --url         only print the address, for another browser\n  ssh -L 7555:127.0.0.1:7555 nas, and there: qsync open --url",
 	"doctor":   "  qsync doctor\n  qsync doctor --remote nas        does that peer answer?\n  qsync doctor --json",
 	"service":  "  qsync service install                      this user's own\n  sudo qsync service install --system        the machine's, run as you\n  qsync service status\n  qsync service logs -f\n  qsync service uninstall",
 	"version":  "  qsync version",

@@ -87,7 +87,7 @@ func (s *session) overview() (node json.RawMessage, order []string, folders map[
 	serve, problem := s.folders.configured()
 	node = encoded(nodeView{
 		Name: about.Name, Node: about.Node, Version: about.Version, PID: about.PID, Started: s.began,
-		Listen: s.listening(), Serve: serve, Config: problem, Web: s.window,
+		Listen: s.listening(), Serve: serve, Config: problem, Web: s.window.where(),
 	})
 	folders = map[string]json.RawMessage{}
 	add := func(path string, j json.RawMessage) {

@@ -43,12 +43,12 @@ type session struct {
 	turns     turns
 	socket    string // name of the control socket in the home, "" without one
 	report    *reporter
+	window    *window                     // nil where there is none: without a network, in a dry run
 	ready     func() error                // prints that the node is up
 	chores    []func(ctx context.Context) // what runs beside the node until ctx ends
 	dry       bool
 	temp      string // a dry run's home, when there is no other
 	began     time.Time
-	window    string // where the window is, "" where there is none
 	seen      glimpses
 }
 
@@ -86,7 +86,7 @@ func (p *program) startSession(f *nodeFlags, network, dry bool) (s *session, err
 func (s *session) openNode(network bool) (err error) {
 	set := s.flags.settings(s.conf)
 	cfg := s.offline()
-	cfg.Events = s.report.event
+	cfg.Events = s.happened
 	if network {
 		sockets, err := s.p.openSockets(set.listen, set.transport)
 		if err != nil {
@@ -99,6 +99,9 @@ func (s *session) openNode(network bool) (err error) {
 		s.chores = append(s.chores, s.watchNetwork)
 		if set.discovery && !s.dry {
 			s.openBeacon()
+		}
+		if !s.dry {
+			s.openWindow()
 		}
 	}
 	s.node, err = peer.New(cfg)
@@ -253,8 +256,14 @@ func (s *session) openControl(ctx context.Context) func() {
 
 // control is what answers requests about this node.
 func (s *session) control() *control {
-	return &control{status: s.status, overview: s.overview, log: s.log, folders: s.folders.controlled, manage: s.folders,
+	return &control{status: s.status, overview: s.overview, log: s.log, folders: s.folders.controlled, manage: s.folders, window: s.window,
 		home: s.home, socket: s.socket, typed: s.beacon == nil, turns: &s.turns}
+}
+
+// happened passes on what happened.
+func (s *session) happened(e peer.Event) {
+	s.report.event(e)
+	s.window.publish(e)
 }
 
 // status is the node's own account, with the addresses that peers reach and
@@ -263,6 +272,7 @@ func (s *session) status() peer.Status {
 	st := s.node.Status()
 	st.Listen = s.listening()
 	s.folders.complete(&st)
+	st.Web = s.window.where()
 	return st
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ type nodeSettings struct {
 	listen    string // "" for the default port, or a free one
 	discovery bool
 	transport string // auto, quic or tcp
+	web       string // all of it, to be compared
 }
 
 func (f *nodeFlags) settings(c *config.Config) nodeSettings {
@@ -26,6 +28,7 @@ func (f *nodeFlags) settings(c *config.Config) nodeSettings {
 		listen:    cmp.Or(f.Listen, c.Listen),
 		discovery: c.Discovery && !f.NoDiscovery,
 		transport: cmp.Or(f.Transport, c.Transport),
+		web:       fmt.Sprint(c.Web),
 	}
 }
 

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"fmt"
+
 	"errors"
 	"math"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"qsync/cmd/qsync/config"
 	"qsync/peer"
@@ -113,3 +117,30 @@ func (l remoteList) strings() []string {
 // parseRemote and parseListen read addresses as config.yaml has them.
 func parseRemote(text string) (string, error) { return config.ParseRemote(text) }
 func parseListen(text string) (string, error) { return config.ParseListen(text) }
+
+// webFlag is what --web takes: nothing, which is the standard port or a free one,
+// or what web.listen takes.
+type webFlag string
+
+// IsBool lets the flag stand alone; a value comes after an equal sign.
+func (webFlag) IsBool() bool { return true }
+
+// Decode implements kong.MapperValue.
+func (w *webFlag) Decode(ctx *kong.DecodeContext) error {
+	text := ""
+	if t := ctx.Scan.Peek(); t.Type == kong.FlagValueToken {
+		ctx.Scan.Pop()
+		text = fmt.Sprint(t.Value)
+	}
+	switch strings.ToLower(text) {
+	case "", "true", "1", "yes", "on":
+		*w = webFlag(config.WebAuto)
+		return nil
+	case "false", "0", "no":
+		*w = webFlag(config.WebOff)
+		return nil
+	}
+	listen, err := config.ParseWeb(text)
+	*w = webFlag(listen)
+	return err
+}

@@ -27,6 +27,7 @@ type Config struct {
 	Discovery bool   // search for peers nearby
 	Transport string // auto, quic or tcp
 	Log       Log
+	Web       Web
 	Folders   []Folder // in the order of the file
 
 	doc document
@@ -39,6 +40,24 @@ type Log struct {
 	Days  int    // old files are removed after so many
 	Size  int64  // bytes
 }
+
+// Web says where the page is served, and who is let in from other machines.
+type Web struct {
+	Listen   string   // ADDR:PORT, WebOff or WebAuto
+	Password string   // as 'qsync config password' writes it: argon2id in the form of PHC
+	Cert     string   // absolute paths of PEM files
+	Key      string   //
+	Names    []string // under which people reach it, beside its addresses
+}
+
+// What stands for the address of the page.
+const (
+	WebOff  = "off"  // it is not served
+	WebAuto = "auto" // port 7555 of 127.0.0.1, or a free one, while 'qsync serve' runs
+)
+
+// DefaultWebPort is where the page is looked for.
+const DefaultWebPort = "7555"
 
 // Folder is one entry of the list of folders.
 type Folder struct {
@@ -107,6 +126,7 @@ func Default() *Config {
 		Discovery: true,
 		Transport: DefaultTransport,
 		Log:       Log{Level: DefaultLogLevel, Days: DefaultLogDays, Size: DefaultLogSize},
+		Web:       Web{Listen: WebAuto},
 	}
 }
 

@@ -19,7 +19,7 @@ var ErrByHand = errors.New("it is written in a way that only a person can change
 // where the value cannot be, and [ErrByHand].
 func (c *Config) Set(name string, value any) (*Config, error) {
 	if _, ok := find(nodeKeys, name); !ok {
-		return nil, c.errorf("there is no setting %s%s", show(name), didYouMean(name, append(names(nodeKeys, ""), names(nodeKeys, "log.")...)))
+		return nil, c.errorf("there is no setting %s%s", show(name), didYouMean(name, slices.Concat(names(nodeKeys, ""), names(nodeKeys, "log."), names(nodeKeys, "web."))))
 	}
 	e := newEdit(c)
 	e.node = name

@@ -57,6 +57,21 @@ var nodeKeys = []key[Config]{
 	{"log.size", AtOnce,
 		func(r *reader, n *yaml.Node, c *Config) { scalar(r, n, &c.Log.Size, parseSize) },
 		func(c *Config) any { return sizeText(c.Log.Size) }},
+	{"web.listen", RestartNode,
+		func(r *reader, n *yaml.Node, c *Config) { scalar(r, n, &c.Web.Listen, ParseWeb) },
+		func(c *Config) any { return c.Web.Listen }},
+	{"web.password", RestartNode,
+		func(r *reader, n *yaml.Node, c *Config) { scalar(r, n, &c.Web.Password, parseHash) },
+		func(c *Config) any { return c.Web.Password }},
+	{"web.cert", RestartNode,
+		func(r *reader, n *yaml.Node, c *Config) { scalar(r, n, &c.Web.Cert, r.src.expand) },
+		func(c *Config) any { return c.Web.Cert }},
+	{"web.key", RestartNode,
+		func(r *reader, n *yaml.Node, c *Config) { scalar(r, n, &c.Web.Key, r.src.expand) },
+		func(c *Config) any { return c.Web.Key }},
+	{"web.names", RestartNode,
+		func(r *reader, n *yaml.Node, c *Config) { list(r, n, &c.Web.Names, parseHostName) },
+		func(c *Config) any { return c.Web.Names }},
 }
 
 // folderKeys are the settings of a folder, in the order in which a new entry

@@ -18,6 +18,9 @@ func root(parts ...string) string {
 	return filepath.Join(append([]string{abs}, parts...)...)
 }
 
+// testHash is in the form of a password's hash.
+const testHash = "$argon2id$v=19$m=65536,t=3,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA"
+
 var testSource = Source{Name: "config.yaml", Home: root("home", "u")}
 
 // at is a path in YAML.
@@ -48,6 +51,14 @@ var nodeCases = map[string]keyCase{
 		map[string]string{"": "days has no value", "0": "1 to 3650", "3651": "1 to 3650", "1.5": "whole number", "week": "whole number"}},
 	"log.size": {"10MiB", map[string]any{"64KiB": "64KiB", "1GiB": "1GiB", "100k": "100KiB", "1 MB": "1000000", "20M": "20MiB", "65536": "64KiB", "2mib": "2MiB"},
 		map[string]string{"": "size has no value", "1KiB": "64KiB to 1GiB", "2GiB": "64KiB to 1GiB", "big": "64KiB to 1GiB", "999999999999G": "64KiB", "10 iB": "64KiB", "-1": "64KiB"}},
+	"web.listen": {"auto", map[string]any{"off": "off", "auto": "auto", "7000": "127.0.0.1:7000", "'[::1]:9'": "[::1]:9", "0.0.0.0": "0.0.0.0:7555", ":80": ":80"},
+		map[string]string{"": "listen has no value", "host": "auto, off, a port", "a:70000": "0 to 65535"}},
+	"web.password": {"", map[string]any{testHash: testHash},
+		map[string]string{"": "password has no value", "secret": "qsync config password", "$2b$10$x": "qsync config password"}},
+	"web.cert": {"", map[string]any{at("c.pem"): root("c.pem")}, map[string]string{"": "cert has no value", "c.pem": "absolute"}},
+	"web.key":  {"", map[string]any{at("k.pem"): root("k.pem")}, map[string]string{"": "key has no value", "k.pem": "absolute"}},
+	"web.names": {[]string(nil), map[string]any{"[NAS.lan, b.]": []string{"nas.lan", "b"}},
+		map[string]string{"[a:1]": "without a port", "['']": "without a port"}},
 }
 
 var folderCases = map[string]keyCase{

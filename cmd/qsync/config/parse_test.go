@@ -14,7 +14,7 @@ func TestProblems(t *testing.T) {
 	for text, want := range map[string]string{
 		"folders:\n- path: ~/a\n  exlude: [x]\n":   "3:3: unknown key 'exlude' (did you mean 'exclude'?)",
 		"folders:\n- path: ~/a\n  max-delete: 5\n": "3:3: unknown key 'max-delete' (did you mean 'max_delete'?)",
-		"web: 1\nName: x\n":                        "1:1: unknown key 'web'\nconfig.yaml:2:1: unknown key 'Name' (did you mean 'name'?)",
+		"gadgets: 1\nName: x\n":                    "1:1: unknown key 'gadgets'\nconfig.yaml:2:1: unknown key 'Name' (did you mean 'name'?)",
 		"log: {level: info, dais: 3}\n":            "1:20: unknown key 'dais' (did you mean 'days'?)",
 		"<<: {a: b}\n":                             "1:1: unknown key '<<'",
 		"name: a\nname: b\n":                       "2:1: the key 'name' is there twice, first in line 1",

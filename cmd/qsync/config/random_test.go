@@ -100,6 +100,7 @@ func (s *scribe) quoted(value any) string {
 var values = map[string]*rapid.Generator[any]{
 	"name": anyOf("a", `say "x" \ y`, `\"`, "b c", "it's # no comment", "x: y", "ü"), "listen": anyOf(":1", "127.0.0.1:9"), "discovery": anyOf(true, false), "transport": anyOf("auto", "quic", "tcp"),
 	"log.level": anyOf("debug", "error"), "log.file": anyOf(root("log file"), root("l")), "log.days": anyOf(1, 30), "log.size": anyOf("1MiB", "100000"),
+	"web.listen": anyOf("off", "127.0.0.1:1"), "web.password": anyOf(testHash), "web.cert": anyOf(root("c")), "web.key": anyOf(root("k")), "web.names": anyOf([]string{"nas"}, []string{"a.lan", "b.lan"}),
 	"id": anyOf(testID), "label": anyOf("one", "two # words", "[x], {y}", "- z"), "profile": anyOf("work", "home"),
 	"mode": anyOf("two-way", "send"), "remotes": anyOf([]string{"nas:1"}, []string{"a:1", "b:2", "[::1]:3"}, []string(nil)),
 	"exclude": anyOf([]string{"*.tmp"}, []string{"#x", "!y", "a b", "it's"}), "default_ignores": anyOf(true, false), "versions": anyOf(0, 9), "conflict": anyOf("keep-both", "newest"), "versions_age": anyOf("0", "36h", "8d"), "versions_space": anyOf("0", "5%", "20GB"), "max_delete": anyOf("7", "30%"),

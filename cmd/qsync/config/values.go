@@ -190,6 +190,43 @@ func ParseListen(text string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
+// ParseWeb reads where the page is served: auto, off, or ADDR:PORT, of which
+// either part may be left out; the port may be 0 for any free one.
+func ParseWeb(text string) (string, error) {
+	text = strings.TrimSpace(text)
+	if text == WebOff || text == WebAuto {
+		return text, nil
+	}
+	host, port := "127.0.0.1", text
+	if _, err := strconv.ParseUint(text, 10, 16); err != nil {
+		port = DefaultWebPort
+		if bare := strings.Trim(text, "[]"); net.ParseIP(bare) != nil {
+			host = bare
+		} else if host, port, err = net.SplitHostPort(text); err != nil {
+			return "", errors.New("give auto, off, a port, or an address and a port such as 127.0.0.1:7555")
+		}
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", errors.New("the port must be a number from 0 to 65535")
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+func parseHash(text string) (string, error) {
+	if parts := strings.Split(text, "$"); len(parts) != 6 || parts[1] != "argon2id" || strings.ContainsFunc(text, unicode.IsSpace) {
+		return "", errors.New("'qsync config password' makes it, from a password that you type: it begins with $argon2id$")
+	}
+	return text, nil
+}
+
+func parseHostName(text string) (string, error) {
+	name := strings.ToLower(strings.TrimSuffix(strings.TrimSpace(text), "."))
+	if name == "" || len(name) > 253 || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || strings.ContainsRune(`:/\[]@*`, r) }) {
+		return "", errors.New("give a host name without a port, such as nas.lan")
+	}
+	return name, nil
+}
+
 // profilePattern is a name that is a file name everywhere.
 var profilePattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?$`)
 

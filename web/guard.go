@@ -1,0 +1,160 @@
+package web
+
+import (
+	"crypto/subtle"
+	"crypto/tls"
+	"mime"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// policy is what the page may load and do: our own files, pictures that it makes
+// of content, and nothing else.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+
+// guard is what every request passes first.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Qsync-Version", s.conf.Version)
+		if s.tls {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		if !s.known(r.Host) {
+			http.Error(w, "this name is not this node's: open it by its address, or add the name to web.names in config.yaml", http.StatusMisdirectedRequest)
+			return
+		}
+		if !s.ownOrigin(r) {
+			http.Error(w, "the request comes from another page", http.StatusForbidden)
+			return
+		}
+		limit := int64(maxBody)
+		if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); strings.HasPrefix(kind, "image/") {
+			limit = maxImage
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // a recorder in a test has none
+		next.ServeHTTP(w, r)
+	})
+}
+
+// known reports whether a Host header names this node. An address cannot be
+// rebound; a name can.
+func (s *Server) known(host string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.ToLower(strings.TrimSuffix(strings.Trim(name, "[]"), "."))
+	if ip, err := netip.ParseAddr(name); err == nil {
+		return !s.local || ip.Unmap().IsLoopback()
+	}
+	return name == "localhost" || slices.ContainsFunc(s.conf.Names, func(n string) bool { return strings.EqualFold(n, name) })
+}
+
+// ownOrigin reports whether a request comes from our own page, or from no page
+// at all. What a browser sends to the API from a foreign one is refused whatever
+// it asks; the page itself can be opened from everywhere.
+func (s *Server) ownOrigin(r *http.Request) bool {
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if origin := r.Header.Get("Origin"); origin != "" {
+		u, err := url.Parse(origin)
+		return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host) && (u.Scheme == "https") == (r.TLS != nil)
+	}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return true
+	case "":
+		return reads || bearer(r) != "" || r.Header.Get(tokenHeader) != "" // no browser, or an old one that showed our token
+	}
+	return reads && !guarded(r.URL.Path)
+}
+
+// guarded are the paths that tell something.
+func guarded(path string) bool {
+	return path == "/metrics" || path == "/session" || strings.HasPrefix(path, "/api/")
+}
+
+// inside lets those through who are let in.
+func (s *Server) inside(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.isIn(r) {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="qsync"`)
+			reply(w, http.StatusUnauthorized, map[string]any{"error": "not let in: 'qsync open' opens this page", "password": s.door.has()})
+			return
+		}
+		if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); r.Method == http.MethodPost && kind != "application/json" && !strings.HasPrefix(kind, "image/") {
+			http.Error(w, "the body must be JSON", http.StatusUnsupportedMediaType)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) isIn(r *http.Request) bool {
+	if b := bearer(r); b != "" {
+		return subtle.ConstantTimeCompare([]byte(b), s.conf.Secret) == 1
+	}
+	c, err := r.Cookie(s.cookieName())
+	return err == nil && s.sessions.holds(c.Value, r.Header.Get(tokenHeader), time.Now())
+}
+
+// tokenHeader carries the half of a session that the page holds.
+const tokenHeader = "X-Qsync-Token"
+
+func bearer(r *http.Request) string {
+	scheme, secret, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !ok || !strings.EqualFold(scheme, "bearer") {
+		return ""
+	}
+	return strings.TrimSpace(secret)
+}
+
+// keyPair reads a certificate and its key again when a file has changed, as it
+// does when it is renewed.
+type keyPair struct {
+	cert, key string
+
+	mu   sync.Mutex
+	seen [2]time.Time
+	pair *tls.Certificate
+}
+
+func (k *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var now [2]time.Time
+	for i, name := range []string{k.cert, k.key} {
+		if fi, err := os.Stat(name); err == nil {
+			now[i] = fi.ModTime()
+		}
+	}
+	if k.pair != nil && now == k.seen {
+		return k.pair, nil
+	}
+	pair, err := tls.LoadX509KeyPair(k.cert, k.key)
+	if err != nil {
+		if k.pair != nil { // half written: the old one still holds
+			return k.pair, nil
+		}
+		return nil, err
+	}
+	k.pair, k.seen = &pair, now
+	return k.pair, nil
+}

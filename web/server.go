@@ -1,0 +1,195 @@
+package web
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/net/netutil"
+)
+
+// Node is what the window sees of a node.
+type Node interface {
+	// Overview describes the node, and each of its folders by its path, as JSON
+	// objects. It is asked several times a second while somebody looks.
+	Overview() (node json.RawMessage, folders map[string]json.RawMessage)
+	Health() Health
+	Metrics() []Metric
+}
+
+// Health is how a node is, for a check that may know no more than that.
+type Health struct {
+	Folders int // all
+	Ill     int // that do not sync and should
+}
+
+// Config is what a [Server] needs.
+type Config struct {
+	Node    Node
+	API     http.Handler // answers /v1/...; whoever reaches it is trusted
+	Secret  []byte       // of the home, at least 32 bytes
+	Version string       // of the program: a page of another one loads itself anew
+	Log     *slog.Logger
+
+	// For others than this machine; see [Server.Serve].
+	Password string   // as [HashPassword] gives it
+	Cert     string   // files, PEM
+	Key      string   //
+	Names    []string // under which people reach it
+}
+
+// The bounds of the server.
+const (
+	maxConnections = 128
+	maxHeader      = 16 << 10
+	maxBody        = 1 << 20
+	maxImage       = 8 << 20 // of a request that brings a picture
+	bodyTime       = 30 * time.Second
+	endTime        = 2 * time.Second
+)
+
+// ErrExposed: the address is not this machine's alone, and TLS or the password
+// is missing.
+var ErrExposed = errors.New("an address that others reach needs web.cert, web.key and web.password")
+
+// Server is the window of one node.
+type Server struct {
+	conf     Config
+	sessions sessions
+	door     door
+	hub      *hub
+	static   map[string]*file
+	certs    keyPair
+	handler  http.Handler
+	port     string // of the listener, for the name of the cookie
+	tls      bool
+	local    bool
+}
+
+// New makes a server. The error is about the configuration.
+func New(c Config) (*Server, error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{conf: c, certs: keyPair{cert: c.Cert, key: c.Key}}
+	var err error
+	if s.sessions, err = newSessions(c.Secret); err != nil {
+		return nil, err
+	}
+	if s.door, err = newDoor(c.Password); err != nil {
+		return nil, err
+	}
+	if s.static, err = loadStatic(); err != nil {
+		return nil, err
+	}
+	s.hub = newHub(c.Node.Overview)
+	s.handler = s.routes()
+	return s, nil
+}
+
+// Serve answers on l until ctx ends. Plain HTTP is spoken on a loopback address
+// alone, else TLS 1.3; without what that needs it returns [ErrExposed] at once.
+// It closes l.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	defer l.Close()
+	at, _ := l.Addr().(*net.TCPAddr)
+	s.local = at != nil && at.IP.IsLoopback()
+	s.tls = s.conf.Cert != "" || s.conf.Key != ""
+	if !s.local && (!s.tls || s.conf.Password == "") {
+		return ErrExposed
+	}
+	if _, port, err := net.SplitHostPort(l.Addr().String()); err == nil {
+		s.port = port
+	}
+	l = netutil.LimitListener(l, maxConnections)
+	if s.tls {
+		if _, err := s.certs.get(nil); err != nil {
+			return err
+		}
+		l = tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: s.certs.get, NextProtos: []string{"http/1.1"}})
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	running, stop := context.WithCancel(context.WithoutCancel(ctx)) // what is being answered may end
+	defer stop()
+	srv := &http.Server{
+		Handler: s.handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: maxHeader,
+		BaseContext: func(net.Listener) context.Context { return running },
+		ErrorLog:    slog.NewLogLogger(s.conf.Log.Handler(), slog.LevelDebug),
+	}
+	var beside sync.WaitGroup
+	beside.Go(func() { s.hub.run(ctx) })
+	beside.Go(func() {
+		<-ctx.Done()
+		end, over := context.WithTimeout(context.Background(), endTime)
+		defer over()
+		_ = srv.Shutdown(end) // the hub ends the streams
+		stop()
+		_ = srv.Close()
+	})
+	err := srv.Serve(l)
+	cancel()
+	beside.Wait()
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// Secure reports whether the server speaks TLS.
+func (s *Server) Secure() bool { return s.conf.Cert != "" || s.conf.Key != "" }
+
+// Ticket makes a ticket: whoever shows it within a minute, once, gets a session.
+func (s *Server) Ticket() string { return s.sessions.ticket(time.Now()) }
+
+// Publish tells all who look of something that happened, an object that is
+// marshalled. Within a tenth of a second only so many are told of one by one.
+func (s *Server) Publish(happened any) { s.hub.publish(happened) }
+
+// Wake has the overview looked at soon.
+func (s *Server) Wake() { s.hub.wake() }
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /health", s.health)
+	mux.HandleFunc("GET /session", s.ask)
+	mux.HandleFunc("POST /session", s.enter)
+	mux.HandleFunc("DELETE /session", s.leave)
+	mux.Handle("GET /metrics", s.inside(http.HandlerFunc(s.metrics)))
+	mux.Handle("GET /api/v1/events", s.inside(http.HandlerFunc(s.events)))
+	mux.Handle("/api/v1/", s.inside(http.StripPrefix("/api", s.waking(s.conf.API))))
+	mux.HandleFunc("/", s.files)
+	return s.guard(mux)
+}
+
+// waking looks at the overview after each request that may have changed it.
+func (s *Server) waking(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r)
+		if r.Method != http.MethodGet {
+			s.hub.wake()
+		}
+	})
+}
+
+// health tells no name and no reason: it is for everybody who can connect.
+func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
+	h := s.conf.Node.Health()
+	status, code := "ok", http.StatusOK
+	if h.Ill > 0 {
+		status, code = "not well", http.StatusServiceUnavailable
+	}
+	reply(w, code, map[string]any{"status": status, "folders": h.Folders, "ill": h.Ill})
+}
+
+func reply(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(v) // whoever asked may be gone
+}

@@ -1,0 +1,203 @@
+package web
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	sessionTime = 30 * 24 * time.Hour
+	ticketTime  = time.Minute
+	maxTickets  = 16
+	maxEnded    = 4096 // sessions that were ended, and would still hold
+)
+
+// sessions are who is let in. A cookie is
+//
+//	identifier (16 bytes) | end (8 bytes, seconds since 1970, big endian) | MAC (32 bytes)
+//
+// in base64url, its token the MAC of the identifier for another purpose.
+type sessions struct {
+	key [32]byte
+	*tickets
+}
+
+// tickets is what is kept in memory.
+type tickets struct {
+	mu    sync.Mutex
+	open  map[string]time.Time   // until when
+	ended map[[16]byte]time.Time // until when they would have held
+}
+
+func newSessions(secret []byte) (sessions, error) {
+	if len(secret) < 32 {
+		return sessions{}, errors.New("web: the secret is too short")
+	}
+	s := sessions{tickets: &tickets{open: map[string]time.Time{}, ended: map[[16]byte]time.Time{}}}
+	h := hmac.New(sha256.New, secret)
+	h.Write([]byte("qsync web session 1"))
+	h.Sum(s.key[:0])
+	return s, nil
+}
+
+func (s sessions) mac(purpose string, data []byte) []byte {
+	h := hmac.New(sha256.New, s.key[:])
+	h.Write([]byte(purpose))
+	h.Write(data)
+	return h.Sum(nil)
+}
+
+var text = base64.RawURLEncoding
+
+// begin makes a session.
+func (s sessions) begin(now time.Time) (cookie, token string, end time.Time) {
+	var b [24]byte
+	_, _ = rand.Read(b[:16]) // never fails
+	end = now.Add(sessionTime)
+	binary.BigEndian.PutUint64(b[16:], uint64(end.Unix()))
+	return text.EncodeToString(append(b[:], s.mac("cookie", b[:])...)), text.EncodeToString(s.mac("token", b[:16])), end
+}
+
+// read returns the identifier and the end of a session that we began.
+func (s sessions) read(cookie string, now time.Time) (id [16]byte, end time.Time, ok bool) {
+	b, err := text.DecodeString(cookie)
+	if err != nil || len(b) != 24+sha256.Size || !hmac.Equal(b[24:], s.mac("cookie", b[:24])) {
+		return id, end, false
+	}
+	copy(id[:], b)
+	end = time.Unix(int64(binary.BigEndian.Uint64(b[16:24])), 0)
+	if !now.Before(end) {
+		return id, end, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, over := s.ended[id]
+	return id, end, !over
+}
+
+// holds reports whether cookie and token are the two halves of a session.
+func (s sessions) holds(cookie, token string, now time.Time) bool {
+	id, _, ok := s.read(cookie, now)
+	given, err := text.DecodeString(token)
+	return ok && err == nil && hmac.Equal(given, s.mac("token", id[:]))
+}
+
+// end makes a session hold no longer.
+func (s sessions) end(cookie string, now time.Time) {
+	id, end, ok := s.read(cookie, now)
+	if !ok {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, until := range s.ended {
+		if len(s.ended) >= maxEnded || !now.Before(until) {
+			delete(s.ended, id)
+		}
+	}
+	s.ended[id] = end
+}
+
+// ticket makes a ticket. Of too many the one that ends first goes.
+func (s sessions) ticket(now time.Time) string {
+	var b [24]byte
+	_, _ = rand.Read(b[:])
+	t := text.EncodeToString(b[:])
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := ""
+	for other, until := range s.open {
+		if !now.Before(until) {
+			delete(s.open, other)
+		} else if first == "" || until.Before(s.open[first]) {
+			first = other
+		}
+	}
+	if len(s.open) >= maxTickets {
+		delete(s.open, first)
+	}
+	s.open[t] = now.Add(ticketTime)
+	return t
+}
+
+// spend reports whether a ticket was good, and makes it so no more.
+func (s sessions) spend(t string, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for have, until := range s.open {
+		if subtle.ConstantTimeCompare([]byte(have), []byte(t)) == 1 {
+			delete(s.open, have)
+			return now.Before(until)
+		}
+	}
+	return false
+}
+
+// cookieName has the port in it: a cookie belongs to a host, not to a port, and
+// two nodes of one machine must not take each other's away.
+func (s *Server) cookieName() string {
+	name := "qsync-" + s.port
+	if s.tls {
+		name = "__Host-" + name
+	}
+	return name
+}
+
+// entry is what somebody shows to be let in.
+type entry struct {
+	Ticket   string `json:"ticket"`
+	Password string `json:"password"`
+}
+
+func (s *Server) ask(w http.ResponseWriter, r *http.Request) {
+	reply(w, http.StatusOK, map[string]any{"password": s.door.has(), "in": s.isIn(r), "version": s.conf.Version})
+}
+
+func (s *Server) enter(w http.ResponseWriter, r *http.Request) {
+	var q entry
+	if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
+		http.Error(w, "malformed request", http.StatusBadRequest)
+		return
+	}
+	switch {
+	case q.Ticket != "" && s.sessions.spend(q.Ticket, time.Now()):
+	case q.Ticket != "":
+		http.Error(w, "this link was used already, or is older than a minute: 'qsync open' makes another", http.StatusUnauthorized)
+		return
+	default:
+		if err := s.door.try(r.Context(), q.Password); err != nil {
+			code := http.StatusUnauthorized
+			if errors.Is(err, errCrowd) {
+				code = http.StatusTooManyRequests
+			}
+			http.Error(w, err.Error(), code)
+			return
+		}
+	}
+	cookie, token, end := s.sessions.begin(time.Now())
+	s.setCookie(w, cookie, end)
+	reply(w, http.StatusOK, map[string]any{"token": token})
+}
+
+func (s *Server) leave(w http.ResponseWriter, r *http.Request) {
+	if c, err := r.Cookie(s.cookieName()); err == nil && s.isIn(r) {
+		s.sessions.end(c.Value, time.Now())
+	}
+	s.setCookie(w, "", time.Unix(1, 0))
+	reply(w, http.StatusOK, map[string]any{})
+}
+
+func (s *Server) setCookie(w http.ResponseWriter, value string, end time.Time) {
+	http.SetCookie(w, &http.Cookie{
+		Name: s.cookieName(), Value: value, Path: "/", Expires: end, HttpOnly: true, Secure: s.tls, SameSite: http.SameSiteStrictMode,
+	})
+}
