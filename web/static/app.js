@@ -5,7 +5,7 @@ import {h, swap, button, icon, text, show, setName, attr} from './dom.js';
 import {t, speak, preferred, language, languages, ago} from './words.js';
 import {session, listen, line, whenOut} from './api.js';
 import {model, take, watch, load} from './model.js';
-import {sentence, failed, loading, say, unsaved} from './ui.js';
+import {sentence, failed, loading, say, unsaved, past} from './ui.js';
 
 const main = document.getElementById('main');
 const views = {
@@ -119,6 +119,7 @@ async function route() {
   const mine = ++turn;
   const [which, ...rest] = parts();
   const moved = shown !== location.hash;
+  past();
   shown = location.hash;
   mark();
   try {

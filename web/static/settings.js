@@ -58,7 +58,7 @@ export async function form(root, folder, hint, f) {
       let first = null;
       for (const x of fields) if (wrong[x.name]) { x.problem(wrong[x.name]); first ||= x; }
       first?.focus();
-      throw e;
+      throw first ? new Error(t('not_saved')) : e;
     }
     unsaved.ask = null;
     note(t('saved'));

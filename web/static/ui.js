@@ -6,12 +6,13 @@ import {t} from './words.js';
 // sentence is what is shown of an error.
 export function sentence(e) {
   if (e && e.status === 0) return t('node_away_now');
-  if (e && e.status === 401) return t('not_in');
-  return clean(e && e.message) || t('went_wrong');
+  return clean(e && e.message) || t(e && e.status === 401 ? 'not_in' : 'went_wrong');
 }
 
 // note shows a short message below. What went wrong stays until it is closed.
 export function note(text, bad) {
+  const open = [...document.querySelectorAll('dialog[open]')].at(-1);
+  if (bad && open) return noteIn(open, text); // what is behind a dialog is dimmed, and not read
   const box = document.getElementById('notes');
   const el = h('div', {class: bad ? 'note note-bad' : 'note'}, icon(bad ? 'bad' : 'good'), h('p', {}, text),
     button(t('close'), () => el.remove(), {class: 'button plain'}));
@@ -20,6 +21,16 @@ export function note(text, bad) {
   if (!bad) setTimeout(() => el.remove(), 6000);
   return el;
 }
+
+function noteIn(dialog, text) {
+  dialog.querySelector('.dialog-note')?.remove();
+  const el = h('div', {class: 'dialog-note', role: 'alert'}, icon('bad'), h('p', {}, text));
+  dialog.querySelector('.dialog-foot').before(el);
+  return el;
+}
+
+// past takes away what went wrong before: something else is done now.
+export function past() { for (const el of document.querySelectorAll('.note-bad, .dialog-note')) el.remove(); }
 
 export function noteError(e) {
   if (e && e.name === 'AbortError') return;
@@ -32,6 +43,7 @@ export function act(what, done) {
     const b = event.currentTarget;
     if (b.getAttribute('aria-disabled') === 'true') return;
     b.setAttribute('aria-disabled', 'true');
+    past();
     try {
       const answer = await what(event);
       const words = typeof done === 'function' ? done(answer) : done;
