@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -165,6 +166,62 @@ func TestRenamedAndEdited(t *testing.T) {
 			if m.read("d/e/small") != "edited, and no hint" || m.read("n/e/small") != "small" || !strings.HasSuffix(m.read("n/big"), "more") {
 				c.Errorf("%s: %v", m.name, m.tree())
 			}
+		}
+	})
+}
+
+// The old name of what a peer has renamed is restored from where its
+// content is now, as a new edit; the new name stays.
+func TestRestoreRenamed(t *testing.T) {
+	t.Parallel()
+	renamedFolder(t, func(c *cluster, a, b *machine) {
+		a.write("then", "of that time")
+		c.converged(20 * time.Second)
+		time.Sleep(5 * time.Minute)
+		then := time.Now()
+		time.Sleep(5 * time.Minute)
+		a.rename("d/big", "d/n")
+		a.rename("d/e/small", "s")
+		a.rename("then", "now")
+		c.converged(20 * time.Second)
+		time.Sleep(5 * time.Minute)
+		a.write("d/n", "edited since")
+		c.converged(20 * time.Second)
+
+		restore := func(m *machine, q Restoring) {
+			t.Helper()
+			for range 2 { // dry first
+				q.Dry = !q.Dry
+				if got := m.restore(q); len(got) != 1 || got[0].Action != "add" || got[0].Path != q.Path {
+					c.Errorf("%s: %+v", m.name, got)
+				}
+			}
+			c.converged(20 * time.Second)
+		}
+		restore(b, Restoring{Path: "d/e/small"})
+		restore(b, Restoring{Path: "d/big"})
+		restore(b, Restoring{Path: "then", At: then})
+		for _, m := range c.nodes {
+			if m.read("d/e/small") != "small" || m.read("s") != "small" ||
+				len(m.read("d/big")) != 30_000 || m.read("d/n") != "edited since" || m.read("then") != "of that time" {
+				c.Error(m.name, m.tree())
+			}
+		}
+		if got := b.restore(Restoring{Path: "s", At: then}); len(got) != 0 {
+			c.Errorf("it was not there yet: %+v", got)
+		}
+		if _, err := b.f.Restorable(c.Context(), "never"); !errors.Is(err, ErrNoVersion) {
+			c.Error(err)
+		}
+		n := 0
+		for e, err := range b.f.store.Log(store.LogSpan{}) {
+			b.must(err)
+			if e.Why == store.WhyRestore {
+				n++
+			}
+		}
+		if n != 3 {
+			c.Errorf("%d are logged as restored", n)
 		}
 	})
 }

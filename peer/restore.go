@@ -72,6 +72,9 @@ func (f *Folder) Restore(ctx context.Context, q Restoring) (done []Restored, nex
 	if err != nil && !errors.Is(err, errEnough) {
 		return nil, "", false, err
 	}
+	if err := b.moved(); err != nil {
+		return nil, "", false, err
+	}
 	b.run()
 	return b.done, next, more, ctx.Err()
 }

@@ -44,6 +44,16 @@ func (f *Folder) Restorable(ctx context.Context, p folder.Path) (Restoring, erro
 	if err != nil {
 		return q, err
 	}
+	if now, err := f.root.Look(p); err == nil && now.Value.Kind == folder.Absent && p != "" {
+		at, gone, err := f.movedAway(p, time.Time{})
+		if err != nil {
+			return q, err
+		}
+		if at != (whereabouts{}) && gone.Kind == folder.File && gone.Time.After(file) && gone.Time.After(latest) {
+			q.At = gone.Time.Add(-time.Millisecond)
+			return q, nil
+		}
+	}
 	switch {
 	case !file.IsZero() && file.After(latest):
 		q.Number = 1

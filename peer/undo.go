@@ -130,7 +130,7 @@ func (u *undoing) one(ctx context.Context, e *store.Logged) ([]UndoItem, error) 
 	case u.f.cfg.Versions == 0 && e.Kind != folder.Dir && u.f.holds(e.Path):
 		it.Stays = staysUnkept
 	case !u.q.Dry && moved != "":
-		if err := u.f.bringMoved(e.Path, moved, e.Size); err != nil {
+		if err := u.f.bringMoved(e.Path, moved, e.Size, store.WhyUndo); err != nil {
 			it.Stays = plain(err)
 		}
 	case !u.q.Dry:
@@ -265,11 +265,11 @@ func (f *Folder) bringBack(v disk.Version) error {
 	default:
 		placed, err = f.putVersion(v, want, rec.Local)
 	}
-	return f.broughtBack(&rec, placed, err)
+	return f.broughtBack(&rec, placed, store.WhyUndo, err)
 }
 
 // broughtBack makes what was put in place last, and an edit.
-func (f *Folder) broughtBack(rec *store.Record, placed disk.Placed, err error) error {
+func (f *Folder) broughtBack(rec *store.Record, placed disk.Placed, why store.Why, err error) error {
 	p := rec.Path
 	if err != nil {
 		if errors.Is(err, disk.ErrChanged) {
@@ -280,7 +280,7 @@ func (f *Folder) broughtBack(rec *store.Record, placed disk.Placed, err error) e
 	if err := f.root.SyncDir(p.Dir()); err != nil {
 		return err
 	}
-	out, err := f.store.Commit([]store.Change{{Path: p, Before: rec.Local, After: placed.Local, Why: store.WhyUndo, Kept: placed.Kept}}, f.Mode().announces())
+	out, err := f.store.Commit([]store.Change{{Path: p, Before: rec.Local, After: placed.Local, Why: why, Kept: placed.Kept}}, f.Mode().announces())
 	for _, p := range out.Stale {
 		f.look.add(p, false)
 	}

@@ -42,7 +42,7 @@ func (w places) before(e *store.Logged) {
 
 // bringMoved makes what was moved away to at, a file of that size, what p holds
 // once more, as a copy.
-func (f *Folder) bringMoved(p, at folder.Path, size int64) error {
+func (f *Folder) bringMoved(p, at folder.Path, size int64, why store.Why) error {
 	if err := f.parentsOf(p); err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (f *Folder) bringMoved(p, at folder.Path, size int64) error {
 	f.placing.add(p)
 	defer f.placed(p)
 	placed, err := f.root.Put(p, s, rec.Local)
-	return f.broughtBack(&rec, placed, err)
+	return f.broughtBack(&rec, placed, why, err)
 }
 
 // errMovedOn: what was moved is not there any more.

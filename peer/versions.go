@@ -18,6 +18,8 @@ type Version struct {
 	By     string // the name of the node that replaced or removed it, "" if that is not known
 	Via    bool   // By only told of it
 	Own    bool   // it was done here: a version was taken back, say
+
+	At folder.Path // the content is at that path of the folder, to which it was moved, and no version; "" if it is one
 }
 
 // errEnough ends a walk that has found what was asked for.

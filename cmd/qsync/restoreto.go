@@ -101,6 +101,9 @@ func (r *restoring) settleDirs() error {
 // must be free. What was written of a copy that fails is removed.
 func copyVersion(dir string, v versionLine, to string) error {
 	from := filepath.Join(dir, ".qsync", "versions", filepath.FromSlash(v.file()))
+	if v.At != "" {
+		from = filepath.Join(dir, filepath.FromSlash(exact(v.At, v.RawAt)))
+	}
 	if v.Kind == "symlink" {
 		target, err := os.Readlink(from)
 		if err == nil {

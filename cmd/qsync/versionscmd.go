@@ -37,7 +37,10 @@ type versionLine struct {
 	By       string    `json:"by,omitempty"` // who replaced it; "here" is this node
 	File     string    `json:"file"`         // below .qsync/versions
 
+	At string `json:"at,omitempty"` // of what is restored: no version, but at that path of the folder now
+
 	RawPath []byte `json:"raw_path,omitempty"` // where the path is not UTF-8
+	RawAt   []byte `json:"raw_at,omitempty"`
 	RawFile []byte `json:"raw_file,omitempty"`
 }
 
@@ -65,6 +68,9 @@ func lineOf(v *peer.Version) versionLine {
 		l.By = "here"
 	} else if v.Via && l.By != "" {
 		l.By = "via " + l.By
+	}
+	if v.At != "" {
+		l.At, l.RawAt, l.File = string(v.At), rawName(string(v.At)), ""
 	}
 	l.RawPath, l.RawFile = rawName(l.Path), rawName(l.File)
 	return l
