@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"qsync/peer"
 )
@@ -16,6 +17,10 @@ func (s *session) windowAPI() http.Handler {
 	return c.handler(windowVerbs)
 }
 
+// borrowTime is how long a request about a folder waits for one that is being
+// opened or closed. A dead disk can make that last for ever.
+const borrowTime = 5 * time.Second
+
 // borrow opens a folder that has stopped here for as long as do takes, without
 // running it. The error is errNoFolder for one that is none of this node's.
 func (g *manager) borrow(dir string, do func(*peer.Folder) error) error {
@@ -23,8 +28,10 @@ func (g *manager) borrow(dir string, do func(*peer.Folder) error) error {
 		if !sameDir(u.conf.Path, dir) && (u.conf.To == "" || !sameDir(u.conf.To, dir)) {
 			continue
 		}
-		if !u.work.TryLock() {
-			return failf("%s is being opened or closed right now; try again in a moment", quote(dir))
+		for end := time.Now().Add(borrowTime); !u.work.TryLock(); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				return failf("%s is being opened or closed right now; try again in a moment", quote(dir))
+			}
 		}
 		defer u.work.Unlock()
 		for _, m := range g.partsOf(u) {
