@@ -98,11 +98,14 @@ export const session = {
 
 const silence = 40000; // ms without a sign, where one comes each 15 s
 const slowest = 10000;
+const unseen = 20000; // ms after which a page that nobody sees lets its stream go
 
 // listen reads the stream for as long as the page lives. take(kind, data) gets
-// every message. What cannot be read is asked for again, ever more slowly.
+// every message. What cannot be read is asked for again, ever more slowly. A
+// browser has six connections for all pages of a node, and each stream takes one:
+// a page in the background, or one that was left, gives its stream back.
 export function listen(take) {
-  let last = '', wait = 0, stopped = false, retry = null, abort = null, timer = 0;
+  let last = '', wait = 0, stopped = false, asleep = false, retry = null, abort = null, timer = 0, nap = 0;
   const set = live => {
     if (line.live === live) return;
     line.since = live === 'live' ? null : line.since || new Date();
@@ -139,9 +142,15 @@ export function listen(take) {
   };
   const run = async () => {
     while (!stopped) {
+      if (asleep) {
+        await new Promise(done => { retry = done; });
+        continue;
+      }
+      retry = null;
       try { await once(); } catch { /* away: told by the banner */ }
       clearTimeout(timer);
       if (stopped) return;
+      if (asleep) continue;
       set('away');
       wait = Math.min(wait ? wait * 2 : 400, slowest);
       await new Promise(done => {
@@ -150,11 +159,35 @@ export function listen(take) {
       });
     }
   };
-  const now = () => { if (document.visibilityState === 'visible' && retry) { wait = 0; retry(); } };
+  const rest = () => {
+    asleep = true;
+    abort?.abort();
+  };
+  const now = () => {
+    clearTimeout(nap);
+    if (document.visibilityState === 'hidden') {
+      nap = setTimeout(rest, unseen);
+      return;
+    }
+    asleep = false;
+    wait = 0;
+    retry?.();
+  };
   addEventListener('online', now);
+  addEventListener('pageshow', now);
+  addEventListener('pagehide', rest);
   document.addEventListener('visibilitychange', now);
   run();
-  return {now, stop() { stopped = true; abort?.abort(); removeEventListener('online', now); document.removeEventListener('visibilitychange', now); }};
+  return {stop() {
+    stopped = true;
+    clearTimeout(nap);
+    abort?.abort();
+    retry?.();
+    removeEventListener('online', now);
+    removeEventListener('pageshow', now);
+    removeEventListener('pagehide', rest);
+    document.removeEventListener('visibilitychange', now);
+  }};
 }
 
 // messages is a parser of text/event-stream that takes it piece by piece.
