@@ -25,7 +25,7 @@ export function mount(root, first) {
     });
     const one = f.mode !== 'two-way';
     swap(root, h('section', {class: 'box box-bad brake'}, h('h2', {}, icon('bad'), ' ', t('brake_' + known, {n: held.entries, of: count(held.of)})),
-      h('p', {}, t('brake_safe')),
+      h('p', {}, t((held.passed ? 'brake_passed_' : 'brake_nothing_') + (known === 'incoming' ? 'incoming' : 'here'), {n: held.passed || 0})), h('p', {}, t('brake_safe')),
       h('dl', {class: 'facts wide'}, h('div', {}, h('dt', {}, t('brake_entries')), h('dd', {}, `${count(held.entries)} / ${count(held.of)}`)), h('div', {}, h('dt', {}, t('col_size')), h('dd', {}, size(held.bytes || 0))), h('div', {}, h('dt', {}, t('brake_since')), h('dd', {}, moment(held.since))),
         held.peers?.length && h('div', {}, h('dt', {}, t('brake_peers')), h('dd', {}, held.peers.map((p, i) => [i > 0 && ', ', name(p)])))),
       held.answer ? h('p', {class: 'strong'}, t('brake_answer_' + held.answer)) : h('div', {class: 'ways'},

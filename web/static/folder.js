@@ -104,6 +104,7 @@ function state(root, first) {
     show(differs, Boolean(f.differs));
     progress.update(f);
     setName(current, f.current || '');
+    show(current.parentElement, Boolean(f.current));
     show(decide, Boolean(f.held));
     text(pause, t(f.state === 'paused' ? 'resume' : 'pause'));
     attr(sync, 'aria-disabled', f.state === 'paused' ? 'true' : null);
