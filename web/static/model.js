@@ -1,5 +1,5 @@
 // What the page knows of the node, and who wants to hear of it. However many
-// messages come, whoever draws is called once a frame.
+// messages come, whoever draws is called ten times a second at most.
 
 import {get} from './api.js';
 
@@ -15,13 +15,20 @@ const maxHappened = 200;
 const drawers = new Set();
 let dirty = false;
 
+let drawn = 0;
+const pace = 100; // ms from one drawing to the next: nobody reads faster
+
 export function touch() {
   if (dirty) return;
   dirty = true;
-  requestAnimationFrame(() => {
+  const draw = () => requestAnimationFrame(now => {
     dirty = false;
+    drawn = now;
     for (const f of drawers) f(model);
   });
+  const wait = drawn + pace - performance.now();
+  if (wait > 0) setTimeout(draw, wait);
+  else draw();
 }
 
 // watch has f called whenever something changed, until what it returns is called.
