@@ -3,6 +3,7 @@ package web
 import (
 	"crypto/subtle"
 	"crypto/tls"
+	"io"
 	"mime"
 	"net"
 	"net/http"
@@ -49,9 +50,29 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			limit = maxImage
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, limit)
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // a recorder in a test has none
+		if r.ContentLength != 0 {
+			c := http.NewResponseController(w)
+			_ = c.SetReadDeadline(time.Now().Add(s.bodyTime)) // a recorder in a test has none
+			r.Body = inTime{r.Body, c}
+		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// inTime is a body that has to come by a deadline. The deadline ends with it: an
+// answer may take longer, and one that is reached ends the request as a browser
+// does that has gone.
+type inTime struct {
+	io.ReadCloser
+	c *http.ResponseController
+}
+
+func (b inTime) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		_ = b.c.SetReadDeadline(time.Time{})
+	}
+	return n, err
 }
 
 // known reports whether a Host header names this node. An address cannot be

@@ -49,8 +49,8 @@ const (
 	maxConnections = 128
 	maxHeader      = 16 << 10
 	maxBody        = 1 << 20
-	maxImage       = 8 << 20 // of a request that brings a picture
-	bodyTime       = 30 * time.Second
+	maxImage       = 8 << 20          // of a request that brings a picture
+	bodyTime       = 30 * time.Second // in which a request has to come
 	endTime        = 2 * time.Second
 )
 
@@ -70,6 +70,7 @@ type Server struct {
 	port     string // of the listener, for the name of the cookie
 	tls      bool
 	local    bool
+	bodyTime time.Duration
 }
 
 // New makes a server. The error is about the configuration.
@@ -77,7 +78,7 @@ func New(c Config) (*Server, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{conf: c, certs: keyPair{cert: c.Cert, key: c.Key}}
+	s := &Server{conf: c, bodyTime: bodyTime, certs: keyPair{cert: c.Cert, key: c.Key}}
 	var err error
 	if s.sessions, err = newSessions(c.Secret); err != nil {
 		return nil, err

@@ -57,7 +57,7 @@ type running struct {
 	api  []string // method, path and body of each request
 }
 
-func serve(t *testing.T, adjust func(*Config)) *running {
+func serve(t *testing.T, adjust func(*Config), bodyTime ...time.Duration) *running {
 	t.Helper()
 	r := &running{t: t, node: &fakeNode{folders: map[string]string{}}}
 	c := Config{Node: r.node, Secret: []byte(testSecret), Version: "1.2", API: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
@@ -77,6 +77,9 @@ func serve(t *testing.T, adjust func(*Config)) *running {
 	var err error
 	if r.Server, err = New(c); err != nil {
 		t.Fatal(err)
+	}
+	for _, d := range bodyTime {
+		r.bodyTime = d
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
