@@ -12,7 +12,7 @@ type instant struct {
 func (r *Root) now() instant {
 	i := instant{at: time.Now().UnixNano()}
 	if r.stamps {
-		i.stamp = stampClock()
+		i.stamp = stampClock(i.at)
 	}
 	return i
 }

@@ -1,6 +1,10 @@
 package disk
 
-import "golang.org/x/sys/unix"
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
 
 // stampsHere reports whether the file system of d stamps by this kernel's coarse
 // clock: a change after a look at that clock is then stamped with what it showed,
@@ -21,10 +25,18 @@ func stampsHere(d *dir) bool {
 
 // stampClock reads that clock, where the kernel does: what a program is shown of it
 // without a call could be ahead for a moment.
-func stampClock() int64 {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_REALTIME_COARSE, &ts); err != nil {
+// It is 0 where at is not the time that the kernel has, as in tests that run on a
+// clock of their own: what is compared with it then says nothing.
+func stampClock(at int64) int64 {
+	var exact, coarse unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_REALTIME, &exact) != nil || unix.ClockGettime(unix.CLOCK_REALTIME_COARSE, &coarse) != nil {
 		return 0
 	}
-	return ts.Nano()
+	if d := exact.Nano() - at; d < 0 || d > int64(sameClock) {
+		return 0
+	}
+	return coarse.Nano()
 }
+
+// sameClock is how long it may take to read one clock after the other.
+const sameClock = 20 * time.Millisecond
