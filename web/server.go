@@ -158,15 +158,24 @@ func (s *Server) Wake() { s.hub.wake() }
 
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /health", s.health)
-	mux.HandleFunc("GET /session", s.ask)
-	mux.HandleFunc("POST /session", s.enter)
-	mux.HandleFunc("DELETE /session", s.leave)
-	mux.Handle("GET /metrics", s.inside(http.HandlerFunc(s.metrics)))
-	mux.Handle("GET /api/v1/events", s.inside(http.HandlerFunc(s.events)))
+	for pattern, h := range s.own() {
+		mux.Handle(pattern, h)
+	}
 	mux.Handle("/api/v1/", s.inside(http.StripPrefix("/api", s.waking(s.conf.API))))
 	mux.HandleFunc("/", s.files)
 	return s.guard(mux)
+}
+
+// own are the requests that are answered here, by pattern, but for files.
+func (s *Server) own() map[string]http.Handler {
+	return map[string]http.Handler{
+		"GET /health":        http.HandlerFunc(s.health),
+		"GET /session":       http.HandlerFunc(s.ask),
+		"POST /session":      http.HandlerFunc(s.enter),
+		"DELETE /session":    http.HandlerFunc(s.leave),
+		"GET /metrics":       s.inside(http.HandlerFunc(s.metrics)),
+		"GET /api/v1/events": s.inside(http.HandlerFunc(s.events)),
+	}
 }
 
 // waking looks at the overview after each request that may have changed it.

@@ -63,8 +63,8 @@ func (c *control) turn(w http.ResponseWriter, r *http.Request) bool {
 }
 
 // actions are the handlers of what is done, by pattern.
-func (c *control) actions(mux *http.ServeMux) {
-	for pattern, h := range map[string]http.HandlerFunc{
+func (c *control) actions() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
 		"POST /v1/share":            act(c, shareHere),
 		"POST /v1/join":             act(c, joinHere),
 		"POST /v1/invite":           act(c, inviteTo),
@@ -78,8 +78,6 @@ func (c *control) actions(mux *http.ServeMux) {
 		"POST /v1/settings":         c.set,
 		"GET /v1/profiles":          c.listProfiles,
 		"POST /v1/profiles/{doing}": c.profile,
-	} {
-		mux.HandleFunc(pattern, h)
 	}
 }
 

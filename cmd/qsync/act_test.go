@@ -20,6 +20,7 @@ import (
 // acting is a 'qsync serve' without a network, as its control socket is.
 type acting struct {
 	*session
+	t       *testing.T
 	handler http.Handler
 	logged  *bytes.Buffer
 }
@@ -35,7 +36,7 @@ func actingSession(t *testing.T, text string) acting {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := acting{session: s, logged: &bytes.Buffer{}}
+	a := acting{session: s, t: t, logged: &bytes.Buffer{}}
 	s.log = slog.New(slog.NewTextHandler(a.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	s.folders.serve, s.folders.conf, s.report.many = true, config.Default(), true
 	if err := s.begin(); err != nil {
@@ -70,6 +71,9 @@ func (a acting) send(method, path string, body []byte) (got acted) {
 	w := httptest.NewRecorder()
 	a.handler.ServeHTTP(w, httptest.NewRequest(method, path, bytes.NewReader(body)))
 	got.status, got.text = w.Code, w.Body.String()
+	if got.status == http.StatusOK {
+		fitsDoc(a.t, method, path, w.Body.Bytes())
+	}
 	_ = json.Unmarshal(w.Body.Bytes(), &got) // else it is a sentence
 	return got
 }

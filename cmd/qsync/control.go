@@ -134,17 +134,26 @@ func end(srv *http.Server) {
 
 func (c *control) handler(verbs []route) http.Handler {
 	mux := http.NewServeMux()
-	for _, v := range verbs {
-		mux.HandleFunc(v.pattern(), v.serve(c))
+	for pattern, h := range c.routes(verbs) {
+		mux.HandleFunc(pattern, h)
 	}
-	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, c.status()) })
-	mux.HandleFunc("GET /v1/overview", c.look)
-	mux.HandleFunc("POST /v1/wait", c.wait)
-	mux.HandleFunc("POST /v1/rescan", c.rescan)
-	mux.HandleFunc("POST /v1/apply", c.apply)
-	c.actions(mux)
-	mux.HandleFunc("POST /v1/window", c.openWindow)
 	return mux
+}
+
+// routes are all requests that are answered, by pattern. What web/openapi.json
+// says of them is checked against this.
+func (c *control) routes(verbs []route) map[string]http.HandlerFunc {
+	all := c.actions()
+	for _, v := range verbs {
+		all[v.pattern()] = v.serve(c)
+	}
+	all["GET /v1/status"] = func(w http.ResponseWriter, _ *http.Request) { answer(w, c.status()) }
+	all["GET /v1/overview"] = c.look
+	all["POST /v1/wait"] = c.wait
+	all["POST /v1/rescan"] = c.rescan
+	all["POST /v1/apply"] = c.apply
+	all["POST /v1/window"] = c.openWindow
+	return all
 }
 
 // overviewAnswer is the node and its folders, for whoever shows them.

@@ -63,5 +63,8 @@
 // The window answers the same under /api, but for what names files outside of
 // the folders, and about folders that have stopped, too: see windowAPI.
 //
+// web/openapi.json has all of it, with every field; it is made of the types here
+// by 'go test ./cmd/qsync -run TestOpenAPI -update'.
+//
 // An answer other than 200 carries one line of text.
 package main

@@ -22,7 +22,7 @@ var (
 // logQuery asks for a part of the log.
 type logQuery struct {
 	peer.LogQuery
-	RawGlob []byte // where it is not UTF-8
+	RawGlob []byte `json:"raw_glob,omitempty"` // where it is not UTF-8
 }
 
 // logLimit is how many changes are shown unless somebody asks for more.

@@ -28,6 +28,7 @@ func post[A any](t *testing.T, h http.Handler, name, dir string, q any) (a A, mi
 	if w.Code != http.StatusOK {
 		t.Fatalf("%s: %d %s", name, w.Code, w.Body)
 	}
+	fitsDoc(t, http.MethodPost, "/v1/folder/"+name, w.Body.Bytes())
 	var out verbAnswer[A]
 	if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil {
 		t.Fatalf("%s: %v in %s", name, err, w.Body)
