@@ -132,8 +132,18 @@ func (s *Server) isIn(r *http.Request) bool {
 	if b := bearer(r); b != "" {
 		return subtle.ConstantTimeCompare([]byte(b), s.conf.Secret) == 1
 	}
-	c, err := r.Cookie(s.cookieName())
-	return err == nil && s.sessions.holds(c.Value, r.Header.Get(tokenHeader), time.Now())
+	return s.sessionOf(r) != ""
+}
+
+// sessionOf is the cookie of the session that a request has, "" for none. There may be
+// several of the name: the page of another port can set some.
+func (s *Server) sessionOf(r *http.Request) string {
+	for _, c := range r.CookiesNamed(s.cookieName()) {
+		if s.sessions.holds(c.Value, r.Header.Get(tokenHeader), time.Now()) {
+			return c.Value
+		}
+	}
+	return ""
 }
 
 // tokenHeader carries the half of a session that the page holds.

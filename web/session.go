@@ -189,8 +189,8 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) leave(w http.ResponseWriter, r *http.Request) {
-	if c, err := r.Cookie(s.cookieName()); err == nil && s.isIn(r) {
-		s.sessions.end(c.Value, time.Now())
+	if cookie := s.sessionOf(r); cookie != "" {
+		s.sessions.end(cookie, time.Now())
 	}
 	s.setCookie(w, "", time.Unix(1, 0))
 	reply(w, http.StatusOK, map[string]any{})
