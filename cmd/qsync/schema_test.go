@@ -197,13 +197,11 @@ func (g *schemas) fields(t reflect.Type, answer bool) object {
 }
 
 func (g *schemas) field(t reflect.Type, f reflect.StructField, answer bool) object {
-	s := object{}
-	switch {
-	case f.Type == reflect.TypeFor[json.RawMessage]() || f.Type == reflect.TypeFor[[]json.RawMessage]():
-		s = g.of(views[f.Tag.Get("json")], answer)
-	default:
-		s = g.of(f.Type, answer)
+	made := f.Type
+	if made == reflect.TypeFor[json.RawMessage]() || made == reflect.TypeFor[[]json.RawMessage]() {
+		made = views[f.Tag.Get("json")]
 	}
+	s := g.of(made, answer)
 	if text := g.says[t.String()+"."+f.Name]; text != "" {
 		s["description"] = text
 	}

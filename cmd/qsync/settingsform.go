@@ -94,7 +94,7 @@ func (a admin) setAll(q setQuery) (wrong map[string]string, err error) {
 func wrongText(wrong map[string]string) string {
 	for name, text := range wrong {
 		if len(wrong) == 1 {
-			return name + ": " + text
+			return quote(name) + ": " + text
 		}
 	}
 	return fmt.Sprintf("%d settings cannot be as they are given", len(wrong))
