@@ -11,7 +11,6 @@ import (
 
 	"qsync/folder"
 	"qsync/folder/chunk"
-	"qsync/folder/disk"
 	"qsync/protocol"
 	"qsync/store"
 )
@@ -197,7 +196,7 @@ func (x *fetchJob) recipesOf(bases []base, bits int) ([]*chunk.Recipe, error) {
 }
 
 // restBy writes what staged lacks of w, from byte have on, piece by piece.
-func (x *fetchJob) restBy(s *session, w want, staged *disk.Staged, d *delta) (protocol.Status, error) {
+func (x *fetchJob) restBy(s *session, w want, staged counted, d *delta) (protocol.Status, error) {
 	_, have, err := staged.Digest()
 	if err != nil {
 		return protocol.Failed, fmt.Errorf("%w: %w", errStaging, err)
@@ -248,7 +247,7 @@ func piecesFrom(pieces []chunk.Piece, have int64) []chunk.Piece {
 
 // build is a file that is being put together.
 type build struct {
-	staged *disk.Staged
+	staged counted
 	*delta
 }
 
@@ -288,6 +287,9 @@ func (x *fetchJob) copyPiece(p *chunk.Piece, b *build) error {
 	base := b.bases[p.Base]
 	defer context.AfterFunc(x.ctx, func() { base.Close() })() // a long copy ends with the node
 	err := b.staged.CopyPart(base.File, p.Offset, p.Length)
+	if err == nil {
+		b.staged.n.Add(p.Length)
+	}
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%w: %w", errBase, err)

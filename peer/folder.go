@@ -54,6 +54,7 @@ type Folder struct {
 	settled   touchedDirs          // were touched when the present look began: it may have seen them so
 	hollow    touchedDirs          // may be here for nothing any more
 	placing   placing              // put on disk and not yet in the map
+	underway  underway             // of large files
 	echoes    echoes               // put on disk lately, and in the map
 	motion    motion               // changed here lately
 	movedDirs movedDirs            // and not looked at since

@@ -90,6 +90,7 @@ func stagedFiles(open int64) int64 { return max(open*3/8, 32) }
 func (p *placer) discard(files []stagedFile) {
 	for i := range files {
 		files[i].staged.Discard()
+		p.f.underway.end(files[i].want.rec.Path)
 		for _, s := range files[i].with {
 			s.staged.Discard()
 		}

@@ -64,6 +64,7 @@ func (s *placing) drop(p folder.Path) bool {
 
 // placed ends the time in which a change of p counts as our own doing.
 func (f *Folder) placed(p folder.Path) {
+	f.underway.end(p)
 	if f.placing.drop(p) {
 		f.look.add(p, false)
 	}

@@ -219,17 +219,24 @@ func (x *fetchJob) large(s *session, w want) (left []want, err error) {
 
 func (x *fetchJob) largeBy(s *session, w want, d *delta) (left []want, err error) {
 	again := []want{w}
+	got, there := x.f.underway.begin(w.rec.Path), false
+	defer func() {
+		if !there {
+			x.f.underway.end(w.rec.Path)
+		}
+	}()
 	staged, have, err := x.f.root.StagePart(w.digest(), w.size())
 	if err != nil {
 		return nil, x.f.pathFailed(w.rec.Path, err)
 	}
 	split := d != nil && staged.Split(d.recipe)
+	got.Store(have)
 	if have < w.size() {
 		var status protocol.Status
 		if d != nil {
-			status, err = x.restBy(s, w, staged, d)
+			status, err = x.restBy(s, w, counted{staged, got}, d)
 		} else {
-			status, err = x.rest(s, w, staged, have)
+			status, err = x.rest(s, w, counted{staged, got}, have)
 		}
 		if status == protocol.Changed || errors.Is(err, errBase) {
 			staged.Discard() // what is here is as wrong
@@ -255,6 +262,7 @@ func (x *fetchJob) largeBy(s *session, w want, d *delta) (left []want, err error
 		}
 		return nil, x.f.pathFailed(w.rec.Path, err)
 	}
+	there = true // the placer ends it
 	if split {
 		x.f.node.recipes.keep(recipeKey{w.digest(), chunk.Bits(w.size())}, d.recipe.Recipe())
 	}
@@ -263,7 +271,7 @@ func (x *fetchJob) largeBy(s *session, w want, d *delta) (left []want, err error
 
 // rest brings the content of a large file from byte have on, in one way or
 // another.
-func (x *fetchJob) rest(s *session, w want, staged *disk.Staged, have int64) (protocol.Status, error) {
+func (x *fetchJob) rest(s *session, w want, staged counted, have int64) (protocol.Status, error) {
 	for {
 		status, err := x.restFrom(s, w, staged, have)
 		if !errors.Is(err, errMove) {
@@ -272,6 +280,7 @@ func (x *fetchJob) rest(s *session, w want, staged *disk.Staged, have int64) (pr
 		if _, have, err = staged.Digest(); err != nil {
 			return protocol.Failed, fmt.Errorf("%w: %w", errStaging, err)
 		}
+		staged.n.Store(have)
 	}
 }
 

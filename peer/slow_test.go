@@ -32,3 +32,48 @@ func TestSlowPhone(t *testing.T) {
 		}
 	})
 }
+
+// A large file is wanted less and less while it comes, and never more again: whoever
+// watches it sees a bar that moves.
+func TestLargeFileComesOn(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		c.full()
+		const rate, size = 125_000, 4 << 20
+		c.start()
+		c.settle(time.Minute)
+		c.net.slow(a, rate)
+		content := make([]byte, size)
+		rand.NewChaCha8([32]byte{2}).Read(content)
+		watch := func(path string, most int) {
+			a.write(path, string(content))
+			var seen []int64
+			for range 2 * most {
+				time.Sleep(time.Second)
+				w := b.f.Status().Want
+				if w.Entries > 0 {
+					seen = append(seen, w.Bytes)
+				} else if len(seen) > 0 {
+					break
+				}
+			}
+			for i := 1; i < len(seen); i++ {
+				if seen[i] > seen[i-1] {
+					t.Errorf("%s: wanted were %v", path, seen)
+					break
+				}
+			}
+			if len(seen) < most/2 || seen[len(seen)-1] > size/4 {
+				t.Errorf("%s: wanted were %v, which nobody sees move", path, seen)
+			}
+			c.settle(time.Minute)
+		}
+		watch("film", size/rate)
+		rand.NewChaCha8([32]byte{3}).Read(content[size/2:]) // the other half it has
+		watch("film", size/2/rate)
+		if n := b.f.underway.bytes(); n != 0 {
+			t.Errorf("%d bytes are said to be under way", n)
+		}
+	})
+}

@@ -169,7 +169,7 @@ func (f *Folder) want() store.Want {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	w.Entries = max(w.Entries-f.ignored.Entries, 0)
-	w.Bytes = max(w.Bytes-f.ignored.Bytes, 0)
+	w.Bytes = max(w.Bytes-f.ignored.Bytes-f.underway.bytes(), 0)
 	return w
 }
 
