@@ -21,6 +21,11 @@ const (
 	dialMin  = 250 * time.Millisecond
 	dialMax  = 5 * time.Second // and a session that ends sooner had a reason that will still be there
 	quietGap = time.Minute     // between two lines about the same unreachable remote
+
+	// refusedFor is how long all remotes must have refused our ID before that is
+	// believed: a node that is ending, has not opened the folder yet, or was too
+	// busy to hear our proof in time says the same.
+	refusedFor = 1500 * time.Millisecond
 )
 
 // dialLoop keeps trying one remote whenever no session with it is there.
@@ -75,14 +80,22 @@ func (f *Folder) awaitEnd(ctx context.Context, s *session) {
 }
 
 // remoteResult keeps what came of dialling a remote. When every remote refuses
-// our sync ID and nobody was ever met, going on would be pointless. One that was
-// met before may be paused, or just ending.
+// our sync ID, for a while, and nobody was ever met, going on would be pointless.
+// One that was met before may be paused.
 func (f *Folder) remoteResult(remote string, err error) {
 	f.mu.Lock()
 	f.wrong[remote] = err
 	hopeless := !f.met && len(f.store.Peers()) == 0 && len(f.wrong) == len(f.cfg.Remotes)
 	for _, e := range f.wrong {
 		hopeless = hopeless && errors.Is(e, certs.ErrWrongID)
+	}
+	switch {
+	case !hopeless:
+		f.refusedAt = time.Time{}
+	case f.refusedAt.IsZero():
+		f.refusedAt, hopeless = time.Now(), false
+	default:
+		hopeless = time.Since(f.refusedAt) >= refusedFor
 	}
 	f.mu.Unlock()
 	f.changed()

@@ -101,6 +101,7 @@ type Folder struct {
 	watcher   Watcher
 	refusal   error                 // why a peer was sent away, for people
 	wrong     map[string]error      // remotes that refuse our ID, or cannot be reached
+	refusedAt time.Time             // since when all of them have refused it, zero if they have not
 	met       bool                  // a peer was connected since the start
 	equals    map[store.NodeID]bool // peers met since the start that are two-way, as far as is known
 	change    chan struct{}         // closed and renewed whenever something of the above, or the store, changed

@@ -219,6 +219,28 @@ func TestWrongID(t *testing.T) {
 	})
 }
 
+// TestRefusedOnce: a node that refuses for a moment, for it is about to end or has
+// not opened the folder yet, is no reason to give up; it is met when it takes us.
+func TestRefusedOnce(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		b.dials(a)
+		a.cfg.Paused = true // which says the same
+		b.write("other", "other")
+		c.start()
+		time.Sleep(refusedFor / 2)
+		b.f.mu.Lock()
+		refused := b.f.refusedAt
+		b.f.mu.Unlock()
+		if b.f.Err() != nil || refused.IsZero() {
+			c.Fatal("it was not refused, or gave up:", b.f.Err())
+		}
+		a.must(a.f.SetPaused(t.Context(), false))
+		c.converged(20 * time.Second)
+	})
+}
+
 // TestIgnore: what is ignored is neither sent nor applied nor deleted, wherever
 // the rule stands, and nobody waits for it (F68, F69).
 func TestIgnore(t *testing.T) {
