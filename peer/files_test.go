@@ -37,6 +37,11 @@ func (m *machine) rest() {
 
 func (m *machine) hint(p string, deep bool) { m.hints.send(m.below(p), deep) }
 
+// hintWritten tells the node what its watcher would, had somebody written to p.
+func (m *machine) hintWritten(p string) {
+	m.hints.c <- disk.Hint{Path: folder.Path(m.below(p)), Wrote: true}
+}
+
 // send hints at a path, unless nobody listens.
 func (h hints) send(p string, deep bool) {
 	select {

@@ -44,6 +44,7 @@ type Folder struct {
 
 	rescans chan chan error // asks the scanner for a full pass; the answer comes when it is committed
 	look    lookQueue       // paths the scanner should look at
+	written pathSet         // those of them that are to be read whatever their stat says
 	wake    chan struct{}   // wakes the syncer
 	looks   lookFigures     // of the scanner alone
 	scanned gate            // open when the first whole scan of this run, or since a pause, is committed

@@ -31,7 +31,13 @@ func (f *Folder) scanHints(ctx context.Context, hints <-chan disk.Hint) error {
 			time.AfterFunc(2*time.Second, f.look.addAll)
 			return nil
 		}
-		return f.scanAll(ctx)
+		if err := f.scanAll(ctx); err != nil {
+			return err
+		}
+		for _, p := range f.written.all() {
+			f.look.add(p, false)
+		}
+		return nil
 	}
 	s := f.newScan(ctx, false)
 	defer f.movedDirs.clear()
@@ -121,7 +127,7 @@ func (s *scan) above(p folder.Path) (top folder.Path, err error) {
 // glance looks at one path, and closer only if it is not what the map says.
 // Most hints are echoes of what sync itself has done.
 func (s *scan) glance(l look) error {
-	if !l.deep {
+	if !l.deep && !s.f.written.has(l.path) {
 		if own, ok := s.f.echoes.of(l.path); ok && s.f.root.UnchangedUntil(l.path, own, s.asked) {
 			return nil
 		}

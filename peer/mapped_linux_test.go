@@ -94,3 +94,46 @@ func TestVerifyMapped(t *testing.T) {
 		})
 	}
 }
+
+// F35: a long write is stamped as it begins, so who reads in the middle of it has a
+// mixture under the very stat that the file keeps. When the write is over the
+// watcher tells of it, and the file is read again whatever its stat says. It is no
+// matter of its age or size.
+func TestReadDuringOneWrite(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		c.line()
+		a.write("image", string(bytes.Repeat([]byte{'0'}, 8192)))
+		c.start()
+		c.converged(20 * time.Second)
+		file, err := os.OpenFile(a.path("image"), os.O_RDWR, 0)
+		a.must(err)
+		defer file.Close()
+		_, err = file.WriteAt([]byte{'1'}, 5000)
+		a.must(err)
+		old, err := a.f.store.Record("image")
+		a.must(err)
+		a.must(os.Chtimes(a.path("image"), time.Time{}, time.Unix(0, old.Local.Value.MTime)))
+		now, err := a.f.root.Look("image")
+		a.must(err)
+		ch := store.Change{Path: "image", Before: old.Local, After: old.Local, Applied: true}
+		ch.After.Stat = now.Stat // as if this byte had come after the look that this write was found by
+		_, err = a.f.store.Commit([]store.Change{ch}, true)
+		a.must(err)
+		a.hint("image", false)
+		time.Sleep(time.Second)
+		if b.read("image")[5000] != '0' {
+			t.Fatal("the stat tells of the write: this test shows nothing")
+		}
+		a.hintWritten("image")
+		time.Sleep(time.Second)
+		if b.read("image")[5000] != '1' {
+			t.Error("the edit did not reach the peer")
+		}
+		c.converged(20 * time.Second)
+		if n := a.f.written.count(); n != 0 {
+			t.Errorf("%d files are to be read again for ever", n)
+		}
+	})
+}

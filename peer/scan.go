@@ -173,10 +173,14 @@ func (s *scan) one(under folder.Path, shallow bool) error {
 	}
 	s.bad = make(map[folder.Path]bool)
 	s.began, s.deep, s.under = time.Now(), !shallow, under
+	wrote := !s.deep && f.written.has(under)
+	if wrote {
+		f.written.drop(under) // what is written from here on is hinted at
+	}
 	stats, err := f.root.Scan(s.ctx, disk.ScanOptions{
 		Under:   under,
 		Shallow: shallow,
-		Verify:  s.verify,
+		Verify:  s.verify || wrote,
 		Since:   s.asked,
 		Holds:   f.holds,
 		Known:   s.counting(f.known(under, shallow)),

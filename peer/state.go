@@ -336,6 +336,9 @@ func (f *Folder) hint(h disk.Hint) {
 			return
 		}
 	}
+	if h.Wrote && f.written.count() < maxLook {
+		f.written.add(h.Path)
+	}
 	f.motion.hint(h.Path, h.Open)
 	f.movedDirs.add(h.Path, h.From)
 	f.look.add(h.Path, h.Deep)

@@ -32,9 +32,9 @@ type burst struct {
 }
 
 type pending struct {
-	deep, open bool
-	from       folder.Path
-	first, due time.Time
+	deep, open, wrote bool
+	from              folder.Path
+	first, due        time.Time
 }
 
 // sign is what an event says about whether the change is over.
@@ -97,11 +97,21 @@ func (b *burst) came(p, from folder.Path) {
 	}
 }
 
+// wrote notes that somebody has written to p. A write is stamped as it begins, and
+// told of when it is over: who reads p in between may have read a mixture, of which
+// no stamp tells.
+func (b *burst) wrote(p folder.Path) {
+	if e, ok := b.paths[p]; ok {
+		e.wrote = true
+		b.paths[p] = e
+	}
+}
+
 // lose forgets all paths: everything needs a look.
 func (b *burst) lose() { *b = burst{lost: true} }
 
 // take removes and returns what is due, in path order, without what a deep
-// hint covers.
+// hint covers; what was written to is told of nevertheless.
 func (b *burst) take(now time.Time) []Hint {
 	if b.lost {
 		b.lost = false
@@ -114,7 +124,7 @@ func (b *burst) take(now time.Time) []Hint {
 	b.soonest = time.Time{}
 	for p, e := range b.paths {
 		if !e.due.After(now) {
-			all = append(all, Hint{Path: p, Deep: e.deep, From: e.from, Open: e.open})
+			all = append(all, Hint{Path: p, Deep: e.deep, From: e.from, Open: e.open, Wrote: e.wrote})
 			delete(b.paths, p)
 		} else if b.soonest.IsZero() || e.due.Before(b.soonest) {
 			b.soonest = e.due
@@ -125,9 +135,13 @@ func (b *burst) take(now time.Time) []Hint {
 	}
 	slices.SortFunc(all, func(x, y Hint) int { return x.Path.Compare(y.Path) })
 	out := all[:0]
+	covered, under := false, folder.Path("")
 	for _, h := range all {
-		if n := len(out); n > 0 && out[n-1].Deep && h.Path.Below(out[n-1].Path) {
+		if covered && h.Path.Below(under) && !h.Wrote {
 			continue
+		}
+		if h.Deep {
+			covered, under = true, h.Path
 		}
 		out = append(out, h)
 	}

@@ -73,6 +73,15 @@ func TestBurst(t *testing.T) {
 	if got := b.take(at(920)); !slices.Equal(got, []Hint{{Path: "d", Deep: true}, {Path: "d.txt"}}) {
 		t.Error(got)
 	}
+	// What was written to is told of all the same: a look at everything goes by stats.
+	for _, p := range []folder.Path{"d", "d/x", "d/y", "e"} {
+		b.add(p, at(950), p == "d", over)
+	}
+	b.wrote("d/y")
+	b.wrote("none")
+	if got := b.take(at(970)); !slices.Equal(got, []Hint{{Path: "d", Deep: true}, {Path: "d/y", Wrote: true}, {Path: "e"}}) {
+		t.Error(got)
+	}
 	for i := range maxBurst + 1 {
 		b.add(folder.Path(fmt.Sprint(i)), at(1000), false, over)
 	}

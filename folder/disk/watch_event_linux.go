@@ -96,6 +96,9 @@ func (w *Watcher) event(n *node, e event, now time.Time) {
 	deep := isDir && e.mask&(entries&^unix.IN_DELETE) != 0
 	s := signOf(e.mask)
 	w.burst.add(child, now, deep, s)
+	if s == going {
+		w.burst.wrote(child)
+	}
 	if from != "" {
 		w.burst.came(child, from)
 	}

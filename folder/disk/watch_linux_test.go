@@ -23,7 +23,7 @@ func TestWatchSingleChange(t *testing.T) {
 	f.soon(200*time.Millisecond, func() time.Time {
 		start := time.Now()
 		write(t, f.path("a/b"), fmt.Sprint("new ", start))
-		if h := <-f.w.Hints(); h != (Hint{Path: "a/b"}) {
+		if h := <-f.w.Hints(); h != (Hint{Path: "a/b", Wrote: true}) {
 			t.Errorf("%+v", h)
 		}
 		return start
@@ -137,7 +137,7 @@ func TestWatchRenamedTree(t *testing.T) {
 	f.obey(calm)
 	f.wantInStep()
 	write(t, f.path("other/new/s99/t/f"), "later")
-	if got := f.obey(calm); !slices.Equal(got, []Hint{{Path: "other/new/s99/t/f"}}) {
+	if got := f.obey(calm); !slices.Equal(got, []Hint{{Path: "other/new/s99/t/f", Wrote: true}}) {
 		t.Error(got)
 	}
 	f.move("other/new", "again")
