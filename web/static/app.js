@@ -211,5 +211,10 @@ dress();
 speak(preferred());
 frame();
 addEventListener('hashchange', () => { if (/^#ticket=/.test(location.hash)) start(); else route(); });
+document.getElementById('skip').addEventListener('click', e => { // the part after # says which view it is
+  e.preventDefault();
+  main.focus();
+  main.scrollIntoView();
+});
 addEventListener('storage', e => { if (e.key === 'qsync-theme') dress(); });
 start();
