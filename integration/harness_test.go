@@ -30,6 +30,9 @@ const parallel = "8"
 // long says that trees are larger and rounds more.
 var long = os.Getenv("QSYNC_INTEGRATION") == "long"
 
+// atEnd is done when all tests are: what they share is put away.
+var atEnd []func()
+
 // binary is the program, built once by TestMain.
 var binary string
 
@@ -85,7 +88,11 @@ func withBinary(run func() int) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	return run()
+	code := run()
+	for _, f := range atEnd {
+		f()
+	}
+	return code
 }
 
 // build links the program. go run keeps what it has linked until something

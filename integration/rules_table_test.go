@@ -112,5 +112,7 @@ var testArrows = map[string]string{
 	"golang.org/x/net":                  "what a test needs of the network",
 	"golang.org/x/sync":                 "goroutines of a test end together",
 	"github.com/hanwen/go-fuse/v2":      "file systems that no driver here has",
+	"github.com/chromedp/chromedp":      "the page in a real browser",
+	"github.com/chromedp/cdproto":       "the words in which a browser is told what to do; it comes with chromedp",
 	"github.com/hashicorp/mdns":         "what other programs see of announcements",
 }

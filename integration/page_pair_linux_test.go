@@ -1,0 +1,216 @@
+package integration
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+func quoted(s string) string { return strconv.Quote(s) }
+
+// One node shares a folder on its page, the other joins it on its own with the
+// words, and a bar shows a large file on its way.
+func TestPageShareAndJoin(t *testing.T) {
+	t.Parallel()
+	a, b := newMachine(t, "anna"), newMachine(t, "bert")
+	at := address(t)
+	a.serves("folders: []\nweb:\n  listen: 127.0.0.1:0\n", "--no-discovery", "--listen", at)
+	b.serves("folders: []\nweb:\n  listen: 127.0.0.1:0\n", "--no-discovery", "--listen", "127.0.0.1:0")
+	d := dirs(t, "photos", "x")
+	copied := filepath.Join(d[1], "copy")
+	write(t, filepath.Join(d[0], "first.txt"), "first")
+
+	pa := a.page()
+	pa.sees("No folder yet")
+	pa.press("Share a folder")
+	pa.types("Directory on this machine", "photos")
+	pa.press("Share")
+	pa.seesIn("dialog .problem", "absolute")
+	pa.types("Directory on this machine", d[0])
+	pa.press("Share")
+	pa.seesIn("dialog", "qsync join -")
+	pa.until("sees", "dialog svg.qr", []string{})
+	pa.pressIn("dialog .secret-box", "Show")
+	pa.until("sees", "dialog .secret", []string{})
+	words := ask[string](pa, "document.querySelector('dialog .secret').innerText.trim()")
+	if n := len(strings.Fields(words)); n != 24 {
+		t.Fatalf("%d words: %s", n, words)
+	}
+	pa.picture("share")
+	pa.press("Done")
+	pa.seesIn("article", "photos", "No peer yet")
+
+	pb := b.page()
+	pb.press("Join a folder")
+	half := strings.Fields(words)
+	pb.types("Invitation", strings.Join(half[:23], " ")+" "+half[23][:3])
+	pb.until("sees", "dialog .suggest button", []string{})
+	pb.press(half[23])
+	pb.seesIn("dialog", "All 24 words")
+	pb.types("Directory on this machine", copied)
+	pb.press("More")
+	pb.types("Addresses of peers", at)
+	pb.press("Join")
+	pb.seesIn("article", "copy", "In sync")
+	holds(t, filepath.Join(copied, "first.txt"), "first")
+	pa.seesIn("article", "In sync")
+
+	// The bar moves, and never back.
+	ask[bool](pb, `window.seen = [], new MutationObserver(() => {
+		const bar = document.querySelector('article [role=progressbar]');
+		if (bar && bar.checkVisibility() && seen.at(-1) !== bar.getAttribute('aria-valuenow')) seen.push(bar.getAttribute('aria-valuenow'));
+	}).observe(document.body, {subtree: true, childList: true, attributes: true}), true`)
+	large(t, filepath.Join(d[0], "large"), 192<<20)
+	eventually(t, func() error {
+		fi, err := os.Stat(filepath.Join(copied, "large"))
+		if err == nil && fi.Size() != 192<<20 {
+			err = fmt.Errorf("%d bytes", fi.Size())
+		}
+		return err
+	})
+	pb.seesIn("article", "In sync", "MB")
+	shown := ask[[]string](pb, "seen")
+	var n []int
+	for _, s := range shown {
+		v, err := strconv.Atoi(s)
+		must(t, err)
+		n = append(n, v)
+	}
+	if !slices.IsSorted(n) || !slices.ContainsFunc(n, func(v int) bool { return v > 0 && v < 100 }) {
+		t.Errorf("the bar showed %v", n)
+	}
+}
+
+// large makes a file that holds no part twice.
+func large(t *testing.T, path string, size int) {
+	t.Helper()
+	b := make([]byte, size)
+	x := uint64(size)
+	for i := 0; i+8 <= len(b); i += 8 {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+		for j := range 8 {
+			b[i+j] = byte(x >> (8 * j))
+		}
+	}
+	must(t, os.WriteFile(path+".part~", b, 0o644))
+	must(t, os.Rename(path+".part~", path))
+}
+
+// Two sides change a file without each other: the page shows both, and keeps what
+// a person says.
+func TestPageConflict(t *testing.T) {
+	t.Parallel()
+	w := newWindowed(t, "")
+	for i := range 3 {
+		write(t, w.in(0, fmt.Sprintf("note%d.txt", i)), "one\ntwo\nthree\n")
+	}
+	w.settled()
+	w.runs[1].end(sigterm, 143)
+	for i := range 3 {
+		write(t, w.in(0, fmt.Sprintf("note%d.txt", i)), "one\ntwo of anna\nthree\n")
+		write(t, w.in(1, fmt.Sprintf("note%d.txt", i)), "one\ntwo of bert, longer\nthree\n")
+	}
+	w.again(1)
+	w.settled()
+	p := w.nodes[0].page()
+	p.seesIn("article", "3 conflicts")
+	p.seesIn(".needs", "3 conflicts")
+	p.pressIn("article", "3 conflicts")
+	p.seesIn("details[open]", "note0.txt", "two of anna", "two of bert, longer", "anna", "bert")
+	p.picture("conflicts")
+	now, other := sidesOf(t, w, 0)
+	p.pressIn("details[open]", "Keep the other")
+	holds(t, w.in(0, "note0.txt"), other)
+	p.seesIn("details[open]", "note1.txt")
+	holds(t, w.in(1, "note0.txt"), other)
+	if now == other {
+		t.Error("both sides are one")
+	}
+	now, _ = sidesOf(t, w, 1)
+	p.pressIn("details[open]", "Keep this")
+	p.seesIn("details[open]", "note2.txt")
+	p.pressIn("details[open]", "Keep both")
+	p.seesIn("main", "No conflicts")
+	w.settled()
+	holds(t, w.in(1, "note1.txt"), now)
+	for i, want := range []int{1, 1, 2} {
+		found, err := filepath.Glob(w.in(1, fmt.Sprintf("note%d*", i)))
+		must(t, err)
+		if len(found) != want {
+			t.Errorf("of note %d there is %v, want %d", i, found, want)
+		}
+	}
+}
+
+// sidesOf are what is under the plain name and under the conflict's.
+func sidesOf(t *testing.T, w *windowed, i int) (now, other string) {
+	t.Helper()
+	b, err := os.ReadFile(w.in(0, fmt.Sprintf("note%d.txt", i)))
+	must(t, err)
+	found, err := filepath.Glob(w.in(0, fmt.Sprintf("note%d.conflict-*", i)))
+	must(t, err)
+	if len(found) != 1 {
+		t.Fatalf("conflicts of note %d: %v", i, found)
+	}
+	c, err := os.ReadFile(found[0])
+	must(t, err)
+	return string(b), string(c)
+}
+
+// What is deleted is got back, a file and a directory as it was.
+func TestPageRestore(t *testing.T) {
+	t.Parallel()
+	w := newWindowed(t, "")
+	write(t, w.in(1, "plain.txt"), "plain\n")
+	write(t, w.in(1, "trip/day1.txt"), "first day\nsun\n")
+	write(t, w.in(1, "trip/deep/day2.txt"), "second day\n")
+	w.settled()
+	write(t, w.in(1, "trip/day1.txt"), "first day\nrain\n")
+	w.settled()
+	must(t, os.Remove(w.in(1, "plain.txt")))
+	w.settled()
+	time.Sleep(1100 * time.Millisecond) // the page asks for a time by the second
+	before := time.Now()
+	must(t, os.RemoveAll(w.in(1, "trip")))
+	w.settled()
+	gone(t, w.in(0, "trip"))
+
+	p := w.nodes[0].page()
+	p.seesIn("article", "photos")
+	p.pressIn("article", "Versions")
+	p.seesIn("table.tree", "plain.txt", "deleted", "trip")
+	p.pressIn("table.tree", "plain.txt")
+	p.seesIn("dialog pre.text", "plain")
+	p.pressIn("dialog", "Restore this one")
+	p.seesIn("dialog", "1 come back")
+	p.pressIn("dialog", "Restore")
+	holds(t, w.in(0, "plain.txt"), "plain\n")
+	p.sees("1 entry restored.")
+
+	// The directory as it was, at a time that is in the address.
+	ask[bool](p, "location.hash = '#/folder/' + encodeURIComponent("+quoted(w.dirs[0])+") + '/versions?at="+before.UTC().Format(time.RFC3339)+"', true")
+	p.seesIn("main", "As it was on")
+	p.pressIn("table.tree", "trip")
+	p.seesIn("table.tree", "day1.txt", "deep")
+	p.pressIn("table.tree", "day1.txt")
+	p.seesIn("dialog", "rain")
+	p.chooses("Compare with", "v2")
+	p.seesIn("dialog table.diff", "sun", "rain")
+	p.picture("versions")
+	p.pressIn("dialog", "Close")
+	p.press("Restore this directory")
+	p.seesIn("dialog", "come back")
+	p.pressIn("dialog", "Restore")
+	holds(t, w.in(0, "trip/day1.txt"), "first day\nrain\n")
+	holds(t, w.in(0, "trip/deep/day2.txt"), "second day\n")
+	holds(t, w.in(1, "trip/deep/day2.txt"), "second day\n")
+	p.pressIn("nav.tabs", "History")
+	p.seesIn("main", "restored", "trip/deep/day2.txt")
+}
