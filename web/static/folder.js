@@ -53,6 +53,7 @@ export async function mount(root, [path, tab = ''], query) {
     }
   };
   draw(model);
+  links.find(a => a.key === tab).scrollIntoView({block: 'nearest', inline: 'nearest'}); // there may be no room for all
   const view = await tabs[tab].load();
   const end = await view.mount(body, f, query);
   const stop = watch(draw);

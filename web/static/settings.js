@@ -61,8 +61,10 @@ export async function form(root, folder, hint, f) {
       throw first ? new Error(t('not_saved')) : e;
     }
     unsaved.ask = null;
+    const held = root.contains(document.activeElement);
+    await start(); // before it is told: what is typed after that goes into the new form
+    if (held) root.querySelector('.save-bar .main')?.focus();
     note(t('saved'));
-    await start();
   }
 
   await start();
