@@ -102,7 +102,12 @@ var steps = []step{
 		p.pressIn("nav", "Folders")
 		p.seesIn("article", "Look and decide")
 	}},
-	{"brake", func(w *windowed, p *tab) { w.view(p, 0, "brake"); p.seesIn("main", "album/00.txt") }},
+	{"brake", func(w *windowed, p *tab) {
+		p.size(360, 900, "light")
+		w.view(p, 0, "brake")
+		p.seesIn("main", "album/00.txt")
+		p.until("inside", ".tabs [aria-current]", ".tabs")
+	}},
 }
 
 // In every view axe-core finds nothing that is serious, on narrow dark pages and on
@@ -220,4 +225,7 @@ func TestPageByKeyboard(t *testing.T) {
 	p.tabs("Save")
 	p.hits(kb.Enter)
 	p.sees("Saved")
+	if at := ask[string](p, call("active")); at != "Save" {
+		t.Errorf("after saving the focus is on %q", at)
+	}
 }

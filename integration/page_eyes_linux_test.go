@@ -75,6 +75,10 @@ window.qsyncEyes = (() => {
       return '';
     },
     count(where, n) { return document.querySelectorAll(where).length === n ? '' : document.querySelectorAll(where).length + ' of ' + where; },
+    inside(one, other) {
+      const a = document.querySelector(one).getBoundingClientRect(), b = document.querySelector(other).getBoundingClientRect();
+      return a.left >= b.left - 1 && a.right <= b.right + 1 ? '' : one + ' is out of sight';
+    },
     none(where) { return document.querySelector(where) ? 'still there: ' + where : ''; },
     // active says what has the focus.
     active() {
