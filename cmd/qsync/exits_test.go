@@ -61,7 +61,10 @@ var oneDirectory sync.Mutex
 func runWithin(ts *testscript.TestScript, args []string, out, messages io.Writer) int {
 	oneDirectory.Lock()
 	defer oneDirectory.Unlock()
+	was, err := os.Getwd()
+	ts.Check(err)
 	ts.Check(os.Chdir(ts.MkAbs(".")))
+	defer func() { ts.Check(os.Chdir(was)) }() // other tests read files beside them
 	var env []string
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "QSYNC_HOME", "QSYNC_ID", "QSYNC_ONCE", "QSYNC_NO_DISCOVERY"} {
 		if v := ts.Getenv(name); v != "" {
