@@ -107,6 +107,12 @@ func TestPageOfANode(t *testing.T) {
 	config := fmt.Sprintf("folders:\n  - path: %s\n    max_delete: 2\n", dir)
 	p := m.serves(config, "--no-discovery", "--listen", "127.0.0.1:0")
 	m.must(0, "wait")
+	if at, _ := m.ticket(); !strings.HasPrefix(at, "http://127.0.0.1:") {
+		t.Errorf("by itself the page is at %s", at)
+	}
+	p.end(sigterm, 143)
+	config += "web:\n  listen: " + address(t) + "\n" // one that no other test takes in between
+	p = m.serves(config, "--no-discovery", "--listen", "127.0.0.1:0")
 	at, ticket := m.ticket()
 	if !strings.HasPrefix(at, "http://127.0.0.1:") || !strings.Contains(m.must(0, "status", "--json").out, `"web":"`+at+`"`) {
 		t.Errorf("the page is at %s, and status says %s", at, m.must(0, "status", "--json").out)
@@ -158,7 +164,7 @@ func TestPageOfANode(t *testing.T) {
 	// Restarted at the same port, the node knows the session; so it does when its own
 	// settings have it begin anew, which is answered first.
 	p.end(sigterm, 143)
-	p = m.serves(config+"web:\n  listen: "+strings.Trim(strings.TrimPrefix(at, "http://"), "/")+"\n", "--no-discovery", "--listen", "127.0.0.1:0")
+	p = m.serves(config, "--no-discovery", "--listen", "127.0.0.1:0")
 	m.ticket() // waits until it is there
 	b.ask(200, "GET", "/api/v1/status", "")
 	if text := b.ask(200, "POST", "/api/v1/settings", `{"folder":"","set":{"web.names":["page.example"]}}`); !strings.Contains(text, `"code":0`) {
