@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"qsync/cmd/qsync/config"
 )
 
 // runner is a command as the grammar selects it.
@@ -124,7 +126,7 @@ func didYouMean(word string) string {
 func nearest(word string, names []string) string {
 	best, cost := "", 3
 	for _, name := range names {
-		d := distance(strings.ToLower(word), name)
+		d := config.Distance(strings.ToLower(word), name)
 		if len(word) > 2 && strings.HasPrefix(name, word) {
 			d = 1
 		}
@@ -133,24 +135,4 @@ func nearest(word string, names []string) string {
 		}
 	}
 	return best
-}
-
-// distance is the number of bytes to insert, delete or replace to make b of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			d := diagonal
-			if a[i] != b[j] {
-				d = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], d
-		}
-	}
-	return row[len(b)]
 }

@@ -85,15 +85,16 @@ func didYouMean(word string, words []string) string {
 func Nearest(word string, words []string) string {
 	best, cost := "", 3
 	for _, w := range words {
-		if d := distance(strings.ToLower(word), w); d < cost && d < len(w) {
+		if d := Distance(strings.ToLower(word), w); d < cost && d < len(w) {
 			best, cost = w, d
 		}
 	}
 	return best
 }
 
-// distance is the number of bytes to insert, delete or replace to make b of a.
-func distance(a, b string) int {
+// Distance is the number of bytes to insert, delete or replace to make b of a
+// (Levenshtein).
+func Distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
