@@ -79,8 +79,8 @@ func (c *control) readQR(w http.ResponseWriter, r *http.Request) {
 	done, give := make(chan found, 1), make(chan struct{})
 	defer close(give)
 	go func() {
-		defer c.turns.looking.Unlock()
-		text, err := pictureText(b, give)
+		text, err := pictureText(b, give) // it does not panic
+		c.turns.looking.Unlock()          // before the answer: the next picture may come at once
 		done <- found{text, err}
 	}()
 	var f found
