@@ -71,6 +71,7 @@ func TestConfirmHere(t *testing.T) {
 		c.start(a)
 		a.held() // it is not by itself that it goes on
 		c.start(a)
+		time.Sleep(time.Second) // it looks, and stops for the same
 		a.must(os.RemoveAll(a.path("e/1")))
 		a.answer(confirm)
 		if h := a.held(); h.Count != 212 || h.Answer != store.NoAnswer {

@@ -17,6 +17,9 @@ func (s *scan) moved(c *store.Change) {
 	if v.Kind != folder.File || f.cfg.Once || !f.scanned.isOpen() {
 		return
 	}
+	if c.Before.Stat.Racy && c.Before.Value.Kind == v.Kind && folder.SameOnDisk(c.Before.Value, *v) {
+		return // looked at again because its stat did not prove anything yet
+	}
 	if !s.whole && !s.deep {
 		f.motion.found(c.Path, false, time.Since(s.began))
 	}
