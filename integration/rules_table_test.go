@@ -36,7 +36,7 @@ var arrows = map[string]map[string]string{
 	"store": {
 		"qsync/folder/fault":            "where tests crash it and have a commit fail",
 		"qsync/folder":                  "it keeps registers and contexts, and joins them by their rules",
-		"qsync/folder/chunk":            "the sums by which two maps are compared are digests with a key",
+		"qsync/folder/chunk":            "the sums by which two maps are compared are digests with a key; the recipes that are kept are its",
 		"go.etcd.io/bbolt":              "one file, transactions, readers that do not wait",
 		"github.com/klauspost/compress": "zstd for large rows of the log",
 	},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"slices"
 	"time"
 
@@ -65,7 +66,7 @@ func (x *fetchJob) compare(s *session, w want) (*delta, error) {
 }
 
 // bases opens what is likely to have much in common with w: what its path holds
-// now, what it was renamed from, and what its author made it of.
+// now, what it was renamed from, what its author made it of, and what is alike.
 func (x *fetchJob) bases(w want) (out []base) {
 	v := w.res.Value
 	var likely []store.Record
@@ -79,6 +80,7 @@ func (x *fetchJob) bases(w want) (out []base) {
 			likely = append(likely, held...)
 		}
 	}
+	likely = append(likely, x.alike(w)...)
 	seen := make(map[folder.Digest]bool)
 	for i := range likely {
 		r := &likely[i]
@@ -89,6 +91,30 @@ func (x *fetchJob) bases(w want) (out []base) {
 			v := &r.Local.Value
 			seen[v.Digest] = true
 			out = append(out, base{file, v.Size, v.Digest})
+		}
+	}
+	return out
+}
+
+// alikeMost is how many files are compared with one that is new here for being of its kind.
+const alikeMost = 2
+
+// alike finds files of other names that may have much in common with w, such as an
+// image that was copied and then changed: of its sort and about its size, and not
+// always the same, or there would be no recipe of theirs. To ask for less would
+// have the peer read every new file once more.
+func (x *fetchJob) alike(w want) (out []store.Record) {
+	for _, d := range x.f.recipes.Known(chunk.Bits(w.size())) {
+		held, err := x.f.store.Holding(d, 1)
+		if err != nil || len(held) == 0 {
+			continue
+		}
+		size := held[0].Local.Value.Size
+		if size/2 > w.size() || w.size()/2 > size || path.Ext(string(held[0].Path)) != path.Ext(string(w.rec.Path)) {
+			continue
+		}
+		if out = append(out, held...); len(out) == alikeMost {
+			break
 		}
 	}
 	return out
@@ -184,9 +210,8 @@ func splitTime(size int64) time.Duration { return time.Duration(size/splitRate) 
 // known.
 func (x *fetchJob) recipesOf(bases []base, bits int) ([]*chunk.Recipe, error) {
 	var out []*chunk.Recipe
-	n := x.f.node
 	for _, b := range bases {
-		r, err := n.recipes.of(x.ctx, recipeKey{b.digest, bits}, func() (*chunk.Recipe, error) { return n.split(x.ctx, b.File, b.size, bits) })
+		r, err := x.f.recipeOf(x.ctx, b, bits)
 		if err != nil {
 			return nil, err
 		}

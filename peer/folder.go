@@ -60,6 +60,7 @@ type Folder struct {
 	motion    motion               // changed here lately
 	movedDirs movedDirs            // and not looked at since
 	back      map[folder.Path]bool // was gone in the last look, and there at its end
+	recipes   store.Recipes        // from earlier runs, too
 	bases     databases            // changed here, and to be told of as a whole
 	undone    pathSet              // a person wants it as the source has it: nothing for the brake
 	away      window               // what vanished here and was passed on
@@ -230,6 +231,7 @@ func (f *Folder) openStore() error {
 		return err
 	}
 	f.store, f.trouble.adrift = st, st.Unclean()
+	f.openRecipes()
 	if f.cfg.Plan == nil { // a dry run talks to whom it is told to
 		f.candidates.remember(st.Addrs())
 	}

@@ -205,19 +205,6 @@ func (u *untilDone) ReadAt(p []byte, off int64) (int, error) {
 	return u.r.ReadAt(p, off)
 }
 
-// splitWanted is what a scan asks before it reads a large file that has changed:
-// where it has a peer who will ask for the recipe, or the recipe of the file as it
-// was, which makes the new one cheap, both come from one reading.
-func (f *Folder) splitWanted(before folder.Value, size int64) ([]chunk.Part, bool) {
-	if before.Kind != folder.File || before.Size < deltaMin/2 || size > chunk.MaxSplit || f.twin != nil {
-		return nil, false
-	}
-	if r := f.node.recipes.known(recipeKey{before.Digest, chunk.Bits(size)}); r != nil {
-		return r.Chunks, true
-	}
-	return nil, len(f.connected()) > 0
-}
-
 // recipe answers a request for one.
 func (s *session) recipe(ctx context.Context, st Stream, req *protocol.RecipeRequest) error {
 	w := protocol.NewWriter(st)
@@ -258,9 +245,7 @@ func (s *session) recipeOf(ctx context.Context, req *protocol.RecipeRequest) (*c
 	if local.Value.Size != req.Size || req.Size > chunk.MaxSplit {
 		return nil, protocol.NotHere
 	}
-	n := s.f.node
-	k := recipeKey{req.Digest, chunk.Bits(req.Size)}
-	r, err := n.recipes.of(ctx, k, func() (*chunk.Recipe, error) { return n.split(ctx, f, req.Size, k.bits) })
+	r, err := s.f.recipeOf(ctx, base{f, req.Size, req.Digest}, chunk.Bits(req.Size))
 	if errors.Is(err, disk.ErrChanged) {
 		return nil, protocol.Changed
 	}

@@ -210,7 +210,7 @@ func (x *fetchJob) large(s *session, w want) (left []want, err error) {
 	left, err = x.largeBy(s, w, d)
 	if errors.Is(err, disk.ErrContent) || errors.Is(err, errBase) {
 		for _, b := range d.bases {
-			x.f.node.recipes.forget(recipeKey{b.digest, chunk.Bits(w.size())})
+			x.f.forgetRecipe(recipeKey{b.digest, chunk.Bits(w.size())})
 		}
 		return x.largeBy(s, w, nil)
 	}
@@ -264,7 +264,7 @@ func (x *fetchJob) largeBy(s *session, w want, d *delta) (left []want, err error
 	}
 	there = true // the placer ends it
 	if split {
-		x.f.node.recipes.keep(recipeKey{w.digest(), chunk.Bits(w.size())}, d.recipe.Recipe())
+		x.f.keepRecipe(w.digest(), d.recipe.Recipe())
 	}
 	return nil, nil
 }

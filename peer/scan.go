@@ -272,7 +272,7 @@ func (s *scan) found(x disk.Found) error {
 		return nil
 	}
 	if x.Recipe != nil {
-		s.f.node.recipes.keep(recipeKey{x.After.Value.Digest, x.Recipe.Bits}, x.Recipe)
+		s.f.keepRecipe(x.After.Value.Digest, x.Recipe)
 	}
 	if x.After.Ignored != x.Before.Ignored && x.After.Value.Kind != folder.Absent {
 		n := int64(1)

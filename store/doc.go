@@ -78,6 +78,8 @@
 // [DaysAge]. Nothing but the log depends on the log: a row that cannot be read is
 // left out, and where its pages are damaged the map is written anew without it.
 //
+// Recipes of large files are no part of the map, and kept beside it: see [Recipes].
+//
 // # Order of durability
 //
 // bbolt makes a transaction durable before Update returns. An own event is

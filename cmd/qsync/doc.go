@@ -21,6 +21,7 @@
 //	folders/<tag>/folder.json  a folder that is remembered: its sync ID, directory, mode, …
 //	folders/<tag>/last.json    what its last run did
 //	folders/<tag>/map.db       what the node knows of it (package store)
+//	folders/<tag>/recipes/     what large files that change consist of; may be removed
 //	profiles/<name>.yaml       saved profiles
 //	serve.lock                 held by the 'qsync serve' of the home, whose process number it has
 //	control.sock               the control socket; of a second process control-<pid>.sock

@@ -100,6 +100,13 @@ const (
 	MaxGroup = 256
 )
 
+// NewRecipe returns the recipe of these chunks, of 2^bits bytes on average.
+func NewRecipe(bits int, chunks []Part) *Recipe {
+	r := &Recipe{Bits: bits, Chunks: chunks}
+	r.group()
+	return r
+}
+
 // group finds the ends of the groups.
 func (r *Recipe) group() {
 	first := 0

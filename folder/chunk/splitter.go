@@ -49,9 +49,7 @@ func (s *Splitter) Write(p []byte) (int, error) {
 // Recipe ends the content and returns its recipe. It is called once.
 func (s *Splitter) Recipe() *Recipe {
 	s.took(0, true)
-	r := &Recipe{Bits: s.bits, Chunks: s.out}
-	r.group()
-	return r
+	return NewRecipe(s.bits, s.out)
 }
 
 // space is where the next bytes go.
