@@ -51,6 +51,7 @@ type Folder struct {
 	merging chan struct{}   // one token: who may merge a peer's batch (see store.Accept)
 
 	touched   touchedDirs
+	mounts    mounts
 	swaps     swapNotes            // what was being put in place when the last run was killed
 	settled   touchedDirs          // were touched when the present look began: it may have seen them so
 	hollow    touchedDirs          // may be here for nothing any more
@@ -176,6 +177,9 @@ func (f *Folder) open() error {
 		}
 	}
 	if err := f.openStore(); err != nil {
+		return err
+	}
+	if err := f.mounts.remember(f.cfg.State, f.cfg.Plan != nil); err != nil {
 		return err
 	}
 	f.resumeHeld()

@@ -91,12 +91,12 @@ func (f *Folder) adopt(why error) error {
 		return err
 	}
 	f.store = nil
-	for _, name := range []string{"map.db", touchedName, swapsName} {
+	for _, name := range []string{"map.db", touchedName, swapsName, mountsName} {
 		if err := os.Remove(filepath.Join(f.cfg.State, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	if err := f.openStore(); err != nil {
+	if err := errors.Join(f.openStore(), f.mounts.remember(f.cfg.State, false)); err != nil {
 		return err
 	}
 	f.node.cfg.Log.Warn("another directory is taken for the folder; it is compared with the peers anew", "folder", f.cfg.Dir)

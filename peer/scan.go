@@ -185,6 +185,8 @@ func (s *scan) one(under folder.Path, shallow bool) error {
 		Holds:   f.holds,
 		Known:   s.counting(f.known(under, shallow)),
 		Ignore:  f.ignore(),
+		Mounts:  f.mounts.has,
+		Whole:   s.unmounted,
 		Touched: func(p folder.Path) bool { return f.touched.has(p) || f.settled.has(p) },
 		Watch:   f.diskWatcher(),
 		Linked:  s.linked,
@@ -212,6 +214,7 @@ func (s *scan) one(under folder.Path, shallow bool) error {
 func (s *scan) problem(p disk.Problem) {
 	s.bad[p.Path] = true
 	s.f.problem(p.Path, p.Err)
+	s.mounted(p)
 	if errors.Is(p.Err, disk.ErrChanging) && !s.f.cfg.Once {
 		s.f.motion.found(p.Path, true, time.Since(s.began))
 		s.f.lookLater(p.Path, false, busyWait)

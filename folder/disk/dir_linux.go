@@ -151,6 +151,15 @@ func (d *dir) stat(name string) (info, error) {
 	return infoOf(&st), nil
 }
 
+// mount reports whether something is mounted at the directory, be it from the same
+// file system, and it is not the one that this name has there. Kernels before 5.8
+// do not tell, and Android kills who asks in a way that it does not list.
+func (d *dir) mount() bool {
+	var st unix.Statx_t
+	return runtime.GOOS != "android" && unix.Statx(d.file, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, 0, &st) == nil &&
+		st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0
+}
+
 func infoOf(st *unix.Stat_t) info {
 	i := info{
 		Mode:  uint16(st.Mode) & folder.ModeMask,

@@ -119,6 +119,9 @@ func (d *dir) stat(name string) (info, error) {
 	return infoOf(fi), nil
 }
 
+// mount is told from the device alone here.
+func (d *dir) mount() bool { return false }
+
 func infoOf(fi fs.FileInfo) info {
 	i := info{Size: fi.Size(), MTime: nanos(fi.ModTime().Unix(), int64(fi.ModTime().Nanosecond())), Mode: uint16(fi.Mode().Perm())}
 	i.Kind = kindOf(fi.Mode())

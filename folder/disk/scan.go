@@ -20,8 +20,12 @@ var (
 	ErrChanging = errors.New("changing while read")
 	// ErrSpecial: neither file, directory nor symlink.
 	ErrSpecial = errors.New("not synced: fifo, socket or device")
-	// ErrMount: the directory belongs to another file system than the root.
+	// ErrMount: the directory belongs to another file system than the root, or is
+	// mounted here from elsewhere in the same one.
 	ErrMount = errors.New("not synced: another file system is mounted here")
+	// ErrUnmounted: what was mounted at the directory is not any more, and what is
+	// known below it is not there.
+	ErrUnmounted = errors.New("files are missing here since what was mounted is gone, and count as still there: mount it again, or remove this directory if they are to go everywhere")
 )
 
 // ErrRootGone is returned by [Root.Scan] when the path of the root no longer
@@ -77,6 +81,13 @@ type ScanOptions struct {
 	// on file systems that take several Unicode normal forms for one, where a name
 	// is listed in another form than the index may know. May be nil.
 	Holds func(folder.Path) bool
+	// Mounts reports whether a directory was a mount when it was last looked at.
+	// What is known below it and not there is [ErrUnmounted] and did not vanish, as
+	// long as the directory itself is there (F27). May be nil.
+	Mounts func(folder.Path) bool
+	// Whole is told of a directory of which Mounts said so, and below which nothing
+	// is missing. May be nil.
+	Whole func(folder.Path)
 	// Touched reports that a directory's new modification time is our own
 	// doing and no change. May be nil.
 	Touched func(folder.Path) bool

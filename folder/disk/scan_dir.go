@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,8 +12,9 @@ import (
 
 // descend walks down to the directory that holds Under and visits Under there.
 // It releases lv.
-func (s *scanner) descend(lv *level) error {
+func (s *scanner) descend(lv *level) (err error) {
 	defer func() { lv.release() }()
+	defer func() { err = cmp.Or(err, s.told()) }()
 	for rest := string(s.o.Under); ; {
 		name, tail, more := strings.Cut(rest, "/")
 		child := lv.path.Join(name)
@@ -43,6 +45,11 @@ func (s *scanner) descend(lv *level) error {
 		if err != nil {
 			return s.problem(child, settle(err))
 		}
+		if sub.mount() {
+			sub.Close()
+			return s.problem(child, ErrMount)
+		}
+		s.bareAt(child)
 		next := newLevel(sub, child, lv.depth+1)
 		next.ign = lv.ign
 		lv.release()
@@ -60,7 +67,7 @@ func settle(err error) error {
 }
 
 // enter reports directory name of lv if it changed, and walks it.
-func (s *scanner) enter(lv *level, name string, in info) error {
+func (s *scanner) enter(lv *level, name string, in info) (err error) {
 	child := lv.path.Join(name)
 	if in.Dev != s.dev {
 		return s.problem(child, ErrMount)
@@ -78,6 +85,12 @@ func (s *scanner) enter(lv *level, name string, in info) error {
 	next := newLevel(sub, child, lv.depth+1)
 	next.ign = lv.ign
 	defer next.release()
+	if sub.mount() {
+		return s.problem(child, ErrMount)
+	}
+	if s.bareAt(child) {
+		defer func() { err = cmp.Or(err, s.left(child)) }()
+	}
 	names, err := s.fill(next)
 	if err != nil {
 		return s.gone(lv, name, err)
@@ -147,6 +160,7 @@ func (s *scanner) problem(p folder.Path, err error) error {
 	if s.o.Under != "" && (p == "" || s.o.Under.Below(p)) {
 		p = s.o.Under
 	}
+	s.unsure = s.unsure || s.known.in(p)
 	if p == "" {
 		for s.known.ok {
 			if err := s.known.advance(); err != nil {
@@ -161,6 +175,10 @@ func (s *scanner) problem(p folder.Path, err error) error {
 // vanished reports everything known at or below p as absent, except what is
 // ignored: that is no business of ours any more (F69).
 func (s *scanner) vanished(lv *level, p folder.Path) error {
+	if s.bare != "" && p.Below(s.bare) {
+		s.missing = s.missing || s.known.in(p)
+		return s.known.skip(p)
+	}
 	hidden := folder.Path("")
 	for s.known.in(p) {
 		k := s.known.cur

@@ -23,6 +23,10 @@ type scanner struct {
 	queue *queue
 	stats ScanStats
 	bufs  [][]dirent // by depth, so that a directory reuses its predecessor's
+
+	bare    folder.Path // the directory we are in that was a mount and is none now; "" for none
+	missing bool        // something known below it is not there
+	unsure  bool        // or could not be looked at
 }
 
 // level is an open directory of the walk. Queued work keeps it open.
@@ -258,6 +262,9 @@ func (s *scanner) classify(lv *level, e dirent, st statted) error {
 		if _, err := folder.ParsePath(string(child)); err != nil {
 			return s.problem(child, err)
 		}
+	}
+	if s.misses(child, st.Kind) {
+		return s.vanished(lv, child)
 	}
 	if st.Kind == folder.Dir {
 		return s.enter(lv, e.Name, st.info)
