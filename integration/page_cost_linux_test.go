@@ -110,7 +110,7 @@ func TestPageManyEvents(t *testing.T) {
 	// The same events as a node that has a thousand a second to tell.
 	const events, seconds = 3000, 3
 	began := time.Now()
-	ask[int](p, fmt.Sprintf(`import('./model.js').then(async ({take}) => {
+	ask[int](p, fmt.Sprintf(`qsyncEyes.module('model.js').then(async ({take}) => {
 		let n = 0;
 		const began = performance.now(), folder = %s;
 		while (n < %d) {

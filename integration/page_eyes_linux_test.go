@@ -79,6 +79,8 @@ window.qsyncEyes = (() => {
       const a = document.querySelector(one).getBoundingClientRect(), b = document.querySelector(other).getBoundingClientRect();
       return a.left >= b.left - 1 && a.right <= b.right + 1 ? '' : one + ' is out of sight';
     },
+    // module is a module of the page itself.
+    module(name) { return import(new URL(name, document.querySelector('script[type=module]').src)); },
     none(where) { return document.querySelector(where) ? 'still there: ' + where : ''; },
     // active says what has the focus.
     active() {

@@ -38,6 +38,7 @@
 // The Host header must be an address, localhost, or a name that the configuration
 // gives: a foreign name that was made to point here (DNS rebinding) is refused.
 // Requests that change something must come from our own origin. Bodies, headers,
-// connections and streams are bounded. The page may load and ask nothing but this
+// connections and streams are bounded; of the connections from elsewhere one address
+// has half at most. The page may load and ask nothing but this
 // origin, has no inline script or style, and may not be framed.
 package web

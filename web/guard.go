@@ -34,6 +34,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Qsync-Version", s.conf.Version)
+		h.Set("X-Qsync-Page", s.page) // one of another name loads itself anew
 		if s.tls {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}

@@ -65,6 +65,7 @@ type Server struct {
 	door     door
 	hub      *hub
 	static   map[string]*file
+	page     string // the name of all of it together
 	certs    keyPair
 	handler  http.Handler
 	port     string // of the listener, for the name of the cookie
@@ -86,7 +87,7 @@ func New(c Config) (*Server, error) {
 	if s.door, err = newDoor(c.Password); err != nil {
 		return nil, err
 	}
-	if s.static, err = loadStatic(); err != nil {
+	if s.static, s.page, err = loadStatic(c.Version); err != nil {
 		return nil, err
 	}
 	s.hub = newHub(c.Node.Overview)
@@ -107,6 +108,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	if _, port, err := net.SplitHostPort(l.Addr().String()); err == nil {
 		s.port = port
+	}
+	if !s.local {
+		l = newFairListener(l)
 	}
 	l = netutil.LimitListener(l, maxConnections)
 	if s.tls {

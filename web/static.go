@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 )
 
@@ -32,9 +33,26 @@ var kinds = map[string]string{
 }
 
 // loadStatic reads and packs all files of the page, by the path that a request has.
-func loadStatic() (map[string]*file, error) {
-	all := map[string]*file{}
-	err := fs.WalkDir(embedded, ".", func(name string, d fs.DirEntry, err error) error {
+// The name of the page is that of all its files together and of the program's
+// version: index.html asks for the others below it, so that they are never of
+// another page, and need not be asked for twice.
+func loadStatic(version string) (all map[string]*file, page string, err error) {
+	all = map[string]*file{}
+	sum := sha256.New()
+	sum.Write([]byte(version))
+	err = fs.WalkDir(embedded, "static", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := embedded.ReadFile(name)
+		sum.Write(b)
+		return err
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	page = hex.EncodeToString(sum.Sum(nil)[:10])
+	err = fs.WalkDir(embedded, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -44,6 +62,9 @@ func loadStatic() (map[string]*file, error) {
 		}
 		if f.plain, err = embedded.ReadFile(name); err != nil {
 			return err
+		}
+		if path.Ext(name) == ".html" {
+			f.plain = local.ReplaceAll(f.plain, []byte(` $1="`+page+`/$2"`))
 		}
 		sum := sha256.Sum256(f.plain)
 		f.tag = `"` + hex.EncodeToString(sum[:12]) + `"`
@@ -58,24 +79,34 @@ func loadStatic() (map[string]*file, error) {
 		return nil
 	})
 	all["/"] = all["/index.html"]
-	return all, err
+	return all, page, err
 }
 
+// local are the files that index.html asks for.
+var local = regexp.MustCompile(` (href|src)="([a-z]+\.[a-z]+)"`)
+
+// forever is for what has another name when it is another.
+const forever = "max-age=31536000, immutable"
+
 // files sends a part of the page. There is no secret in it. A browser asks each
-// time whether it is still the same, so that a page is never of two versions.
+// time whether the page is still the same, and keeps what is below its name.
 func (s *Server) files(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, "this can only be read", http.StatusMethodNotAllowed)
 		return
 	}
-	f := s.static[r.URL.Path]
-	if f == nil {
+	name, kept := strings.CutPrefix(r.URL.Path, "/"+s.page)
+	f := s.static[name]
+	if f == nil || kept && name == "/" {
 		http.NotFound(w, r)
 		return
 	}
 	h := w.Header()
 	h.Set("Cache-Control", "no-cache")
+	if kept {
+		h.Set("Cache-Control", forever)
+	}
 	h.Set("Vary", "Accept-Encoding")
 	h.Set("ETag", f.tag)
 	h.Set("Content-Type", f.kind)

@@ -60,10 +60,11 @@ func (c *openCmd) show(p *program, url string) error {
 		at, _, _ := strings.Cut(url, "#")
 		return p.print("opening " + at + " in the browser\n")
 	}
+	text := url + "\n"
 	if !c.URL {
-		p.ui.say("no browser can be started here; open this, it lets in once, within a minute:")
+		text = "no browser can be started here; open this, it lets in once, within a minute:\n" + text
 	}
-	return p.print(url + "\n")
+	return p.print(text)
 }
 
 // browserTime is how long the starter of a browser may take to fail.

@@ -53,7 +53,7 @@ func (c *serveCmd) session(p *program) error {
 	s.report.many, s.report.inside = true, s.folders.inside
 	s.folders.serve, s.folders.over = true, &c.folderFlags
 	s.folders.conf = config.Default()
-	s.chores = append(s.chores, s.watchConfig, s.saveRuns, s.tryAgain)
+	s.chores = append(s.chores, s.watchConfig, s.saveRuns, s.tryAgain, s.sayFirstStep)
 	if every, ok := service.Watchdog(); ok {
 		s.chores = append(s.chores, func(ctx context.Context) { s.keepAlive(ctx, every) })
 	}
@@ -83,7 +83,6 @@ func (s *session) begin() error {
 	s.folders.work.Unlock()
 	s.log.Info("serving", "home", s.home.dir, "name", s.flags.settings(s.conf).name, "folders", len(s.conf.Folders), "process", os.Getpid())
 	if len(s.conf.Folders) == 0 {
-		s.say("no folder is configured yet: add one with 'qsync share DIR' or 'qsync join - DIR', or write %s", quote(s.home.configPath()))
 		if s.p.flags.JSON {
 			st := s.status()
 			if err := s.p.printJSON(readyJSON{Event: "ready", Node: st.Node, Name: st.Name, Listen: st.Listen}); err != nil {
@@ -93,6 +92,21 @@ func (s *session) begin() error {
 	}
 	s.folders.tellManager(service.Ready())
 	return nil
+}
+
+// sayFirstStep says, where there is no folder yet, how one is added: below the
+// address of the page, if there is one.
+func (s *session) sayFirstStep(ctx context.Context) {
+	if len(s.conf.Folders) > 0 {
+		return
+	}
+	page := ""
+	if s.window.comes(ctx) {
+		page = "'qsync open' shows the page, "
+	}
+	if ctx.Err() == nil {
+		s.say("no folder is configured yet: %s'qsync share DIR' or 'qsync join - DIR' adds one, or write %s", page, quote(s.home.configPath()))
+	}
 }
 
 // tryAgain starts folders that have stopped and may run again.

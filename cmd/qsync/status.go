@@ -169,6 +169,9 @@ func nodeText(n peer.Status, now time.Time) string {
 	if len(n.Listen) > 0 {
 		t.row(0, "listening", strings.Join(n.Listen, " "))
 	}
+	if n.Web != "" {
+		t.row(0, "page", n.Web)
+	}
 	for line := range strings.Lines(n.Config) {
 		t.row(0, "config", "not in force: "+strings.TrimSuffix(line, "\n"))
 	}

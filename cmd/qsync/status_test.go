@@ -14,7 +14,7 @@ import (
 func TestStatusText(t *testing.T) {
 	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	eta := int64(90)
-	n := peer.Status{PID: 12, Name: "laptop", Uptime: 3700, Listen: []string{"192.168.0.10:2121", "[fe80::1%eth0]:2121"}, Folders: []peer.FolderStatus{{
+	n := peer.Status{PID: 12, Name: "laptop", Uptime: 3700, Listen: []string{"192.168.0.10:2121", "[fe80::1%eth0]:2121"}, Web: "http://127.0.0.1:7555/", Folders: []peer.FolderStatus{{
 		Path: "/home/u/docs", Mode: "two-way", State: "syncing", ETA: &eta,
 		Entries:   peer.EntryCounts{Files: 9, Dirs: 1, Bytes: 2048},
 		Want:      peer.Amount{Entries: 2, Bytes: 1 << 20},
@@ -28,6 +28,7 @@ func TestStatusText(t *testing.T) {
 	}}}
 	want := `node      laptop  (process 12, up 1h 1m)
 listening 192.168.0.10:2121 [fe80::1%eth0]:2121
+page      http://127.0.0.1:7555/
 folder    /home/u/docs
   syncing   two-way, 1 of 3 peers connected, 1 in sync
   holds     9 files, 1 directory, 0 symlinks, 2.0 KiB

@@ -196,6 +196,29 @@ func (w *window) ticket(ctx context.Context) (string, error) {
 	}
 }
 
+// comes waits a moment until the page is served, or cannot be, and reports which.
+func (w *window) comes(ctx context.Context) bool {
+	if w == nil {
+		return false
+	}
+	late := time.After(time.Second)
+	for {
+		w.mu.Lock()
+		server, err, changed := w.server, w.err, w.changed
+		w.mu.Unlock()
+		if server != nil || err != nil {
+			return server != nil
+		}
+		select {
+		case <-changed:
+		case <-late:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
 // where is the address of the page, "" while it is not served.
 func (w *window) where() string {
 	if w == nil {

@@ -3,7 +3,8 @@
 
 import {h, swap, button, icon, text, show, setName, attr} from './dom.js';
 import {t, speak, preferred, language, languages, ago} from './words.js';
-import {session, listen, line, whenOut} from './api.js';
+import {session, line, whenOut} from './api.js';
+import {listen} from './stream.js';
 import {model, take, watch, load} from './model.js';
 import {sentence, failed, loading, say, unsaved, past} from './ui.js';
 
@@ -140,7 +141,9 @@ async function route() {
     }
     routed = true;
   } catch (e) {
-    if (mine === turn) swap(main, h('h1', {tabindex: '-1'}, t('went_wrong')), failed(e, route));
+    if (e instanceof TypeError) await session.ask().catch(() => {}); // a part that is not there is one of another version: the answer says so
+    if (mine !== turn) return;
+    swap(main, h('h1', {tabindex: '-1'}, t('went_wrong')), line.stale ? h('div', {class: 'box box-bad', role: 'alert'}, icon('bad'), h('p', {}, t('stale')), button(t('reload'), () => location.reload(), {class: 'button main'})) : failed(e, route));
   }
 }
 let routed = false;

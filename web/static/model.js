@@ -38,15 +38,22 @@ export function watch(f) {
 }
 
 let loading = null;
+let meanwhile = []; // messages that came while everything was asked for
 
-// load asks for everything.
-export async function load() {
-  loading ||= get('overview').finally(() => { loading = null; });
-  const all = await loading;
-  model.node = all.node;
-  model.folders = new Map(all.folders.map(f => [f.path, keep(f)]));
-  model.loaded = true;
-  touch();
+// load asks for everything. What is told until that is here counts after it: the
+// answer may be older.
+export function load() {
+  loading ||= get('overview').then(all => {
+    model.node = all.node;
+    model.folders = new Map(all.folders.map(f => [f.path, keep(f)]));
+    model.loaded = true;
+    for (const [kind, data] of meanwhile) put(kind, data);
+    touch();
+  }).finally(() => {
+    loading = null;
+    meanwhile = [];
+  });
+  return loading;
 }
 
 // peaks is how much a folder had to get when it began to, by path: the bar
@@ -78,26 +85,30 @@ export function peakOf(f) { return peaks.get(f.path) || f.want; }
 
 // take is for the messages of the stream.
 export function take(kind, data) {
+  if (kind === 'reset') {
+    const before = loading?.catch(() => {}); // its answer may be from before the gap
+    Promise.resolve(before).then(load).catch(() => {}); // the stream ends too, and is begun anew
+    return;
+  }
+  if (kind === 'happened') happened(data);
+  else if (loading) meanwhile.push([kind, data]);
+  if (kind === 'happened' || put(kind, data)) touch();
+}
+
+// put takes what has changed, and reports whether it knows what that is.
+function put(kind, data) {
   switch (kind) {
-    case 'reset':
-      load().catch(() => {}); // the stream ends too, and is begun anew
-      return;
     case 'node':
       model.node = data;
-      break;
+      return true;
     case 'folder':
       model.folders.set(data.path, keep(data));
-      break;
+      return true;
     case 'gone':
       model.folders.delete(data.path);
-      break;
-    case 'happened':
-      happened(data);
-      break;
-    default:
-      return;
+      return true;
   }
-  touch();
+  return false;
 }
 
 let count = 0;

@@ -2,10 +2,12 @@
 
 import {h, button, icon, clean, swap} from './dom.js';
 import {t} from './words.js';
+import {line} from './api.js';
 
 // sentence is what is shown of an error.
 export function sentence(e) {
   if (e && e.status === 0) return t('node_away_now');
+  if (e instanceof TypeError && /import/i.test(e.message)) return t(line.stale ? 'stale' : 'node_away_now'); // a part of the page does not come
   return clean(e && e.message) || t(e && e.status === 401 ? 'not_in' : 'went_wrong');
 }
 
