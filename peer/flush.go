@@ -244,6 +244,7 @@ func (p *placer) swapIn(s *swap) (bool, error) {
 	if old := s.from; old != nil { // the log is read backwards: what it was comes after what it is
 		p.pending = append(p.pending, store.Change{Path: old.Path, Before: old.Local, Applied: true, To: rec.Path})
 		p.dirs[old.Path.Dir()] = true
+		f.provesStill(old, rec.Path)
 	}
 	return true, nil
 }

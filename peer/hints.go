@@ -78,6 +78,7 @@ func (s *scan) glances(looks []look) error {
 			}
 			tellable[d] = top == ""
 			if top != "" {
+				f.written.drop(l.path) // it is read as new
 				if tops[top] {
 					continue // what was hinted at has been seen
 				}

@@ -165,23 +165,34 @@ func (e *moving) idle(now time.Time) bool {
 	return !e.held && !e.prove && now.Sub(e.last) > 2*max(e.wait, motionMin)
 }
 
-// prove asks for p, which has that size, to be read once more.
-func (m *motion) prove(p folder.Path, size int64) {
+// prove asks for p, which has that size, to be read once more, and reports whether
+// it will be: what waits for that is bounded, and p may be one of a part of it.
+func (m *motion) prove(p folder.Path, size, part int64) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e := m.m[p]
 	if e == nil {
 		if !m.room(time.Now()) {
-			return
+			return false
 		}
 		e = &moving{last: time.Now()}
 		m.m[p] = e
 	}
 	m.proven(e)
-	if m.files < proofFiles && m.bytes+size <= proofBytes {
+	if int64(m.files) < proofFiles/part && m.bytes+size <= proofBytes/part {
 		e.prove, e.size = true, size
 		m.files++
 		m.bytes += size
+	}
+	return e.prove
+}
+
+// left notes that the file at p has another name now: it is not read there.
+func (m *motion) left(p folder.Path) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e := m.m[p]; e != nil {
+		m.proven(e)
 	}
 }
 
@@ -278,10 +289,16 @@ func (m *motion) waiting() (n int) {
 	return n
 }
 
-// forget forgets everything: a look at everything is to come.
+// forget forgets everything but what is to be read once more: a look at everything
+// is to come, and finds nothing that left no trace.
 func (m *motion) forget() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	clear(m.m)
-	m.files, m.bytes = 0, 0
+	for p, e := range m.m {
+		if !e.prove {
+			delete(m.m, p)
+			continue
+		}
+		*e = moving{last: e.last, hinted: e.hinted, prove: true, size: e.size}
+	}
 }

@@ -152,8 +152,8 @@ func TestMotionIsBounded(t *testing.T) {
 		for i := range 3 * maxMotion {
 			p := folder.Path(fmt.Sprint(i))
 			m.found(p, false, 0)
-			m.prove(p, 1<<20)
-			m.prove(p, 1<<20)
+			m.prove(p, 1<<20, 1)
+			m.prove(p, 1<<20, 1)
 		}
 		if len(m.m) > maxMotion || m.files > proofFiles || m.bytes > proofBytes {
 			t.Error(len(m.m), m.files, m.bytes)

@@ -50,8 +50,9 @@ func (r *round) mayMove(rec *store.Record, res folder.Resolution) (bool, error) 
 }
 
 // movable reports whether what the map has at old's path can become v at another
-// by nothing but a new name. A database is more than its name, and what was edited
-// here a moment ago may be changing without a trace.
+// by nothing but a new name. A database is more than its name. What was edited here a
+// moment ago may have changed without a trace: it is read once more at its new path,
+// where that is found as what it is, an edit.
 func (r *round) movable(old *store.Record, v folder.Value) bool {
 	f, here := r.f, old.Local.Value
 	switch {
@@ -59,7 +60,7 @@ func (r *round) movable(old *store.Record, v folder.Value) bool {
 		return false
 	case !folder.SameContent(here, v), here.Mode != v.Mode, here.MTime != v.MTime && !coarse(here.MTime, v.MTime):
 		return false
-	case r.taken[old.Path], f.immovable.has(old.Path), looksShared(old.Path), f.motion.proves(old.Path):
+	case r.taken[old.Path], f.immovable.has(old.Path), looksShared(old.Path):
 		return false
 	}
 	const page = 512 // bytes of a database's, at least

@@ -20,13 +20,46 @@ func (s *scan) moved(c *store.Change) {
 	if c.Before.Stat.Racy && c.Before.Value.Kind == v.Kind && folder.SameOnDisk(c.Before.Value, *v) {
 		return // looked at again because its stat did not prove anything yet
 	}
+	if v.Origin != "" {
+		f.motion.left(v.Origin) // what was to be proven there is here
+	}
 	if !s.whole && !s.deep {
 		f.motion.found(c.Path, false, time.Since(s.began))
 	}
-	age := time.Since(time.Unix(0, v.MTime))
-	if s.verify || age.Abs() < proofYoung {
-		f.motion.prove(c.Path, v.Size)
+	part := int64(1)
+	switch {
+	case s.verify || f.young(v.MTime):
+	case !f.young(c.After.Stat.CTime):
+		return
+	case c.Before.Value.Kind != v.Kind:
+		part = 2 // unpacked or copied with its time, with many others: it leaves room for what is edited
 	}
+	f.motion.prove(c.Path, v.Size, part)
+}
+
+// young reports whether a stamp of a file is so young that the next store through a
+// mapping may leave none (F34). Of both stamps the younger counts: the modification
+// time can be set back.
+func (f *Folder) young(stamp int64) bool {
+	return f.node.wall().Sub(time.Unix(0, stamp)).Abs() < proofYoung
+}
+
+// unproven reports whether the file that was at l's path may hold what somebody here
+// has stored in it since it was read, though no stamp tells of it.
+func (f *Folder) unproven(l *folder.Local) bool {
+	own := l.Dot.IsZero() || l.Dot.Replica == f.store.Identity().Replica
+	return own && (f.young(l.Value.MTime) || f.young(l.Stat.CTime))
+}
+
+// provesStill has what was to be read once more read at the new path that sync has
+// given it.
+func (f *Folder) provesStill(old *store.Record, now folder.Path) {
+	if !f.motion.proves(old.Path) && !f.unproven(&old.Local) {
+		return
+	}
+	f.motion.left(old.Path)
+	f.motion.prove(now, old.Local.Value.Size, 1)
+	f.look.add(now, false) // and when that is due is thought about anew
 }
 
 // awaitRest sets t to when a file is due that was put off or is to be proven.

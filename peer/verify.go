@@ -89,6 +89,7 @@ func (f *Folder) Verify(ctx context.Context, q Verifying) (Verified, error) {
 // verify reads one file.
 func (f *Folder) verify(ctx context.Context, rec *store.Record, buf []byte, out *Verified, repair bool) error {
 	x := Finding{Path: rec.Path, Size: rec.Local.Value.Size, State: "unreadable"}
+	lately := f.unproven(&rec.Local) // before it is read, which takes its time
 	got, err := f.digestOf(ctx, rec, buf)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -105,7 +106,7 @@ func (f *Folder) verify(ctx context.Context, rec *store.Record, buf []byte, out 
 		f.problem(rec.Path, err)
 	case got == rec.Local.Value.Digest:
 		return nil
-	case f.mayMove(rec):
+	case f.mayMove(rec, lately):
 		x.State = "changed"
 	default:
 		x.State = "rotten"
@@ -120,19 +121,21 @@ func (f *Folder) verify(ctx context.Context, rec *store.Record, buf []byte, out 
 	return nil
 }
 
-// mayMove reports whether what rec's file holds may be somebody's work though no
-// stamp tells of it: it was edited here so lately that a store into a mapping
-// leaves none (F34). It is read once more in a while then, and an edit is told of.
-func (f *Folder) mayMove(rec *store.Record) bool {
+// mayMove reports whether what rec's file held when its reading began, then, may be
+// somebody's work though no stamp tells of it: it was edited here so lately that a
+// store into a mapping leaves none (F34). It is read once more then, in a while or,
+// where too much waits for that, at once, and an edit is told of.
+func (f *Folder) mayMove(rec *store.Record, lately bool) bool {
 	if f.motion.proves(rec.Path) {
 		return true
 	}
-	at, dot := time.Unix(0, rec.Local.Value.MTime), rec.Local.Dot
-	if f.node.wall().Sub(at).Abs() >= proofYoung || !dot.IsZero() && dot.Replica != f.store.Identity().Replica {
+	if !lately {
 		return false
 	}
-	f.motion.prove(rec.Path, rec.Local.Value.Size)
-	f.look.add(rec.Path, true) // and when that is due is thought about anew
+	if !f.motion.prove(rec.Path, rec.Local.Value.Size, 1) {
+		f.written.add(rec.Path)
+	}
+	f.look.add(rec.Path, false) // and when that is due is thought about anew
 	return true
 }
 
