@@ -74,8 +74,9 @@ func bubble(t *testing.T, n int, fn func(*cluster)) {
 		t.Fatal(err)
 	}
 	// The bubble's clock stands still while a test writes, the one that stamps what
-	// it writes does not. Started ahead it is never behind, as no machine's own is.
-	start := time.Now().Add(2 * time.Second)
+	// it writes does not. Started ahead it is never behind, as no machine's own is, be
+	// the machine slow.
+	start := time.Now().Add(15 * time.Second)
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(start))
 		c := &cluster{T: t, dir: dir, net: newNetwork(), sync: true}
