@@ -122,7 +122,7 @@ export function card(first) {
     show(held, Boolean(f.held));
     if (f.held) text(held.firstElementChild, t('held_short', {n: f.held.entries, size: size(f.held.bytes || 0)}));
     progress.update(f);
-    setName(current, f.current || '');
+    setName(current, f.current || '', f.raw_current);
     show(moving, Boolean(f.current));
     const marks = [];
     if (conflicts(f)) marks.push({key: 'c', href: folderLink(f, 'conflicts'), text: t('n_conflicts', {n: conflicts(f)})});

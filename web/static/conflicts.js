@@ -35,7 +35,7 @@ export function mount(root, f) {
     };
     const keep = (what, words) => act(async () => {
       await verb('resolve', f.path, {path: bytes64(c.copy, c.raw_copy), how: {keep: what, this: c.this.digest || '', other: c.other.digest || ''}});
-      note(t('resolved_' + what, {name: within(c.path)}));
+      note(t('resolved_' + what, {name: within(c.path, c.raw_path)}));
       await draw();
       root.closest('main')?.querySelector('h1')?.focus();
     });

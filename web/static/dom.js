@@ -64,9 +64,10 @@ export function clean(text) {
   return String(text ?? '').replace(acting, code);
 }
 
-// within is a name inside a sentence: clean, and isolated from its direction.
-export function within(text) {
-  return '\u2068' + clean(text) + '\u2069';
+// within is a name inside a sentence: clean, and isolated from its direction. raw
+// are its bytes in base64, where they are not UTF-8.
+export function within(text, raw) {
+  return '\u2068' + clean(raw ? fromBytes(raw) : text) + '\u2069';
 }
 
 // name is a name as an element: isolated, with what would act shown as its code.

@@ -47,7 +47,7 @@ export async function open(f, entry, path, at, done) {
   };
   a.addEventListener('change', draw);
   b.addEventListener('change', draw);
-  const d = dialog({title: within(entry.name), wide: true, body: [h('div', {class: 'filters'}, field(t('look_at'), a), states.length > 1 && field(t('compare_with'), b), back), facts, shown], actions: []});
+  const d = dialog({title: within(entry.name, entry.raw_name), wide: true, body: [h('div', {class: 'filters'}, field(t('look_at'), a), states.length > 1 && field(t('compare_with'), b), back), facts, shown], actions: []});
   draw();
   await d;
   urls.drop();

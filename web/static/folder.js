@@ -104,7 +104,7 @@ function state(root, first) {
     text(differs, f.differs || '');
     show(differs, Boolean(f.differs));
     progress.update(f);
-    setName(current, f.current || '');
+    setName(current, f.current || '', f.raw_current);
     show(current.parentElement, Boolean(f.current));
     show(decide, Boolean(f.held));
     text(pause, t(f.state === 'paused' ? 'resume' : 'pause'));
@@ -118,9 +118,9 @@ function state(root, first) {
     show(dialBox, f.dialers.length > 0);
     keyed(dial, f.dialers, d => d.address, dialRow);
     show(troubleBox, problems(f) > 0);
-    keyed(trouble, f.problems, p => p.path, p => {
+    keyed(trouble, f.problems, p => p.raw_path || p.path, p => {
       const what = h('span', {class: 'muted', lang: 'en'});
-      return {el: h('li', {}, setName(h('bdi', {class: 'path'}), p.path), ' ', what), update: p => text(what, p.problem)};
+      return {el: h('li', {}, setName(h('bdi', {class: 'path'}), p.path, p.raw_path), ' ', what), update: p => text(what, p.problem)};
     });
     text(troubleBox.lastChild, problems(f) > f.problems.length ? t('and_more', {n: problems(f) - f.problems.length}) : '');
     keyed(facts, factsOf(f), x => x[0], x => {

@@ -21,14 +21,16 @@ const pace = 100; // ms from one drawing to the next: nobody reads faster
 export function touch() {
   if (dirty) return;
   dirty = true;
-  const draw = () => requestAnimationFrame(now => {
-    dirty = false;
-    drawn = now;
-    for (const f of drawers) f(model);
-  });
+  const draw = () => requestAnimationFrame(drawAll);
   const wait = drawn + pace - performance.now();
   if (wait > 0) setTimeout(draw, wait);
   else draw();
+}
+
+function drawAll(now) {
+  dirty = false;
+  drawn = now;
+  for (const f of drawers) f(model);
 }
 
 // watch has f called whenever something changed, until what it returns is called.
@@ -46,9 +48,11 @@ export function load() {
   loading ||= get('overview').then(all => {
     model.node = all.node;
     model.folders = new Map(all.folders.map(f => [f.path, keep(f)]));
-    model.loaded = true;
     for (const [kind, data] of meanwhile) put(kind, data);
-    touch();
+    const first = !model.loaded;
+    model.loaded = true;
+    if (first) drawAll(performance.now()); // nobody waits for a frame before there is anything
+    else touch();
   }).finally(() => {
     loading = null;
     meanwhile = [];

@@ -57,7 +57,7 @@ export function mount(root, f, query) {
   async function draw() {
     asked?.abort();
     const mine = asked = new AbortController();
-    swap(nav, h('ol', {}, [{label: t('whole_folder'), n: 0}, ...crumbs.map((c, i) => ({...c, n: i + 1}))].map((c, i, all) => h('li', {}, i < all.length - 1 ? h('button', {type: 'button', class: 'link', onclick: () => go(crumbs.slice(0, c.n))}, name(c.label)) : h('span', {class: 'strong', 'aria-current': 'location', tabindex: '-1'}, name(c.label))))));
+    swap(nav, h('ol', {}, [{label: t('whole_folder'), n: 0}, ...crumbs.map((c, i) => ({...c, n: i + 1}))].map((c, i, all) => h('li', {}, i < all.length - 1 ? h('button', {type: 'button', class: 'link', onclick: () => go(crumbs.slice(0, c.n))}, name(c.label, c.raw)) : h('span', {class: 'strong', 'aria-current': 'location', tabindex: '-1'}, name(c.label, c.raw))))));
     text(head, at ? t('shown_at', {time: moment(at)}) : t('shown_now') + ' · ' + t('as_of_help'));
     text(whole, t(crumbs.length ? 'restore_dir' : 'restore_all'));
     tell();
@@ -91,12 +91,12 @@ export function mount(root, f, query) {
   function table(entries) {
     const rows = entries.map(e => {
       const path = below(dir(), null, bytes64(e.name, e.raw_name));
-      const box = h('input', {type: 'checkbox', checked: picked.has(path), 'aria-label': t('pick', {name: within(e.name)}), onchange() {
+      const box = h('input', {type: 'checkbox', checked: picked.has(path), 'aria-label': t('pick', {name: within(e.name, e.raw_name)}), onchange() {
         if (box.checked) picked.set(path, {label: e.name, number: 0});
         else picked.delete(path);
         tell();
       }});
-      const open = e.kind === 'dir' || e.kind === 'directory' ? () => go([...crumbs, {label: e.name, path}]) : act(async () => (await import('./file.js')).open(f, e, path, at, done));
+      const open = e.kind === 'dir' || e.kind === 'directory' ? () => go([...crumbs, {label: e.name, raw: e.raw_name, path}]) : act(async () => (await import('./file.js')).open(f, e, path, at, done));
       const tags = [e.deleted && ['deleted', 'tag_deleted'], !e.deleted && at && e.version > 0 && ['modified', 'tag_older'], e.lost && ['deleted', 'tag_lost'], e.ignored && ['', 'tag_ignored']].filter(Boolean);
       return h('tr', {class: e.deleted ? 'gone' : null}, h('td', {class: 'pick'}, box),
         h('td', {class: 'wide-cell'}, icon(e.kind === 'dir' || e.kind === 'directory' ? 'folder' : e.kind === 'symlink' ? 'symlink' : 'file'), ' ', h('button', {type: 'button', class: 'link', onclick: open}, name(e.name, e.raw_name)),

@@ -5,23 +5,24 @@ import {texts} from './texts.js';
 
 export const languages = {en: 'English', fr: 'Français'};
 
-let lang = 'en';
-let plural, number, when, date, dayName, relative, clockTime;
+let lang = 'en', where = 'en-GB';
 
 export function language() { return lang; }
 
 export function speak(which) {
   lang = which in languages ? which : 'en';
   document.documentElement.lang = lang;
-  const where = lang === 'en' ? navigator.languages.find(l => l.startsWith('en')) || 'en-GB' : navigator.languages.find(l => l.startsWith(lang)) || lang;
-  plural = new Intl.PluralRules(where);
-  number = new Intl.NumberFormat(where);
-  when = new Intl.DateTimeFormat(where, {dateStyle: 'medium', timeStyle: 'short'});
-  date = new Intl.DateTimeFormat(where, {dateStyle: 'medium'});
-  dayName = new Intl.DateTimeFormat(where, {day: 'numeric', month: 'short'});
-  clockTime = new Intl.DateTimeFormat(where, {timeStyle: 'medium'});
-  relative = new Intl.RelativeTimeFormat(where, {numeric: 'auto'});
-  sizes.clear();
+  where = lang === 'en' ? navigator.languages.find(l => l.startsWith('en')) || 'en-GB' : navigator.languages.find(l => l.startsWith(lang)) || lang;
+  made.clear();
+}
+
+// made are the formats that were needed so far: each takes milliseconds to make.
+const made = new Map();
+
+function intl(what, options, key) {
+  key ||= what + (options ? JSON.stringify(options) : '');
+  if (!made.has(key)) made.set(key, new Intl[what](where, options));
+  return made.get(key);
 }
 
 export function preferred() {
@@ -35,14 +36,13 @@ export function t(key, params) {
   const entry = texts[key];
   if (!entry) return key;
   let text = entry[lang === 'fr' ? 1 : 0];
-  if (typeof text !== 'string') text = text[plural.select(params.n)] ?? text.other;
+  if (typeof text !== 'string') text = text[intl('PluralRules').select(params.n)] ?? text.other;
   if (!params) return text;
-  return text.replace(/\{(\w+)\}/g, (all, k) => k in params ? (typeof params[k] === 'number' ? number.format(params[k]) : params[k]) : all);
+  return text.replace(/\{(\w+)\}/g, (all, k) => k in params ? (typeof params[k] === 'number' ? count(params[k]) : params[k]) : all);
 }
 
 export function has(key) { return key in texts; }
 
-const sizes = new Map();
 const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte', 'petabyte'];
 
 // size is a number of bytes for people, by powers of 1000 as Intl's units are.
@@ -53,30 +53,26 @@ export function size(bytes, per) {
     i++;
   }
   const digits = i === 0 || n >= 100 ? 0 : n >= 10 ? 1 : 2;
-  const key = i + (per ? 's' : '') + digits;
-  if (!sizes.has(key)) {
-    sizes.set(key, new Intl.NumberFormat(number.resolvedOptions().locale, {style: 'unit', unit: units[i] + (per ? '-per-second' : ''), unitDisplay: i === 0 && !per ? 'long' : 'short', maximumFractionDigits: digits}));
-  }
-  return sizes.get(key).format(n);
+  return intl('NumberFormat', {style: 'unit', unit: units[i] + (per ? '-per-second' : ''), unitDisplay: i === 0 && !per ? 'long' : 'short', maximumFractionDigits: digits}, 's' + i + per + digits).format(n);
 }
 
-export function count(n) { return number.format(n || 0); }
+export function count(n) { return intl('NumberFormat').format(n || 0); }
 
 export function percent(share) {
-  return new Intl.NumberFormat(number.resolvedOptions().locale, {style: 'percent', maximumFractionDigits: 0}).format(Math.floor(share * 100) / 100);
+  return intl('NumberFormat', {style: 'percent', maximumFractionDigits: 0}).format(Math.floor(share * 100) / 100);
 }
 
 const none = '0001-01-01T00:00:00Z';
 
 export function isTime(time) { return Boolean(time) && time !== none; }
-export function moment(time) { return isTime(time) ? when.format(new Date(time)) : ''; }
-export function day(time) { return date.format(new Date(time)); }
-export function shortDay(time) { return dayName.format(new Date(time)); }
-export function clock(time) { return clockTime.format(new Date(time)); }
+export function moment(time) { return isTime(time) ? intl('DateTimeFormat', {dateStyle: 'medium', timeStyle: 'short'}).format(new Date(time)) : ''; }
+export function day(time) { return intl('DateTimeFormat', {dateStyle: 'medium'}).format(new Date(time)); }
+export function shortDay(time) { return intl('DateTimeFormat', {day: 'numeric', month: 'short'}).format(new Date(time)); }
+export function clock(time) { return intl('DateTimeFormat', {timeStyle: 'medium'}).format(new Date(time)); }
 
 // ago is how long a time is past, or ahead.
 export function ago(time) {
-  const s = (new Date(time) - Date.now()) / 1000;
+  const s = (new Date(time) - Date.now()) / 1000, relative = intl('RelativeTimeFormat', {numeric: 'auto'});
   for (const [unit, n] of [['day', 86400], ['hour', 3600], ['minute', 60]]) {
     if (Math.abs(s) >= n) return relative.format(Math.trunc(s / n), unit);
   }
@@ -90,7 +86,7 @@ export function span(seconds) {
   for (const [unit, n] of [['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]]) {
     const k = Math.floor(left / n);
     if (k || (unit === 'second' && !parts.length)) {
-      parts.push(new Intl.NumberFormat(number.resolvedOptions().locale, {style: 'unit', unit, unitDisplay: 'short'}).format(k));
+      parts.push(intl('NumberFormat', {style: 'unit', unit, unitDisplay: 'short'}).format(k));
       left -= k * n;
     }
     if (parts.length === 2 || (unit === 'day' && k > 3)) break;
