@@ -231,6 +231,7 @@ func (x *fetchJob) largeBy(s *session, w want, d *delta) (left []want, err error
 	}
 	split := d != nil && staged.Split(d.recipe)
 	got.Store(have)
+	x.f.changed() // peers are told how much comes
 	if have < w.size() {
 		var status protocol.Status
 		if d != nil {

@@ -20,6 +20,7 @@ import (
 const (
 	helloWait    = 15 * time.Second // for the first messages of the peer
 	progressWait = 5 * time.Millisecond
+	comesEvery   = time.Second // it is said how much of a large file has come
 	refusalWait  = time.Second // for the peer to read what makes it refuse us too
 	snapshotWait = time.Minute // for the next batch of a snapshot
 	retryWait    = time.Second // before a register that cannot be told yet is tried again
@@ -308,12 +309,17 @@ func (s *session) report(ctx context.Context) error {
 				return nil
 			}
 		}
+		var comes <-chan time.Time
+		if s.f.underway.busy() {
+			comes = time.After(comesEvery)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-s.again:
 			again = true
 		case <-change:
+		case <-comes:
 		}
 	}
 }

@@ -48,24 +48,26 @@ func TestLargeFileComesOn(t *testing.T) {
 		rand.NewChaCha8([32]byte{2}).Read(content)
 		watch := func(path string, most int) {
 			a.write(path, string(content))
-			var seen []int64
+			var here, there []int64 // who sends sees it too
 			for range 2 * most {
 				time.Sleep(time.Second)
 				w := b.f.Status().Want
 				if w.Entries > 0 {
-					seen = append(seen, w.Bytes)
-				} else if len(seen) > 0 {
+					here, there = append(here, w.Bytes), append(there, a.f.Status().Peers[0].Queued.Bytes)
+				} else if len(here) > 0 {
 					break
 				}
 			}
-			for i := 1; i < len(seen); i++ {
-				if seen[i] > seen[i-1] {
-					t.Errorf("%s: wanted were %v", path, seen)
-					break
+			for _, seen := range [][]int64{here, there} {
+				for i := 1; i < len(seen); i++ {
+					if seen[i] > seen[i-1] {
+						t.Errorf("%s: wanted were %v", path, seen)
+						break
+					}
 				}
-			}
-			if len(seen) < most/2 || seen[len(seen)-1] > size/4 {
-				t.Errorf("%s: wanted were %v, which nobody sees move", path, seen)
+				if len(seen) < most/2 || seen[len(seen)-1] > size/4 {
+					t.Errorf("%s: wanted were %v, which nobody sees move", path, seen)
+				}
 			}
 			c.settle(time.Minute)
 		}

@@ -34,6 +34,13 @@ func (u *underway) end(p folder.Path) {
 	delete(u.m, p)
 }
 
+// busy reports whether anything comes.
+func (u *underway) busy() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.m) > 0
+}
+
 func (u *underway) bytes() int64 {
 	u.mu.Lock()
 	defer u.mu.Unlock()
