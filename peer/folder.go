@@ -65,10 +65,11 @@ type Folder struct {
 	bases     databases            // changed here, and to be told of as a whole
 	undone    pathSet              // a person wants it as the source has it: nothing for the brake
 	away      window               // what vanished here and was passed on
-	removed   window               // what the peers removed here
-	let       bool                 // a person let through what this round removes; of the syncer alone
-	unsynced  atomic.Int64         // entries on disk that the map has, and are ignored
-	rivals    pathSet              // of a mirrored source: what it has yet to put its own above
+	topped    topped
+	removed   window       // what the peers removed here
+	let       bool         // a person let through what this round removes; of the syncer alone
+	unsynced  atomic.Int64 // entries on disk that the map has, and are ignored
+	rivals    pathSet      // of a mirrored source: what it has yet to put its own above
 	parked    parking
 	trouble   trouble
 	links     links

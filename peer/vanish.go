@@ -47,13 +47,16 @@ const (
 )
 
 // patience is how long to wait for more removals, and how long in all.
-func (s *scan) patience() (wait, most time.Duration) {
-	switch n := len(s.gone); {
-	case n == 0:
-	case n+s.f.away.lately(time.Second) > stormGone:
-		return stormWait, stormMost
+func (s *scan) patience() (wait, most time.Duration, err error) {
+	n := len(s.gone)
+	storm := n > 0 && n+s.f.away.lately(time.Second) > stormGone
+	if !storm && n > 0 {
+		storm, err = s.emptying()
 	}
-	return 0, 0
+	if storm {
+		return stormWait, stormMost, err
+	}
+	return 0, 0, err
 }
 
 // gather waits for the end of a storm of removals. Where so much is hinted at
@@ -61,7 +64,10 @@ func (s *scan) patience() (wait, most time.Duration) {
 func (s *scan) gather(hints <-chan disk.Hint) (whole bool, err error) {
 	f := s.f
 	began := time.Now()
-	wait, most := s.patience()
+	wait, most, err := s.patience()
+	if err != nil {
+		return false, err
+	}
 	quiet := time.NewTimer(wait)
 	defer quiet.Stop()
 	for wait > 0 && time.Since(began) < most {
@@ -87,7 +93,9 @@ func (s *scan) gather(hints <-chan disk.Hint) (whole bool, err error) {
 		if len(s.gone) == before {
 			break
 		}
-		wait, most = s.patience()
+		if wait, most, err = s.patience(); err != nil {
+			return false, err
+		}
 		quiet.Reset(wait)
 	}
 	return false, nil
@@ -177,23 +185,6 @@ func (s *scan) windowed(lost []loss) {
 	for _, l := range lost {
 		f.away.gone(l)
 	}
-}
-
-// emptied reports whether nothing is left of several entries that the root held
-// (F25). Who sets a brake wants it to count, not this.
-func (s *scan) emptied() (bool, error) {
-	if s.top < 2 || s.f.cfg.MaxDelete != (Brake{}) {
-		return false, nil
-	}
-	left := slices.ContainsFunc(s.renamed, func(c store.Change) bool { return c.Path.Dir() == "" })
-	if left {
-		return false, nil
-	}
-	err := s.f.store.Top(func(r store.Record) bool {
-		left = r.Local.Value.Kind != folder.Absent && !r.Local.Ignored && s.seen[r.Path] == 0
-		return !left
-	})
-	return !left, err
 }
 
 // weigh decides about the vanished entries when the pass has seen everything
@@ -361,6 +352,11 @@ func (s *scan) finish() error {
 	if err := s.stillGone(); err != nil {
 		return err
 	}
+	if len(s.gone) > 0 { // with all else the marker may be gone
+		if err := s.f.checkRoot(false); err != nil {
+			return err
+		}
+	}
 	if err := s.weigh(); err != nil {
 		return errors.Join(s.tellRenamed(), err)
 	}
@@ -389,6 +385,7 @@ func (s *scan) finish() error {
 		return err
 	}
 	s.windowed(lost)
+	s.f.topped.passed(s.top)
 	if s.whole && heldHere(s.f.store.Hold()) {
 		return s.f.release() // it has passed, or is no more
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"qsync/certs"
 )
@@ -200,4 +201,13 @@ func FuzzParse(f *testing.F) {
 			c = next
 		}
 	})
+}
+
+// TestSaysNothing: the bounds of older versions that people were promised where the
+// file does not speak of them.
+func TestSaysNothing(t *testing.T) {
+	f := parsed(t, "folders:\n- path: ~/a\n").Folders[0]
+	if f.Versions != 5 || f.VersionsAge != 30*24*time.Hour || f.VersionsSpace != (Space{Percent: 10}) || f.MaxDelete != (Brake{}) {
+		t.Errorf("%+v", f)
+	}
 }
