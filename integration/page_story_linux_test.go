@@ -13,7 +13,7 @@ import (
 // lets it go.
 func TestPageBrake(t *testing.T) {
 	t.Parallel()
-	w := newWindowed(t, "    max_delete: 20\n")
+	w := newWindowed(t, "    max_delete: 20\n    profile: work\n")
 	for i := range 60 {
 		write(t, w.in(0, fmt.Sprintf("album/%02d.jpg", i)), fmt.Sprint("picture ", i))
 	}
@@ -24,7 +24,8 @@ func TestPageBrake(t *testing.T) {
 	stopped := func(rest string) {
 		t.Helper()
 		must(t, os.Rename(w.in(0, "album"), filepath.Join(aside, rest))) // all at once
-		p.seesIn("article", "Stopped", "entries would go", "None of that has been done")
+		p.seesIn("article", "Stopped", "entries would go", "None of that has been done", "work")
+		p.seesIn("article .peers", "bert", "away")
 		p.seesIn(".needs", "the brake stopped")
 		p.pressIn("article", "Look and decide")
 		p.seesIn("main", "album/00.jpg", "album/59.jpg", rest)

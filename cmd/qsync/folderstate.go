@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"qsync/cmd/qsync/config"
 	"qsync/peer"
@@ -52,12 +53,27 @@ func (g *manager) stopped(u *unit) (all []controlled) {
 	}
 	for _, st := range was {
 		st.State, st.Reason = "stopped", reasonOf(u.err, u.conf)
+		st.Label, st.Profile = u.conf.Label, u.conf.Profile
 		if u.conf.Paused {
 			st.State = "paused"
 		}
 		all = append(all, stoppedFolder{st, u.err})
 	}
 	return all
+}
+
+// left is a folder that has just stopped: nobody is connected, and nothing moves.
+func left(st peer.FolderStatus, at time.Time) peer.FolderStatus {
+	st.Rate, st.ETA, st.Current, st.RawCurrent, st.Dialers = peer.Rate{}, nil, "", nil, []peer.Dialer{}
+	st.Peers = slices.Clone(st.Peers)
+	for i := range st.Peers {
+		p := &st.Peers[i]
+		if p.Connected {
+			p.LastSeen = at.UTC()
+		}
+		p.Connected, p.InSync, p.Transport = false, false, nil
+	}
+	return st
 }
 
 // reasonOf is why a folder of config.yaml does not run, and what helps.

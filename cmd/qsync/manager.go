@@ -167,7 +167,8 @@ func (g *manager) close(u *unit, err error) {
 		g.notice(u, m, m.Err())
 		g.mu.Lock()
 		if err != nil {
-			u.was = append(u.was, st)
+			st.Last = m.last
+			u.was = append(u.was, left(st, time.Now()))
 		}
 		g.mu.Unlock()
 		g.s.node.Remove(m.Folder)

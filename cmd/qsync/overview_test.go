@@ -131,6 +131,29 @@ func TestOverviewShowsWhatTheBrakeStopped(t *testing.T) {
 	}
 }
 
+// TestOverviewOfAFolderThatHasStopped: it is still of its profile, and no peer of it is
+// connected.
+func TestOverviewOfAFolderThatHasStopped(t *testing.T) {
+	was, now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC), time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	eta := int64(9)
+	before := peer.FolderStatus{Path: "/photos", State: "syncing", Rate: peer.Rate{In: 5}, ETA: &eta, Current: "a", Dialers: []peer.Dialer{{Address: "nas"}}, Peers: []peer.PeerStatus{
+		{Name: "here", Connected: true, InSync: true, LastSeen: was, Transport: &peer.Transport{Link: "quic"}}, {Name: "away", LastSeen: was},
+	}}
+	u := &unit{conf: config.Folder{Path: "/photos", Label: "Pictures", Profile: "work"}, err: peer.ErrBrake, was: []peer.FolderStatus{left(before, now)}}
+	st := (&manager{}).stopped(u)[0].Status()
+	if st.Label != "Pictures" || st.Profile != "work" || st.State != "stopped" || st.Rate != (peer.Rate{}) || st.ETA != nil || st.Current != "" || len(st.Dialers) > 0 {
+		t.Errorf("%+v", st)
+	}
+	for i, seen := range []time.Time{now, was} {
+		if p := st.Peers[i]; p.Connected || p.InSync || p.Transport != nil || !p.LastSeen.Equal(seen) {
+			t.Errorf("peer %d is %+v", i, p)
+		}
+	}
+	if !before.Peers[0].Connected {
+		t.Error("what it was before has changed with it")
+	}
+}
+
 // TestOverviewIsQuiet: while nothing happens it is the same bytes each time, and
 // costs next to nothing.
 func TestOverviewIsQuiet(t *testing.T) {

@@ -1,6 +1,6 @@
 // The brake: what a stopped folder would have done, and the two ways on.
 
-import {h, swap, button, name, icon} from './dom.js';
+import {h, swap, button, name, icon, kindIcon} from './dom.js';
 import {t, moment, size, count} from './words.js';
 import {model, watch, load} from './model.js';
 import {act, empty, note} from './ui.js';
@@ -33,7 +33,7 @@ export function mount(root, first) {
         h('div', {class: 'way'}, h('h3', {}, t('brake_confirm')), h('p', {}, t('brake_confirm_' + known)), button(t('brake_confirm'), go(actions.confirm, t('brake_confirmed'))))),
       one && !held.answer && h('p', {class: 'small'}, t('brake_one_way'))),
     h('section', {class: 'panel'}, h('h2', {}, t('brake_list')), paths.length < held.entries && h('p', {class: 'muted'}, t('first_of', {n: paths.length, all: count(held.entries)})),
-      h('ul', {class: 'plain-list long', tabindex: '0'}, paths.map(p => typeof p === 'string' ? h('li', {}, name(p)) : h('li', {class: 'held-path'}, icon(p.kind === 'dir' || p.kind === 'directory' ? 'folder' : 'file'), name(p.path, p.raw_path), h('span', {class: 'muted num'}, p.size ? size(p.size) : '')))))); 
+      h('ul', {class: 'plain-list long', tabindex: '0'}, paths.map(p => typeof p === 'string' ? h('li', {}, name(p)) : h('li', {class: 'held-path'}, kindIcon(p.kind), name(p.path, p.raw_path), h('span', {class: 'muted num'}, p.size ? size(p.size) : '')))))); 
   };
   draw(model);
   return watch(draw);

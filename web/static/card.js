@@ -96,8 +96,8 @@ export function card(first) {
     h('div', {class: 'card-head'}, h('h2', {}, h('a', {href: folderLink(first)}, title)), mark),
     h('p', {class: 'card-path'}, where), h('p', {class: 'chips'}, modeEl, profile),
     line, theirs, held, progress.el, moving, badges, who.el, h('div', {class: 'grow'}), holds, last,
-    h('div', {class: 'card-foot'}, sync, pause, h('span', {class: 'grow'}),
-      h('a', {href: folderLink(first, 'versions')}, t('tab_versions')), h('a', {href: folderLink(first, 'history')}, t('tab_history')), h('a', {href: folderLink(first, 'settings')}, t('tab_settings'))));
+    h('div', {class: 'card-foot'}, sync, pause,
+      h('span', {class: 'card-links'}, ['versions', 'history', 'settings'].map(k => h('a', {href: folderLink(first, k)}, t('tab_' + k))))));
   let drawn = 0;
   return {el, update(f) {
     if (f === now && Date.now() - drawn < 20000) return; // only how long ago things were would be other

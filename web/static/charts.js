@@ -33,7 +33,7 @@ function nice(n) {
 }
 
 function chart(title, days, series, words, pick, columns) {
-  const w = small() ? 300 : 560, hgt = 170, left = 58, top = 8, foot = 22;
+  const w = small() ? 300 : 560, hgt = 170, left = 72, top = 8, foot = 22;
   const total = d => series.reduce((n, s) => n + s.of(d), 0);
   const high = nice(Math.max(...days.map(total)));
   const step = Math.min((w - left) / days.length, 40), scale = (hgt - top - foot) / high;

@@ -148,6 +148,15 @@ export function icon(which) {
   return svg('svg', {class: 'icon icon-' + which, viewBox: '0 0 20 20', 'aria-hidden': 'true', focusable: 'false'}, svg('path', {d: paths[which] || paths.on}));
 }
 
+export function kindIcon(kind) {
+  return icon(kind === 'dir' || kind === 'directory' ? 'folder' : kind === 'symlink' ? 'symlink' : 'file');
+}
+
+// withIcon is what is said of an entry beside its icon, however many lines that takes.
+export function withIcon(kind, ...kids) {
+  return h('div', {class: 'entry'}, kindIcon(kind), h('div', {}, kids));
+}
+
 export function button(label, onclick, props) {
   return h('button', {type: 'button', class: 'button', onclick, ...props}, label);
 }

@@ -1,6 +1,6 @@
 // The log of changes of one folder, with filters, and charts of the days.
 
-import {h, swap, show, button, name, icon, clean} from './dom.js';
+import {h, swap, show, button, name, withIcon, clean} from './dom.js';
 import {t, has, size, moment, clock, day} from './words.js';
 import {verb} from './api.js';
 import {field, choice, act, empty, loading, failed, sentence, say} from './ui.js';
@@ -96,6 +96,12 @@ async function gather(f, q, signal) {
   return all;
 }
 
+// about is what the columns do not say already.
+function about(c) {
+  const why = [`${c.action} here`, `from ${c.by}`].includes(c.why) ? '' : c.why;
+  return (why || c.kept) && h('span', {class: 'muted small block'}, why && h('span', {lang: 'en'}, why), why && c.kept && ' · ', c.kept && t('kept'));
+}
+
 function table(changes) {
   let was = '';
   const rows = [];
@@ -104,7 +110,7 @@ function table(changes) {
     if (d !== was) rows.push(h('tr', {class: 'day-row'}, h('th', {colspan: 5, scope: 'colgroup'}, was = d)));
     rows.push(h('tr', {}, h('td', {class: 'nowrap muted'}, h('time', {datetime: c.time}, clock(c.time))),
       h('td', {}, h('span', {class: 'tag tag-' + c.action.split(' ')[0]}, has('act_' + c.action) ? t('act_' + c.action) : c.action)),
-      h('td', {class: 'wide-cell'}, icon(c.kind === 'dir' || c.kind === 'directory' ? 'folder' : c.kind === 'symlink' ? 'symlink' : 'file'), ' ', name(c.path, c.raw_path), c.from && h('span', {class: 'muted small'}, ' ← ', name(c.from, c.raw_from)), h('span', {class: 'muted small block', lang: 'en'}, c.why, c.kept && ' · ' + t('kept'))),
+      h('td', {class: 'wide-cell'}, withIcon(c.kind, name(c.path, c.raw_path), c.from && h('span', {class: 'muted small'}, ' ← ', name(c.from, c.raw_from)), about(c))),
       h('td', {class: 'num'}, c.kind === 'file' ? size(c.size) : ''),
       h('td', {}, c.own ? t('here') : c.via ? [t('through'), ' ', name(c.by)] : name(c.by || '–'))));
   }

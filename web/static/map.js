@@ -58,7 +58,7 @@ export function mount(root) {
   };
   const soon = () => { timer ||= setTimeout(() => { timer = 0; paint(); }, 300); };
   paint();
-  const sized = new ResizeObserver(soon);
+  const sized = new ResizeObserver(paint);
   sized.observe(picture);
   const stop = watch(soon);
   return () => { stop(); sized.disconnect(); clearTimeout(timer); };
@@ -83,13 +83,13 @@ function draw(all, width) {
   const g = [], boxW = wide ? 170 : Math.min(230, width - 90), boxH = 58;
   let height, at, me;
   if (wide) {
-    const perRing = 12, n = shown.length;
-    const rx = Math.min(width / 2 - boxW / 2 - 12, 460), ry = n > 6 ? 250 : 190;
+    const perRing = 12, n = shown.length, few = n < 3; // those stand beside the node
+    const rx = Math.min(width / 2 - boxW / 2 - 12, few ? 260 : 460), ry = few ? 0 : n > 6 ? 250 : n > 4 ? 190 : 110;
     height = ry * 2 + boxH + 40;
-    me = {x: width / 2, y: height / 2};
+    me = {x: width / 2 - (n === 1 ? rx / 2 : 0), y: height / 2};
     at = shown.map((_, i) => {
       const ring = n > perRing && i % 2 ? 0.58 : 1;
-      const a = -Math.PI / 2 + (i + 0.5) * 2 * Math.PI / n - (n % 2 ? 0 : Math.PI / n) + (n === 1 ? Math.PI : 0) + (n === 2 ? Math.PI / 2 : 0);
+      const a = few ? i * Math.PI : -Math.PI / 2 + (i + 0.5) * 2 * Math.PI / n - (n % 2 ? 0 : Math.PI / n);
       return {x: me.x + rx * ring * Math.cos(a), y: me.y + ry * ring * Math.sin(a)};
     });
   } else {

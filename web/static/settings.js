@@ -76,11 +76,12 @@ function control(k, dirty) {
   const id = newId('set'), label = has('key_' + k.name) ? t('key_' + k.name) : k.name;
   const helpId = id + '-help', problemId = id + '-problem';
   const described = {id, 'aria-describedby': helpId + ' ' + problemId};
-  const unset = k.value === null || k.value === undefined || k.value === '';
+  const unset = k.value === null || k.value === undefined || k.value === '' || same(k.value, k.default); // the node tells what holds, set or not
+  const rest = shown(k.default), placeholder = rest && t('by_default', {value: rest});
   let input, read;
   switch (k.kind) {
     case 'bool':
-      input = h('input', {type: 'checkbox', checked: unset ? Boolean(k.default === true || k.default === 'true') : k.value === true || k.value === 'true', ...described});
+      input = h('input', {type: 'checkbox', checked: k.value ?? k.default ?? false, ...described});
       read = () => input.checked;
       break;
     case 'list':
@@ -89,11 +90,11 @@ function control(k, dirty) {
       read = () => lines(input.value);
       break;
     case 'choice':
-      input = choice([['', t('by_default', {value: shown(k.default)})], ...(k.choices || []).map(c => [c, has('mode_long_' + c) && k.name === 'mode' ? t('mode_long_' + c) : c])], unset ? '' : String(k.value), described);
+      input = choice([['', k.name === 'mode' && !rest ? t('mode_long_auto') : placeholder || t('none')], ...(k.choices || []).map(c => [c, has('mode_long_' + c) && k.name === 'mode' ? t('mode_long_' + c) : c])], unset ? '' : String(k.value), described);
       read = () => input.value || null;
       break;
     default:
-      input = h('input', {type: k.kind === 'number' ? 'number' : 'text', min: k.kind === 'number' ? 0 : null, autocomplete: 'off', spellcheck: 'false', placeholder: shown(k.default), value: unset ? '' : String(k.value), ...described});
+      input = h('input', {type: k.kind === 'number' ? 'number' : 'text', min: k.kind === 'number' ? 0 : null, autocomplete: 'off', spellcheck: 'false', placeholder, value: unset ? '' : String(k.value), ...described});
       read = () => input.value.trim() === '' ? null : k.kind === 'number' ? Number(input.value) : input.value.trim();
   }
   const before = read();
@@ -104,7 +105,7 @@ function control(k, dirty) {
   input.addEventListener('change', dirty);
   return {
     name: k.name, input, el: h('div', {class: k.kind === 'bool' ? 'field check' : k.kind === 'list' ? 'field full' : 'field'}, k.kind === 'bool' ? [input, h('label', {for: id}, label)] : [h('label', {for: id}, label), input], help, problem),
-    value: () => (Array.isArray(read()) && !read().length ? null : read()), changed: () => !same(read(), before), focus: () => input.focus(),
+    value: () => ((Array.isArray(read()) && !read().length) || (k.kind === 'bool' && same(read(), k.default ?? false)) ? null : read()), changed: () => !same(read(), before), focus: () => input.focus(),
     problem(words) { text(problem, words); if (words) input.setAttribute('aria-invalid', 'true'); else input.removeAttribute('aria-invalid'); },
     reset() { if (k.kind === 'bool') input.checked = before; else input.value = Array.isArray(before) ? before.join('\n') : before ?? ''; },
   };

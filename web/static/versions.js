@@ -1,7 +1,7 @@
 // A folder as it is, or as it was at a time that is kept, and how to get back
 // what was in it.
 
-import {h, swap, text, show, button, name, icon, bytes64, within} from './dom.js';
+import {h, swap, text, show, button, name, withIcon, bytes64, within} from './dom.js';
 import {t, size, moment, isTime, day} from './words.js';
 import {verb} from './api.js';
 import {act, choice, field, empty, loading, failed, say} from './ui.js';
@@ -99,12 +99,12 @@ export function mount(root, f, query) {
       const open = e.kind === 'dir' || e.kind === 'directory' ? () => go([...crumbs, {label: e.name, raw: e.raw_name, path}]) : act(async () => (await import('./file.js')).open(f, e, path, at, done));
       const tags = [e.deleted && ['deleted', 'tag_deleted'], !e.deleted && at && e.version > 0 && ['modified', 'tag_older'], e.lost && ['deleted', 'tag_lost'], e.ignored && ['', 'tag_ignored']].filter(Boolean);
       return h('tr', {class: e.deleted ? 'gone' : null}, h('td', {class: 'pick'}, box),
-        h('td', {class: 'wide-cell'}, icon(e.kind === 'dir' || e.kind === 'directory' ? 'folder' : e.kind === 'symlink' ? 'symlink' : 'file'), ' ', h('button', {type: 'button', class: 'link', onclick: open}, name(e.name, e.raw_name)),
-          tags.map(([c, k]) => [' ', h('span', {class: 'tag tag-' + c}, t(k))]), e.moved && h('span', {class: 'muted small block'}, t('moved_to'), ' ', name(e.moved, e.raw_moved))),
-        h('td', {class: 'num'}, e.kind === 'file' ? size(e.size) : ''), h('td', {class: 'nowrap muted'}, isTime(e.mtime) ? moment(e.mtime) : ''), h('td', {class: 'num'}, e.versions || ''));
+        h('td', {class: 'wide-cell'}, withIcon(e.kind, h('button', {type: 'button', class: 'link', onclick: open}, name(e.name, e.raw_name)),
+          tags.map(([c, k]) => [' ', h('span', {class: 'tag tag-' + c}, t(k))]), e.moved && h('span', {class: 'muted small block'}, t('moved_to'), ' ', name(e.moved, e.raw_moved)))),
+        h('td', {class: 'num'}, e.kind === 'file' ? size(e.size) : ''), h('td', {class: 'nowrap muted mtime'}, isTime(e.mtime) ? moment(e.mtime) : ''), h('td', {class: 'num'}, e.versions || ''));
     });
     return h('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t('tab_versions')}, h('table', {class: 'tree'}, h('caption', {class: 'quiet'}, t('tab_versions')),
-      h('thead', {}, h('tr', {}, h('th', {scope: 'col'}, h('span', {class: 'quiet'}, t('col_pick'))), ['name', 'size', 'mtime', 'versions'].map(k => h('th', {scope: 'col', class: k === 'size' || k === 'versions' ? 'num' : null}, t('col_' + k))))), h('tbody', {}, rows)));
+      h('thead', {}, h('tr', {}, h('th', {scope: 'col'}, h('span', {class: 'quiet'}, t('col_pick'))), ['name', 'size', 'mtime', 'versions'].map(k => h('th', {scope: 'col', class: k === 'mtime' ? k : k === 'name' ? null : 'num'}, t('col_' + k))))), h('tbody', {}, rows)));
   }
   return () => asked?.abort();
 }
