@@ -17,36 +17,24 @@ const (
 // or both with compressing, fewer bytes on the line bring nothing sooner.
 type trial struct {
 	mu      sync.Mutex
-	answers int // under way
-	since   time.Time
-	busy    time.Duration // of this span, in which some answer was under way
-	content int64         // bytes of this span, before compression
-	plain   bool          // this span does not compress
-	rate    [2]float64    // of the last span without and with it, bytes a second; 0 if there was none
-	rest    int           // spans until the next comparison
+	answers busyTime   // of this span
+	content int64      // bytes of this span, before compression
+	plain   bool       // this span does not compress
+	rate    [2]float64 // of the last span without and with it, bytes a second; 0 if there was none
+	rest    int        // spans until the next comparison
 }
 
 // enter and leave stand around an answer.
 func (t *trial) enter() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.answers == 0 {
-		t.since = time.Now()
-	}
-	t.answers++
+	t.answers.begin()
 }
 
 func (t *trial) leave() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.spend()
-	t.answers--
-}
-
-func (t *trial) spend() {
-	now := time.Now()
-	t.busy += now.Sub(t.since)
-	t.since = now
+	t.answers.end()
 }
 
 // sent counts content.
@@ -61,10 +49,8 @@ func (t *trial) sent(n int) {
 func (t *trial) pays() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.answers > 0 {
-		t.spend()
-	}
-	if t.busy >= trialSpan {
+	t.answers.count()
+	if t.answers.spent >= trialSpan {
 		t.next()
 	}
 	return !t.plain
@@ -76,8 +62,8 @@ func (t *trial) next() {
 	if t.plain {
 		side = 0
 	}
-	t.rate[side] = float64(t.content) / t.busy.Seconds()
-	t.busy, t.content = 0, 0
+	t.rate[side] = float64(t.content) / t.answers.spent.Seconds()
+	t.answers.spent, t.content = 0, 0
 	if t.rest > 0 {
 		if t.rest--; t.rest == 0 {
 			t.rate[1-side], t.plain = 0, !t.plain

@@ -25,31 +25,23 @@ const (
 type flow struct {
 	trial   trial
 	mu      sync.Mutex
-	writers int
-	since   time.Time
+	writing busyTime
 	bytes   float64
-	busy    time.Duration
 }
 
 func (f *flow) begin() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.writers == 0 {
-		f.since = time.Now()
-	}
-	f.writers++
+	f.writing.begin()
 }
 
 func (f *flow) end(n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now := time.Now()
-	f.busy += now.Sub(f.since)
-	f.since = now
+	f.writing.end()
 	f.bytes += float64(n)
-	f.writers--
-	if f.busy > 2*flowSpan {
-		f.bytes, f.busy = f.bytes/2, f.busy/2
+	if f.writing.spent > 2*flowSpan {
+		f.bytes, f.writing.spent = f.bytes/2, f.writing.spent/2
 	}
 }
 
@@ -57,10 +49,10 @@ func (f *flow) end(n int) {
 func (f *flow) rate() float64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.bytes < flowLeast || f.busy <= 0 {
+	if f.bytes < flowLeast || f.writing.spent <= 0 {
 		return 0
 	}
-	return f.bytes / f.busy.Seconds()
+	return f.bytes / f.writing.spent.Seconds()
 }
 
 // timed is a writer whose flow is measured.

@@ -19,7 +19,7 @@ import (
 // dir is an open directory. Whatever is done in it is done by its descriptor
 // and a single name, so nobody can redirect us by swapping a parent.
 type dir struct {
-	exactness
+	caseSense
 	file     int
 	pathOnly bool // opened without permission to read: names can be reached, not listed
 }

@@ -23,7 +23,7 @@ import (
 // renames only within itself: there a parent swapped for a symlink could
 // redirect us, but never to outside the folder.
 type dir struct {
-	exactness
+	caseSense
 	top  *os.Root // shared by all directories below it, closed with it
 	here *os.Root
 	rel  string // of here in top

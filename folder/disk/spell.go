@@ -164,9 +164,9 @@ func (r *Root) trueName(d *dir, name string, since time.Time) string {
 	return found
 }
 
-// exactness is what is known of how a directory takes names. It is one directory's
+// caseSense is what is known of how a directory takes names. It is one directory's
 // affair (ext4 folds case by directory) and cannot change while that holds an entry.
-type exactness struct {
+type caseSense struct {
 	exact atomic.Bool // it tells upper from lower case
 }
 

@@ -87,27 +87,54 @@ func (s *Staged) CopyPart(f *os.File, offset, n int64) error {
 		return s.copyHere(from, n)
 	}
 	l := s.r.newRelay(s.append, func(p []byte) error { s.cut(p); return nil })
-	var err error
-	for at, done := offset, offset; n > 0 && l.failed() == nil && err == nil; {
+	read := &doneWith{Reader: from, f: f, at: offset, done: offset}
+	left, err := s.pass(read, n, l)
+	read.tell()
+	if werr := l.end(s.r); werr != nil {
+		s.failed = true // what is on the disk is unknown now
+		return fmt.Errorf("write staged file: %w", werr)
+	}
+	if left > 0 {
+		return fmt.Errorf("copy to staged file: %w: %w", io.ErrUnexpectedEOF, err)
+	}
+	return nil
+}
+
+// pass reads n bytes, digests them and hands them on. It ends early, with the number
+// of bytes that are left, when from does or l has failed.
+func (s *Staged) pass(from io.Reader, n int64, l *relay) (left int64, err error) {
+	for n > 0 && err == nil && l.failed() == nil {
 		b := l.buffer()
 		var got int
 		got, err = from.Read(b[:min(int64(len(b)), n)])
 		s.hash.Write(b[:got])
 		l.send(b[:got])
-		at, n = at+int64(got), n-int64(got)
-		if at-done >= doneStep || n == 0 {
-			doneReading(f, done, at-done)
-			done = at
-		}
+		n -= int64(got)
 	}
-	if werr := l.end(s.r); werr != nil {
-		s.failed = true // what is on the disk is unknown now
-		return fmt.Errorf("write staged file: %w", werr)
+	return n, err
+}
+
+// doneWith tells the system of what was read of f that it is done with.
+type doneWith struct {
+	io.Reader
+	f        *os.File
+	at, done int64
+}
+
+func (d *doneWith) Read(p []byte) (int, error) {
+	if d.at-d.done >= doneStep {
+		d.tell()
 	}
-	if n > 0 {
-		return fmt.Errorf("copy to staged file: %w: %w", io.ErrUnexpectedEOF, err)
+	n, err := d.Reader.Read(p)
+	d.at += int64(n)
+	return n, err
+}
+
+func (d *doneWith) tell() {
+	if d.at > d.done { // no bytes would be all to the end
+		doneReading(d.f, d.done, d.at-d.done)
+		d.done = d.at
 	}
-	return nil
 }
 
 // readShared takes the n bytes behind the content, which have come there without
@@ -116,15 +143,7 @@ func (s *Staged) readShared(n int64) error {
 	s.zeros = 0 // a hole now, whatever its length
 	from := fault.Reader(io.NewSectionReader(s.f, s.size, n))
 	l := s.r.newRelay(func(p []byte) error { s.begin(p); s.cut(p); s.size += int64(len(p)); return nil })
-	var err error
-	for n > 0 && err == nil {
-		b := l.buffer()
-		var got int
-		got, err = from.Read(b[:min(int64(len(b)), n)])
-		s.hash.Write(b[:got])
-		l.send(b[:got])
-		n -= int64(got)
-	}
+	n, err := s.pass(from, n, l)
 	if lerr := l.end(s.r); n > 0 || lerr != nil {
 		s.failed = true
 		return fmt.Errorf("read staged file: %w", errors.Join(err, lerr))
