@@ -175,19 +175,3 @@ func TestReadOnlyDisk(t *testing.T) {
 	same(t, pair.dirs...)
 	p.says("resumed")
 }
-
-// On a slow disk peers stay connected. (F20)
-func TestSlowDisk(t *testing.T) {
-	t.Parallel()
-	pair := newCouple(t)
-	pair.m[1].exe = breakable(t)
-	pair.start(0)
-	p := pair.start(1, "QSYNC_FAIL_AT=write@1+:SLOW")
-	pair.settle()
-	fill(t, pair.dirs[0], 40)
-	pair.settle()
-	same(t, pair.dirs...)
-	if text := p.err.String(); strings.Count(text, "connected ") != 1 || strings.Contains(text, "lost ") {
-		t.Errorf("the link did not last:\n%s", text)
-	}
-}

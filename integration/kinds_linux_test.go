@@ -171,7 +171,7 @@ func TestDeepPaths(t *testing.T) {
 	}
 }
 
-// Extended attributes do not travel, and nobody makes a problem of them. What a file
+// Extended attributes and owners do not travel, which no setting changes, and nobody makes a problem of them. What a file
 // had of them when sync replaced it, its version has. (F66)
 func TestAttributesStay(t *testing.T) {
 	t.Parallel()
@@ -181,7 +181,17 @@ func TestAttributesStay(t *testing.T) {
 	const name = "user.qsync.test"
 	write(t, file, "one")
 	must(t, syscall.Setxattr(file, name, []byte("left's"), 0))
+	must(t, os.Chown(file, 4242, 4343)) // as root; everybody's files are the user's who runs the program
 	m.must(0, d[0], d[1], "-b", "--once")
+	owner := func(path string) (uint32, uint32) {
+		fi, err := os.Lstat(path)
+		must(t, err)
+		st := fi.Sys().(*syscall.Stat_t)
+		return st.Uid, st.Gid
+	}
+	if uid, gid := owner(there); uid != uint32(os.Getuid()) || gid != uint32(os.Getgid()) {
+		t.Errorf("its owner came along: %d:%d", uid, gid)
+	}
 	if n, err := syscall.Getxattr(there, name, nil); !errors.Is(err, syscall.ENODATA) {
 		t.Fatalf("it came along: %d %v", n, err)
 	}
@@ -190,6 +200,9 @@ func TestAttributesStay(t *testing.T) {
 	value := make([]byte, 16)
 	if n, err := syscall.Getxattr(file, name, value); err != nil || string(value[:n]) != "left's" {
 		t.Fatalf("%q %v", value[:max(n, 0)], err)
+	}
+	if uid, gid := owner(file); uid != 4242 || gid != 4343 {
+		t.Errorf("its owner has changed: %d:%d", uid, gid)
 	}
 	write(t, file, "two, longer")
 	m.must(0, d[0], d[1], "-b", "--once")

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // BusyError says that another process has the folder.
@@ -53,7 +54,15 @@ func (r *Root) takeLock(d *dir, who string) error {
 		if err != nil {
 			return err
 		}
-		if err := lockFile(f); err != nil {
+		err = lockFile(f)
+		if errors.Is(err, syscall.EBADF) && lockToRead { // NFS locks what can be written
+			f.Close()
+			if f, i, err = d.reopen(lockName); err != nil {
+				return err
+			}
+			err = lockFile(f)
+		}
+		if err != nil {
 			if errors.Is(err, errLocked) {
 				err = busy(f)
 			}
@@ -65,8 +74,7 @@ func (r *Root) takeLock(d *dir, who string) error {
 			f.Close()
 			continue
 		}
-		err = errors.Join(f.Truncate(0), writeAt(f, strconv.Itoa(os.Getpid())+" "+who+"\n"))
-		if err != nil {
+		if err := signLock(d, f, strconv.Itoa(os.Getpid())+" "+who+"\n"); err != nil {
 			f.Close()
 			return err
 		}
@@ -75,21 +83,38 @@ func (r *Root) takeLock(d *dir, who string) error {
 	}
 }
 
-func writeAt(f *os.File, s string) error {
-	_, err := f.WriteAt([]byte(s), 0)
-	return err
+// signLock writes into the lock file who has it.
+func signLock(d *dir, held *os.File, text string) error {
+	f := held
+	if lockToRead {
+		var err error
+		if f, _, err = d.reopen(lockName); err != nil {
+			return err
+		}
+		defer f.Close()
+	}
+	_, err := f.WriteAt([]byte(text), 0)
+	return errors.Join(err, f.Truncate(int64(len(text))))
 }
 
+// openLock opens the lock file, where the system can lock it so to read alone: a
+// file that is open for writing all the time would keep its file system from being
+// mounted read-only.
 func openLock(d *dir) (*os.File, info, error) {
 	f, err := d.create(lockName, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return d.reopen(lockName)
-	}
-	if err != nil {
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrExist):
 		return nil, info{}, err
+	case err == nil && !lockToRead:
+		i, err := statFile(f)
+		return f, i, err
+	case err == nil:
+		f.Close()
 	}
-	i, err := statFile(f)
-	return f, i, err
+	if lockToRead {
+		return d.open(lockName)
+	}
+	return d.reopen(lockName)
 }
 
 // busy reads from the lock file who has it.

@@ -8,6 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// lockToRead says that a file that is open to read alone can be locked, at least on
+// most file systems.
+const lockToRead = true
+
 // lockFile locks f, by flock(2), so that a killed process gives its lock up.
 func lockFile(f *os.File) error {
 	for {

@@ -6,6 +6,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+// lockToRead: who has locked a file writes it by the same handle alone.
+const lockToRead = false
+
 // lockFile locks a byte of f far behind its text, which others may then read.
 func lockFile(f *os.File) error {
 	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
