@@ -31,6 +31,9 @@ func (f *Folder) scanHints(ctx context.Context, hints <-chan disk.Hint) error {
 			time.AfterFunc(2*time.Second, f.look.addAll)
 			return nil
 		}
+		for _, p := range f.motion.untold() {
+			f.written.add(p)
+		}
 		if err := f.scanAll(ctx); err != nil {
 			return err
 		}
@@ -68,8 +71,8 @@ func (f *Folder) takeHints(hints <-chan disk.Hint) {
 // glances looks at what hints point to, and at the directories of that.
 func (s *scan) glances(looks []look) error {
 	f := s.f
-	dirs, tops := make(map[folder.Path]bool), make(map[folder.Path]bool)
-	tellable := make(map[folder.Path]bool) // directories that the map has
+	dirs, tops := make(map[folder.Path]bool), make(map[folder.Path]bool) // tops have been looked at with all below
+	tellable := make(map[folder.Path]bool)                               // directories that the map has
 	for _, l := range looks {
 		if d := l.path.Dir(); !tellable[d] {
 			top, err := s.above(l.path)
@@ -97,6 +100,9 @@ func (s *scan) glances(looks []look) error {
 		}
 		if err := s.glance(l); err != nil {
 			return err
+		}
+		if l.deep {
+			tops[l.path] = true
 		}
 		// An entry that came or went has moved its directory's time.
 		if d := l.path.Dir(); d != "" && !f.touched.has(d) {

@@ -55,6 +55,7 @@ type moving struct {
 	held   bool  // a look was put off
 	prove  bool  // it is to be read once more
 	size   int64 // then
+	mixed  bool  // it may have been read in the middle of a write
 }
 
 // due is when a look at it is no longer put off.
@@ -162,6 +163,9 @@ func (m *motion) room(now time.Time) bool {
 
 // idle reports whether nothing is lost by forgetting it.
 func (e *moving) idle(now time.Time) bool {
+	if e.mixed && now.Sub(e.last) < proofYoung {
+		return false
+	}
 	return !e.held && !e.prove && now.Sub(e.last) > 2*max(e.wait, motionMin)
 }
 
@@ -170,13 +174,9 @@ func (e *moving) idle(now time.Time) bool {
 func (m *motion) prove(p folder.Path, size, part int64) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e := m.m[p]
+	e := m.of(p)
 	if e == nil {
-		if !m.room(time.Now()) {
-			return false
-		}
-		e = &moving{last: time.Now()}
-		m.m[p] = e
+		return false
 	}
 	m.proven(e)
 	if int64(m.files) < proofFiles/part && m.bytes+size <= proofBytes/part {
@@ -185,6 +185,49 @@ func (m *motion) prove(p folder.Path, size, part int64) bool {
 		m.bytes += size
 	}
 	return e.prove
+}
+
+// of returns what is remembered of p, nil if there is no room for more.
+func (m *motion) of(p folder.Path) *moving {
+	e := m.m[p]
+	if e == nil && m.room(time.Now()) {
+		e = &moving{last: time.Now()}
+		m.m[p] = e
+	}
+	return e
+}
+
+// mixed notes that p may have been read in the middle of a write. The watcher tells
+// of its end.
+func (m *motion) mixed(p folder.Path) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e := m.of(p); e != nil {
+		e.mixed, e.last = true, time.Now()
+	}
+}
+
+// soon reports whether p, which may have been read in the middle of a write, has been
+// so only just now: to be read alike again tells nothing yet.
+func (m *motion) soon(p folder.Path) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e := m.m[p]
+	return e != nil && e.mixed && time.Since(e.last) < racyWait
+}
+
+// untold returns the files that may have been read in the middle of a write whose end
+// was not told of, because hints were lost.
+func (m *motion) untold() (files []folder.Path) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for p, e := range m.m {
+		if e.mixed && time.Since(e.last) < proofYoung {
+			files = append(files, p)
+		}
+		e.mixed = false
+	}
+	return files
 }
 
 // left notes that the file at p has another name now: it is not read there.

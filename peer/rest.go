@@ -5,36 +5,68 @@ import (
 	"time"
 
 	"qsync/folder"
+	"qsync/folder/disk"
 	"qsync/store"
 )
 
 // moved notes that somebody here has changed a file: it may be one that never
 // comes to rest, and what was written a moment ago may be changed through a
-// mapping without a trace. What the first look of all finds is left out: nothing
-// is known of how it came.
+// mapping without a trace, or have been read in the middle of one write. Of what the
+// first look of all finds nothing is known of how it came: only the latter counts.
 func (s *scan) moved(c *store.Change) {
 	f, v := s.f, &c.After.Value
-	if v.Kind != folder.File || f.cfg.Once || !f.scanned.isOpen() {
+	if v.Kind != folder.File {
 		return
 	}
-	if c.Before.Stat.Racy && c.Before.Value.Kind == v.Kind && folder.SameOnDisk(c.Before.Value, *v) {
-		return // looked at again because its stat did not prove anything yet
+	known, again := c.Before.Value.Kind == v.Kind, c.Before.Stat.Racy
+	if known && again && folder.SameOnDisk(c.Before.Value, *v) { // read because its stat did not prove anything yet
+		c.After.Stat.Racy = c.After.Stat.Racy || f.unwatched() && f.motion.soon(c.Path)
+		return
 	}
 	if v.Origin != "" {
 		f.motion.left(v.Origin) // what was to be proven there is here
 	}
-	if !s.whole && !s.deep {
+	running := !f.cfg.Once && f.scanned.isOpen()
+	if running && !s.whole && !s.deep {
 		f.motion.found(c.Path, false, time.Since(s.began))
 	}
 	part := int64(1)
 	switch {
-	case s.verify || f.young(v.MTime):
+	case s.verify || known && again || f.young(v.MTime):
 	case !f.young(c.After.Stat.CTime):
 		return
-	case c.Before.Value.Kind != v.Kind:
+	case !known:
 		part = 2 // unpacked or copied with its time, with many others: it leaves room for what is edited
 	}
-	f.motion.prove(c.Path, v.Size, part)
+	mixed, watched := mayBeMixed(c), !f.unwatched()
+	proven := (running || mixed && !watched && !f.cfg.Once) && f.motion.prove(c.Path, v.Size, part)
+	if mixed {
+		f.motion.mixed(c.Path)
+		c.After.Stat.Racy = c.After.Stat.Racy || !watched && !proven // the next look, of this run or another one, reads it again
+	}
+}
+
+// read notes that x was read in a look that began after the end of all writes that
+// the watcher has told of so far.
+func (s *scan) read(x *disk.Found) {
+	if x.After.Value.Kind == folder.File && s.f.movedDirs.from(x.Path) == "" { // else it may be taken for what it was there
+		s.f.written.drop(x.Path)
+	}
+}
+
+// longWrite is the size from which on one write may well take longer than a tick of
+// the clock that stamps it.
+const longWrite = 4 << 20
+
+// mayBeMixed reports whether c's file, which was written to a moment ago, may have
+// been read in the middle of a write without its stat telling: that is stamped as it
+// begins (F35). A file that grows shows it by its size, so it is one that was there
+// before, and is the same still, or that may have been given its size in advance.
+func mayBeMixed(c *store.Change) bool {
+	if c.Before.Value.Kind == folder.File && c.Before.Stat.Inode == c.After.Stat.Inode {
+		return c.Before.Value.Digest != c.After.Value.Digest
+	}
+	return c.After.Value.Size >= longWrite && c.After.Value.Origin == ""
 }
 
 // young reports whether a stamp of a file is so young that the next store through a

@@ -195,6 +195,7 @@ func (s *scan) one(under folder.Path, shallow bool) error {
 		Found:   func(x disk.Found) error { s.failed = s.found(x); return s.failed },
 		Problem: s.problem,
 	})
+	f.counts.read.Add(stats.Hashed)
 	switch {
 	case s.failed != nil:
 		return s.failed // our own words, not those of the walk that it ended
@@ -298,7 +299,14 @@ func (s *scan) found(x disk.Found) error {
 	if s.deep && !s.whole && x.After.Value.Kind == folder.File && s.f.motion.holds(x.Path) {
 		return nil // this look is about many paths; its own is to come
 	}
-	if s.putOff(&x) || s.foundAgain(&x) {
+	if s.putOff(&x) {
+		if x.Before.Stat == x.After.Stat {
+			s.f.written.add(x.Path) // nor will its stat tell of it then
+		}
+		return nil
+	}
+	s.read(&x)
+	if s.foundAgain(&x) {
 		return nil
 	}
 	c := store.Change{Path: x.Path, Before: x.Before, After: x.After}

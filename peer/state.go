@@ -313,6 +313,7 @@ type counters struct {
 	dirsDeleted                     atomic.Int64
 	sent, announced, conflicts      atomic.Int64
 	received                        atomic.Int64
+	read                            atomic.Int64 // files, by looks
 	current                         atomic.Pointer[string]
 }
 
@@ -336,8 +337,12 @@ func (f *Folder) hint(h disk.Hint) {
 			return
 		}
 	}
-	if h.Wrote && f.written.count() < maxLook {
+	switch {
+	case !h.Wrote:
+	case f.written.count() < maxLook:
 		f.written.add(h.Path)
+	default:
+		f.look.addAll()
 	}
 	f.motion.hint(h.Path, h.Open)
 	f.movedDirs.add(h.Path, h.From)

@@ -55,6 +55,14 @@ func (f *Folder) limited() string {
 	return ""
 }
 
+// unwatched reports whether writes may end without a hint.
+func (f *Folder) unwatched() bool {
+	f.mu.Lock()
+	none := f.watcher == nil
+	f.mu.Unlock()
+	return none || f.limited() != ""
+}
+
 // What is not watched is found by looking at everything (F42, F46), this often
 // unless told otherwise, and never for more than a part of the time.
 const (
