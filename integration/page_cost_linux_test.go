@@ -16,6 +16,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
+// interactive is how soon a page that is loaded again can be used.
+const interactive = 200 * time.Millisecond
+
 // The first load of the page is light, and it is soon there, in a browser that has
 // run a while. Nothing of it is kept in a cache.
 func TestPageWeight(t *testing.T) {
@@ -44,15 +47,17 @@ func TestPageWeight(t *testing.T) {
 	mu.Unlock()
 
 	began, took := time.Now(), time.Hour
-	for range 5 {
+	for range 10 {
 		p.do(reload)
 		p.seesIn("article", "photos")
 		// From the beginning of the navigation to the first card, whose buttons work.
 		ms := ask[float64](p, "performance.getEntriesByName('usable')[0].startTime")
-		took = min(took, time.Duration(ms*float64(time.Millisecond)))
+		if took = min(took, time.Duration(ms*float64(time.Millisecond))); took < interactive {
+			break // a machine that has time for it needs no second try
+		}
 	}
 	t.Logf("the first card after %v", took.Round(time.Millisecond))
-	if overdue(began, took, 400*time.Millisecond) { // the promise is 200 ms on an idle machine
+	if overdue(began, took, interactive) {
 		t.Errorf("the first card comes after %v", took)
 	}
 }

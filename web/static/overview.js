@@ -90,5 +90,5 @@ function eventLine(e, withFolder) {
   return h('li', {class: 'event'}, h('time', {datetime: e.time, class: 'muted'}, clock(e.time)),
     h('span', {}, withFolder && e.folder && [setName(h('bdi', {class: 'name strong'}), f ? label(f) : e.folder), ' · '], what,
       e.peer && [' · ', setName(h('bdi', {class: 'name'}), e.peer)], e.path && [' · ', setName(h('bdi', {class: 'path'}), e.path, e.raw_path)],
-      e.text && [' · ', setName(h('bdi', {class: 'muted', lang: 'en'}), e.text)]));
+      e.text && [' · ', setName(h('bdi', {class: 'muted', lang: 'en'}), e.text.split(/\. (?='qsync )/)[0])])); // the commands are for the shell
 }

@@ -101,10 +101,10 @@ export function mount(root, f, query) {
       return h('tr', {class: e.deleted ? 'gone' : null}, h('td', {class: 'pick'}, box),
         h('td', {class: 'wide-cell'}, withIcon(e.kind, h('button', {type: 'button', class: 'link', onclick: open}, name(e.name, e.raw_name)),
           tags.map(([c, k]) => [' ', h('span', {class: 'tag tag-' + c}, t(k))]), e.moved && h('span', {class: 'muted small block'}, t('moved_to'), ' ', name(e.moved, e.raw_moved)))),
-        h('td', {class: 'num'}, e.kind === 'file' ? size(e.size) : ''), h('td', {class: 'nowrap muted mtime'}, isTime(e.mtime) ? moment(e.mtime) : ''), h('td', {class: 'num'}, e.versions || ''));
+        h('td', {class: 'num'}, e.kind === 'file' ? size(e.size) : ''), h('td', {class: 'nowrap muted mtime'}, isTime(e.mtime) ? moment(e.mtime) : ''), h('td', {class: 'num versions'}, e.versions || ''));
     });
     return h('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t('tab_versions')}, h('table', {class: 'tree'}, h('caption', {class: 'quiet'}, t('tab_versions')),
-      h('thead', {}, h('tr', {}, h('th', {scope: 'col'}, h('span', {class: 'quiet'}, t('col_pick'))), ['name', 'size', 'mtime', 'versions'].map(k => h('th', {scope: 'col', class: k === 'mtime' ? k : k === 'name' ? null : 'num'}, t('col_' + k))))), h('tbody', {}, rows)));
+      h('thead', {}, h('tr', {}, h('th', {scope: 'col'}, h('span', {class: 'quiet'}, t('col_pick'))), ['name', 'size', 'mtime', 'versions'].map(k => h('th', {scope: 'col', class: {mtime: 'mtime', size: 'num', versions: 'num versions'}[k] || null}, t('col_' + k))))), h('tbody', {}, rows)));
   }
   return () => asked?.abort();
 }
