@@ -177,10 +177,16 @@ func TestPageDoor(t *testing.T) {
 	p.sees("Dossiers", "Partager un dossier", "Aucun pair encore")
 	p.do(reload)
 	p.seesIn("article", "Historique", "Réglages")
+	p.size(360, 900, "light") // its words are longer
 	for _, part := range []string{"Carte", "Profils", "Réglages", "Dossiers"} {
 		p.pressIn("nav", part)
 		p.seesIn("h1", part)
+		p.picture("fr-" + part)
+		if wide := ask[int](p, "document.documentElement.scrollWidth - innerWidth"); wide > 0 {
+			t.Errorf("%s is %d pixels wider than the window", part, wide)
+		}
 	}
+	p.size(1280, 900, "auto")
 	if lang := ask[string](p, "document.documentElement.lang"); lang != "fr" {
 		t.Errorf("the page says that it is %q", lang)
 	}

@@ -54,8 +54,9 @@ export function peers(limit) {
     const all = sorted(f.peers);
     keyed(list, all.slice(0, limit), p => p.node || p.name, peerRow);
     show(list, all.length > 0);
-    show(more, all.length > limit || !all.length);
-    text(more, all.length ? t('more_peers', {n: all.length - limit}) : t('no_peers'));
+    show(el, all.length > 0);
+    show(more, all.length > limit);
+    text(more, t('more_peers', {n: all.length - limit}));
   }};
 }
 

@@ -36,7 +36,9 @@ function own(f) {
 // sentences are the state in our words, and what the node says about it where
 // that is more: with the cure, in its language.
 export function sentences(f) {
-  if (f.held) return {ours: own(f), theirs: ''}; // the node's has the commands in it, where the page has buttons
+  // The node's have commands in them, where the page has buttons.
+  if (f.held) return {ours: own(f), theirs: ''};
+  if (f.word === 'no peer' && !f.peers.length && !f.reason) return {ours: own(f), theirs: ''};
   const theirs = clean(f.sentence || f.reason || '');
   if (language() === 'en' && f.sentence) return {ours: theirs, theirs: ''};
   const more = ['bad', 'waiting'].includes(level(f)) || f.reason;

@@ -61,7 +61,7 @@ export const texts = {
   did_bytes: ['{size} placed', '{size} mis en place'], did_sent: ['{size} sent', '{size} envoyés'], did_nothing: ['nothing to do', 'rien à faire'],
   last_run: ['Last run, {ago}, {span}: {what}', 'Dernière passe, {ago}, {span} : {what}'], this_run: ['This run: {what}', 'Cette passe : {what}'],
   last_run_bare: ['{ago}, {span}: {what}', '{ago}, {span} : {what}'],
-  more_peers: [{one: 'and {n} more', other: 'and {n} more'}, {one: 'et {n} de plus', other: 'et {n} de plus'}], no_peers: ['No peer yet', 'Aucun pair encore'],
+  more_peers: [{one: 'and {n} more', other: 'and {n} more'}, {one: 'et {n} de plus', other: 'et {n} de plus'}],
   look_decide: ['Look and decide', 'Voir et décider'], held_short: [{one: '{n} entry would go ({size}). None of that has been done.', other: '{n} entries would go ({size}). None of that has been done.'}, {one: '{n} élément partirait ({size}). Rien de cela n’a été fait.', other: '{n} éléments partiraient ({size}). Rien de cela n’a été fait.'}],
   tab_state: ['State', 'État'], tab_versions: ['Versions', 'Versions'], tab_history: ['History', 'Historique'], tab_conflicts: ['Conflicts', 'Conflits'], tab_settings: ['Settings', 'Réglages'], tab_brake: ['Brake', 'Frein'],
   happened: ['What happens', 'Ce qui se passe'], happened_more: [{one: '{n} more was not listed one by one', other: '{n} more were not listed one by one'}, {one: '{n} de plus, non listé', other: '{n} de plus, non listés'}],
