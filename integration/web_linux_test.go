@@ -238,6 +238,9 @@ func TestPageForOthers(t *testing.T) {
 		t.Error("it is served all the same")
 	}
 	m.must(2, "open", "--url")
+	if text := p.err.String(); strings.Contains(text, "page: http") || strings.Contains(text, "shows the page") {
+		t.Errorf("it is announced:\n%s", text)
+	}
 	p.end(sigterm, 143)
 
 	cert, key := filepath.Join(m.home, "web.crt"), filepath.Join(m.home, "web.key")

@@ -95,17 +95,32 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
-// Serve answers on l until ctx ends. Plain HTTP is spoken on a loopback address
-// alone, else TLS 1.3; without what that needs it returns [ErrExposed] at once.
-// It closes l.
-func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	defer l.Close()
-	at, _ := l.Addr().(*net.TCPAddr)
-	s.local = at != nil && at.IP.IsLoopback()
-	s.tls = s.conf.Cert != "" || s.conf.Key != ""
-	if !s.local && (!s.tls || s.conf.Password == "") {
+// Check says why the server may not or cannot serve an address: [ErrExposed], or
+// that there is no certificate where there should be.
+func (s *Server) Check(a net.Addr) error {
+	if !loopback(a) && (!s.Secure() || s.conf.Password == "") {
 		return ErrExposed
 	}
+	if s.Secure() {
+		_, err := s.certs.get(nil)
+		return err
+	}
+	return nil
+}
+
+func loopback(a net.Addr) bool {
+	at, _ := a.(*net.TCPAddr)
+	return at != nil && at.IP.IsLoopback()
+}
+
+// Serve answers on l until ctx ends. Plain HTTP is spoken on a loopback address
+// alone, else TLS 1.3. The error is also that of [Server.Check]. It closes l.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	defer l.Close()
+	if err := s.Check(l.Addr()); err != nil {
+		return err
+	}
+	s.local, s.tls = loopback(l.Addr()), s.Secure()
 	if _, port, err := net.SplitHostPort(l.Addr().String()); err == nil {
 		s.port = port
 	}
@@ -114,9 +129,6 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	l = netutil.LimitListener(l, maxConnections)
 	if s.tls {
-		if _, err := s.certs.get(nil); err != nil {
-			return err
-		}
 		l = tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: s.certs.get, NextProtos: []string{"http/1.1"}})
 	}
 	ctx, cancel := context.WithCancel(ctx)

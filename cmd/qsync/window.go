@@ -115,9 +115,11 @@ func (w *window) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	address := addressOf(l.Addr(), srv.Secure(), c.Names)
-	w.set(srv, address, nil)
-	w.s.say("page: %s ('qsync open' lets you in)", address)
+	if err = srv.Check(l.Addr()); err == nil { // else nobody is told of it
+		address := addressOf(l.Addr(), srv.Secure(), c.Names)
+		w.set(srv, address, nil)
+		w.s.say("page: %s ('qsync open' lets you in)", address)
+	}
 	err = srv.Serve(ctx, l)
 	if errors.Is(err, web.ErrExposed) {
 		return usagef("web.listen %s: %v: set them in config.yaml ('qsync config password' writes the password), or take 127.0.0.1:%s", w.listen, err, config.DefaultWebPort)
