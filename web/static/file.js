@@ -31,7 +31,7 @@ export async function open(f, entry, path, at, done) {
   const older = states.find(s => s.number) || states[0];
   const a = choice(options, at ? 'at' : older.key);
   const b = choice([['', t('compare_none')], ...options], '');
-  const shown = h('div'), facts = h('p', {class: 'muted small'});
+  const shown = h('div');
   const state = key => states.find(s => s.key === key);
   const back = button(t('restore_this'), act(async () => {
     const s = state(a.value);
@@ -47,7 +47,7 @@ export async function open(f, entry, path, at, done) {
   };
   a.addEventListener('change', draw);
   b.addEventListener('change', draw);
-  const d = dialog({title: within(entry.name, entry.raw_name), wide: true, body: [h('div', {class: 'filters'}, field(t('look_at'), a), states.length > 1 && field(t('compare_with'), b), back), facts, shown], actions: []});
+  const d = dialog({title: within(entry.name, entry.raw_name), wide: true, body: [h('div', {class: 'filters'}, field(t('look_at'), a), states.length > 1 && field(t('compare_with'), b), back), shown], actions: []});
   draw();
   await d;
   urls.drop();

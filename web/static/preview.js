@@ -39,8 +39,9 @@ export function preview(folder, query, label, urls) {
       const c = await verb('content', folder, {...query, limit: textPart});
       const about = h('p', {class: 'muted small'}, [size(c.size), isTime(c.mtime) && moment(c.mtime)].filter(Boolean).join(' · '));
       if (c.type === 'text') {
-        const out = h('pre', {class: 'text', tabindex: '0', 'aria-label': label}, plain(c.text || ''));
+        const out = h('pre', {class: 'text', tabindex: '0', 'aria-label': label});
         const foot = h('div', {class: 'row'});
+        lay(out, plain(c.text || ''));
         swap(box, about, out, foot);
         more(folder, query, c, out, foot);
       } else if (imageTypes.includes(c.type) && c.data) swap(box, about, h('div', {class: 'checker'}, h('img', {src: urls.make(c.type, c.data), alt: label})));
@@ -54,6 +55,25 @@ export function preview(folder, query, label, urls) {
   return box;
 }
 
+const block = 8192; // characters
+
+// lay appends a text in blocks that end where a line does: to lay out a line of a
+// megabyte in one takes a browser half a minute.
+function lay(out, text) {
+  const last = out.lastElementChild?.textContent;
+  if (last && last.length < block && !last.endsWith('\n')) { // its line goes on
+    text = last + text;
+    out.lastElementChild.remove();
+  }
+  for (let at = 0; at < text.length;) {
+    let end = Math.min(at + block, text.length);
+    const line = text.lastIndexOf('\n', end - 1) + 1;
+    if (end < text.length) end = line > at ? line : end + /[\ud800-\udbff]/.test(text[end - 1]);
+    out.append(h('div', {}, text.slice(at, end)));
+    at = end;
+  }
+}
+
 // more adds the next part of a long text, up to a size that a page can bear.
 function more(folder, query, c, out, foot) {
   if (!c.truncated) return;
@@ -61,7 +81,7 @@ function more(folder, query, c, out, foot) {
   const enough = (out.textContent.length >= 2 << 20);
   swap(foot, h('p', {class: 'muted small'}, t('text_part', {done: size(next), all: size(c.size)})), !enough && button(t('more_text'), act(async () => {
     const n = await verb('content', folder, {...query, offset: next, limit: 4 * textPart});
-    out.append(plain(n.text || ''));
+    lay(out, plain(n.text || ''));
     more(folder, query, {...n, size: c.size, next: n.next || next + (n.text || '').length, truncated: n.truncated && Boolean(n.text)}, out, foot);
     if (!n.truncated) swap(foot);
   }), {class: 'button slim'}));
