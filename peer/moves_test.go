@@ -201,6 +201,11 @@ func TestRestoreRenamed(t *testing.T) {
 		restore(b, Restoring{Path: "d/e/small"})
 		restore(b, Restoring{Path: "d/big"})
 		restore(b, Restoring{Path: "then", At: then})
+		a.rename("d/big", "own") // by the own user of the machine that restores it
+		c.converged(20 * time.Second)
+		restore(a, Restoring{Path: "d/big"})
+		a.must(os.Remove(a.path("own")))
+		c.converged(20 * time.Second)
 		for _, m := range c.nodes {
 			if m.read("d/e/small") != "small" || m.read("s") != "small" ||
 				len(m.read("d/big")) != 30_000 || m.read("d/n") != "edited since" || m.read("then") != "of that time" {
@@ -220,7 +225,7 @@ func TestRestoreRenamed(t *testing.T) {
 				n++
 			}
 		}
-		if n != 3 {
+		if n != 3 { // at b
 			c.Errorf("%d are logged as restored", n)
 		}
 	})

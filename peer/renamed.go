@@ -88,6 +88,9 @@ func (s *scan) paired() []store.Change {
 	var all, pairs []store.Change
 	for _, c := range s.gone {
 		if i := of[c.Path]; i > 0 && !taken[i-1] {
+			if now := &s.renamed[i-1]; folder.SameContent(c.Before.Value, now.After.Value) {
+				c.To = now.Path // for the log: nothing else keeps what was there
+			}
 			pairs, taken[i-1] = append(pairs, s.renamed[i-1]), true
 		}
 		pairs = append(pairs, c)
