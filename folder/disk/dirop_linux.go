@@ -43,11 +43,17 @@ func (d *dir) create(name string, perm fs.FileMode) (*os.File, error) {
 
 // createNameless makes a file in the file system of d that has no name, and
 // does not outlive its descriptor unless linkFile gives it one (open(2),
-// O_TMPFILE).
+// O_TMPFILE). In a directory that was removed there is no point in that: tmpfs makes
+// such a file all the same, and refuses the name later.
 func (d *dir) createNameless() (*os.File, error) {
 	fd, err := d.openAt("create", ".", unix.O_RDWR|unix.O_TMPFILE, 0o600)
 	if err != nil {
 		return nil, err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(d.file, &st); err == nil && st.Nlink == 0 {
+		unix.Close(fd)
+		return nil, fail("create", ".", unix.ENOENT)
 	}
 	return os.NewFile(uintptr(fd), ""), nil
 }

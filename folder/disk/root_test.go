@@ -249,6 +249,14 @@ func TestReservedSymlinkIsRefused(t *testing.T) {
 }
 
 func TestReservedRemovedWhileOpen(t *testing.T) {
+	t.Run("here", reservedRemovedWhileOpen)
+	if fi, err := os.Stat("/dev/shm"); err == nil && fi.IsDir() { // another file system, on Linux
+		t.Setenv("TMPDIR", "/dev/shm")
+		t.Run("in memory", reservedRemovedWhileOpen)
+	}
+}
+
+func reservedRemovedWhileOpen(t *testing.T) {
 	r := openRoot(t)
 	before := put(t, r, "a", "one", folder.Local{})
 	if err := os.RemoveAll(filepath.Join(r.path, folder.Reserved)); err != nil {
