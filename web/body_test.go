@@ -1,8 +1,11 @@
 package web
 
 import (
+	"errors"
 	"io"
+	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -49,5 +52,32 @@ func TestBodyTime(t *testing.T) {
 	case <-late:
 	case <-time.After(10 * time.Second):
 		t.Error("a body may come as slowly as it likes")
+	}
+}
+
+// Who asks and does not read the answers, and need not be let in for that, has the
+// connection for a moment only.
+func TestAnswersThatNobodyReads(t *testing.T) {
+	t.Parallel()
+	r := serve(t, nil, 200*time.Millisecond)
+	for _, path := range []string{"/openapi.json", "/api/v1/status"} { // the latter is refused, at some length
+		c, err := net.Dial("tcp", r.host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		_ = c.(*net.TCPConn).SetReadBuffer(4096)
+		// As many as nothing between the two can hold the answers of: at some time no more is
+		// taken, and then the connection ends, though its other end does not close it.
+		asked := strings.Repeat("GET "+path+" HTTP/1.1\r\nHost: "+r.host+"\r\n\r\n", 1000)
+		_ = c.SetWriteDeadline(time.Now().Add(10 * time.Second))
+		for range 1000 {
+			if _, err = io.WriteString(c, asked); err != nil {
+				break
+			}
+		}
+		if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: the connection lives on: %v", path, err)
+		}
 	}
 }

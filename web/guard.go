@@ -24,6 +24,8 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // guard is what every request passes first.
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := http.NewResponseController(w)
+		_ = c.SetWriteDeadline(time.Now().Add(s.bodyTime)) // who does not read the answer keeps the connection from others
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -52,7 +54,6 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		if r.ContentLength != 0 {
-			c := http.NewResponseController(w)
 			_ = c.SetReadDeadline(time.Now().Add(s.bodyTime)) // a recorder in a test has none
 			r.Body = inTime{r.Body, c}
 		}
@@ -125,6 +126,7 @@ func (s *Server) inside(next http.Handler) http.Handler {
 			http.Error(w, "the body must be JSON", http.StatusUnsupportedMediaType)
 			return
 		}
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // what was asked for may take long
 		next.ServeHTTP(w, r)
 	})
 }

@@ -50,7 +50,7 @@ const (
 	maxHeader      = 16 << 10
 	maxBody        = 1 << 20
 	maxImage       = 8 << 20          // of a request that brings a picture
-	bodyTime       = 30 * time.Second // in which a request has to come
+	bodyTime       = 30 * time.Second // in which a request has to come, and an answer to strangers to be read
 	endTime        = 2 * time.Second
 )
 

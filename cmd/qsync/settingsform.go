@@ -1,10 +1,16 @@
 package main
 
 import (
+	"crypto/tls"
 	"fmt"
+	"maps"
+	"net"
 	"net/http"
+	"slices"
+	"strings"
 
 	"qsync/cmd/qsync/config"
+	"qsync/web"
 )
 
 // settingsAnswer is a form of settings. Problems are those of a config.yaml that
@@ -76,6 +82,9 @@ func (a admin) setAll(q setQuery) (wrong map[string]string, err error) {
 		if next, wrong, err = c.SetAll(path, q.Set); err != nil {
 			return nil, err
 		}
+		if path == "" && len(wrong) == 0 {
+			wrong = endsPage(next.Web, q.Set)
+		}
 		if len(wrong) > 0 {
 			return nil, usagef("nothing was changed: %s", wrongText(wrong))
 		}
@@ -88,6 +97,35 @@ func (a admin) setAll(q setQuery) (wrong map[string]string, err error) {
 		return wrong, err
 	}
 	return nil, a.applyAll(applyRequest{Folder: q.Folder})
+}
+
+// endsPage says by key with which of these settings the page could not be served.
+// Whoever changes them by the page could not take that back there.
+func endsPage(c config.Web, set map[string]any) map[string]string {
+	about := slices.DeleteFunc(slices.Sorted(maps.Keys(set)), func(name string) bool { return !strings.HasPrefix(name, "web.") })
+	if len(about) == 0 {
+		return nil
+	}
+	secure := c.Cert != "" || c.Key != ""
+	if secure && (c.Cert == "" || c.Key == "") {
+		return map[string]string{about[0]: "web.cert and web.key go together: give both, or neither"}
+	}
+	if secure {
+		if _, err := tls.LoadX509KeyPair(c.Cert, c.Key); err != nil {
+			return map[string]string{about[0]: fmt.Sprintf("the page cannot be served with this certificate and key: %v", reason(err))}
+		}
+	}
+	if c.Listen == config.WebOff || c.Listen == config.WebAuto {
+		return nil
+	}
+	at, err := net.ResolveTCPAddr("tcp", c.Listen)
+	if err != nil {
+		return map[string]string{about[0]: fmt.Sprintf("the page cannot listen on %s: %v", c.Listen, err)}
+	}
+	if !at.IP.IsLoopback() && (!secure || c.Password == "") {
+		return map[string]string{about[0]: web.ErrExposed.Error() + ": set these first ('qsync config password' writes the password)"}
+	}
+	return nil
 }
 
 // wrongText says how many settings cannot be, or of one which and why.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -80,6 +81,35 @@ func TestSettingsByRequest(t *testing.T) {
 	if get(t, a.handler, "/v1/settings?folder=/nowhere", &none); none.Code == 0 || none.Keys == nil {
 		t.Errorf("%+v", none)
 	}
+}
+
+// TestSettingsThatWouldEndThePage are refused: who sets them by the page could not
+// take them back there.
+func TestSettingsThatWouldEndThePage(t *testing.T) {
+	a, _ := settledSession(t)
+	lost := filepath.Join(t.TempDir(), "lost.pem")
+	for _, c := range []struct {
+		set  map[string]any
+		want string
+	}{
+		{map[string]any{"web.listen": "0.0.0.0:7555"}, "web.cert, web.key and web.password"},
+		{map[string]any{"web.listen": ":7555"}, "web.cert, web.key and web.password"},
+		{map[string]any{"web.listen": "[::]:7555", "web.names": []string{"nas"}}, "web.cert, web.key and web.password"},
+		{map[string]any{"web.cert": lost}, "go together"},
+		{map[string]any{"web.cert": lost, "web.key": lost}, "no such file"},
+	} {
+		before, _ := os.ReadFile(a.home.configPath())
+		var got setAnswer
+		if err := json.Unmarshal([]byte(a.post("/v1/settings", setQuery{"", c.set}).text), &got); err != nil || got.Code == 0 || len(got.Problems) != 1 || !strings.Contains(fmt.Sprint(got.Problems), c.want) {
+			t.Errorf("%v: %+v, %v", c.set, got, err)
+		}
+		if after, _ := os.ReadFile(a.home.configPath()); string(after) != string(before) {
+			t.Errorf("%v: config.yaml is\n%s", c.set, after)
+		}
+	}
+	a.works(t, "/v1/settings", setQuery{"", map[string]any{"log.level": "debug"}})
+	a.works(t, "/v1/settings", setQuery{"", map[string]any{"web.listen": "127.0.0.1:7556", "web.names": []string{"nas"}}})
+	a.works(t, "/v1/settings", setQuery{"", map[string]any{"web.listen": "off"}})
 }
 
 // TestSettingsTwiceAtOnce: of two forms that are sent at once, both hold.
