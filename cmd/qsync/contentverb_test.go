@@ -201,6 +201,28 @@ func TestWindowOfAStoppedFolder(t *testing.T) {
 	}
 }
 
+// TestUndoWithoutAStop: who answers a stop that was answered already, in a second
+// window, does not undo all that sync ever did; nor does who says nothing at all.
+func TestUndoWithoutAStop(t *testing.T) {
+	s, m := runningFolder(t, nil)
+	for _, c := range []struct {
+		q    undoing
+		want string
+	}{
+		{undoing{Held: true}, "nothing was undone"},
+		{undoing{Held: true, UndoQuery: peer.UndoQuery{Dry: true}}, "nothing was undone"},
+		{undoing{}, "say what"},
+		{undoing{UndoQuery: peer.UndoQuery{Dry: true}}, "say what"},
+		{undoing{Held: true, UndoQuery: peer.UndoQuery{Batch: 1}}, ""}, // as 'qsync undo' asks
+		{undoing{UndoQuery: peer.UndoQuery{Batch: 1}}, ""},
+		{undoing{UndoQuery: peer.UndoQuery{Since: time.Now().Add(-time.Hour)}}, ""},
+	} {
+		if a, missing := post[undone](t, s.windowAPI(), "undo", m.Dir(), c.q); (missing == "") != (c.want == "") || !strings.Contains(missing, c.want) || len(a.Items) > 0 {
+			t.Errorf("%+v: %+v, %q", c.q, a, missing)
+		}
+	}
+}
+
 func TestPreviewOfRules(t *testing.T) {
 	s, m := runningFolder(t, nil)
 	for _, name := range []string{"a.iso", "b/c.iso", "x~", "plain"} {

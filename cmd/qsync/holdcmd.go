@@ -27,6 +27,10 @@ var (
 		return f.Confirm()
 	}}
 	verbUndo = verb[undoing, undone]{"undo", func(ctx context.Context, f *peer.Folder, q undoing) (undone, error) {
+		all := q.Batch == 0 && q.Since.IsZero() // nobody means all that sync ever did
+		if all && !q.Held {
+			return undone{Items: []peer.UndoItem{}}, usagef("say what is to be undone: held, what the brake stopped; Batch, 1 for the last; or Since")
+		}
 		if q.Held {
 			if h := f.Held(); h.Entries > 0 && q.Dry {
 				return undone{Held: &h}, nil
@@ -34,6 +38,9 @@ var (
 			h, err := f.UndoHeld()
 			if !errors.Is(err, peer.ErrNothingHeld) {
 				return undone{Held: &h}, err
+			}
+			if all { // it was answered already, in another window
+				return undone{Items: []peer.UndoItem{}}, failf("the brake holds nothing here (any more): nothing was undone")
 			}
 		}
 		items, err := f.UndoBatch(ctx, q.UndoQuery)
