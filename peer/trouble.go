@@ -154,7 +154,7 @@ func (f *Folder) redo() error {
 		c := &on.pending[i]
 		err := f.root.Rewrite(c.Path, c.After)
 		switch {
-		case errors.Is(err, disk.ErrChanged), errors.Is(err, disk.ErrNoParent):
+		case errors.Is(err, disk.ErrChanged), errors.Is(err, disk.ErrNoParent), errors.Is(err, disk.ErrMount):
 			f.look.add(c.Path, true)
 		case err != nil:
 			return fmt.Errorf("%w: %w", errFlush, err)

@@ -105,19 +105,22 @@ func (d *dir) walk(p folder.Path) (*dir, error) {
 	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EPERM),
 		errors.Is(err, unix.E2BIG), errors.Is(err, unix.ENAMETOOLONG):
 		return d.walkSteps(p)
+	case errors.Is(err, unix.EXDEV):
+		return nil, ErrMount
 	}
 	return c, err
 }
 
 // beneath opens a relative path in one call that the kernel keeps free of
-// symlinks. Android kills a process for system calls it does not list.
+// symlinks, and out of what is mounted below, which is no part of the folder: nobody
+// could take off what we keep open. Android kills a process for system calls it does not list.
 func beneath(at int, path string, flags int, _ uint32) (int, error) {
 	if runtime.GOOS == "android" {
 		return -1, unix.ENOSYS
 	}
 	return unix.Openat2(at, path, &unix.OpenHow{
 		Flags:   uint64(flags),
-		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_XDEV,
 	})
 }
 
@@ -128,6 +131,10 @@ func (d *dir) walkSteps(p folder.Path) (*dir, error) {
 		next, err := at.sub(name)
 		if at != d {
 			at.Close()
+		}
+		if err == nil && next.mount() {
+			next.Close()
+			err = ErrMount
 		}
 		if err != nil {
 			return nil, err

@@ -261,13 +261,16 @@ func (r *Root) SyncAll() error {
 }
 
 // SyncDir makes the entries of directory p durable; "" is the root. The error
-// is [ErrNoParent] when it is missing.
+// is [ErrNoParent] when it is missing, or something is mounted at it.
 func (r *Root) SyncDir(p folder.Path) error {
 	d, err := r.parent(p.Join("x"))
 	if err == nil {
 		err = r.nameless.syncDir(d.dir)
 		d.Close()
 		fault.Point("dir-synced")
+	}
+	if errors.Is(err, ErrMount) {
+		err = fmt.Errorf("%w: %w", ErrNoParent, err) // as good as gone
 	}
 	if err != nil {
 		return fmt.Errorf("sync %q: %w", p, err)
