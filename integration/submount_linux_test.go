@@ -90,6 +90,13 @@ func TestMountBelowVanishes(t *testing.T) {
 			off()
 			again()
 
+			// A look at what is new there does not make it forget what is missing.
+			write(t, filepath.Join(sub, "bare"), "bare")
+			holds(t, filepath.Join(there, "bare"), "bare")
+			if f, _ := pair.m[0].folder(); len(f.Problems) != 1 {
+				t.Errorf("%+v", f.Problems)
+			}
+
 			// The files themselves are there again: that is the end of it.
 			command(t, "cp", "-a", disk+"/.", sub)
 			pair.settle()

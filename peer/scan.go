@@ -202,6 +202,9 @@ func (s *scan) one(under folder.Path, shallow bool) error {
 	case errors.Is(err, disk.ErrRootGone):
 		return f.rootGone()
 	case err == nil && !s.whole:
+		if shallow && f.mounts.has(under) {
+			s.bad[under] = true // what is missing below it was not looked for
+		}
 		f.solved(under, !shallow, s.bad)
 	}
 	if stats.Racy > 0 && !f.cfg.Once {
