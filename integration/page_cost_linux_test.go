@@ -155,7 +155,7 @@ func TestPageIdleCost(t *testing.T) {
 	time.Sleep(span)
 	share := (ticks(t, run.cmd.Process.Pid) - before).Seconds() / span.Seconds()
 	t.Logf("%.2f %% of a core", 100*share)
-	if share > 0.015 { // the promise is 1 %; a tick is 0.25 % of the short run
+	if tick := 0.01 / span.Seconds(); share > 0.01+tick { // what began before may be counted
 		t.Errorf("an idle node whose page is open takes %.2f %% of a core", 100*share)
 	}
 }

@@ -130,6 +130,7 @@ type FolderConfig struct {
 	MaxDelete Brake
 	Conflict  Policy // what becomes of a write that loses against another
 
+	HistoryAge    time.Duration // how long it is remembered what has changed; 0 means 30 days, negative for ever
 	VersionsAge   time.Duration // how long they are kept; 0 means 30 days, negative for ever
 	VersionsSpace Space         // what all of them may take up on the disk
 

@@ -197,7 +197,7 @@ func (f *Folder) keepLoop(ctx context.Context) error {
 			if _, err := f.store.Collect(); err != nil {
 				return err
 			}
-			if _, err := f.store.PurgeLog(time.Now()); err != nil {
+			if _, err := f.store.PurgeLog(time.Now(), f.cfg.HistoryAge); err != nil {
 				return err
 			}
 		}

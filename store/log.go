@@ -67,7 +67,7 @@ type Logged struct {
 
 // How long and how much is remembered.
 const (
-	LogAge  = 30 * 24 * time.Hour // of single changes
+	LogAge  = 30 * 24 * time.Hour // of single changes, unless told otherwise
 	LogSize = 64 << 20            // bytes of their rows; the oldest go first
 	DaysAge = 400                 // days of which totals are kept
 )
@@ -170,15 +170,21 @@ func (s *Store) Days() (days []Day, err error) {
 	return days, err
 }
 
-// PurgeLog drops what is older than [LogAge] and [DaysAge] by now, and the
-// oldest changes where there are more than [LogSize]. It returns how many rows
-// went.
-func (s *Store) PurgeLog(now time.Time) (int, error) {
+// PurgeLog drops the changes that are older than age and the days that are older than
+// [DaysAge] by now, and the oldest changes where there are more than [LogSize]. An age
+// of 0 is [LogAge], a negative one none. It returns how many rows went.
+func (s *Store) PurgeLog(now time.Time, age time.Duration) (int, error) {
+	switch {
+	case age == 0:
+		age = LogAge
+	case age < 0:
+		age = math.MaxInt64
+	}
 	dropped := 0
 	for {
 		n := 0
 		err := s.update(func(t *txn) (err error) {
-			n, err = t.purgeLog(now)
+			n, err = t.purgeLog(now, age)
 			return err
 		})
 		dropped += n
@@ -188,7 +194,7 @@ func (s *Store) PurgeLog(now time.Time) (int, error) {
 	}
 }
 
-func (t *txn) purgeLog(now time.Time) (n int, err error) {
+func (t *txn) purgeLog(now time.Time, age time.Duration) (n int, err error) {
 	b := t.Bucket(bucketLog)
 	var old [][]byte
 	size := t.meta.LogSize
@@ -196,7 +202,7 @@ func (t *txn) purgeLog(now time.Time) (n int, err error) {
 	for k, v := c.First(); k != nil && len(old) < page; k, v = c.Next() {
 		// A clock that was wrong for a while may have left times to come.
 		at, err := rowTime(v)
-		young := err == nil && now.Sub(at) <= LogAge
+		young := err == nil && now.Sub(at) <= age
 		if young && at.Before(now.Add(24*time.Hour)) && size <= LogSize {
 			break
 		}

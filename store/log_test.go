@@ -148,9 +148,10 @@ func TestPurgeLog(t *testing.T) {
 		_, err := s.Commit([]Change{{Path: folder.Path(fmt.Sprint(i)), After: fileOf(1, 0)}}, true)
 		try(t, err)
 	}
+	age := time.Duration(0)
 	purge := func(at time.Time, want int) {
 		t.Helper()
-		if n, err := s.PurgeLog(at); err != nil || n != want {
+		if n, err := s.PurgeLog(at, age); err != nil || n != want {
 			t.Errorf("%d rows went, %v", n, err)
 		}
 		try(t, s.Check())
@@ -162,6 +163,13 @@ func TestPurgeLog(t *testing.T) {
 		return t.Bucket(bucketLog).Put(seqKey(1), append(t.Bucket(bucketLog).Get(seqKey(1)), make([]byte, LogSize)...))
 	}))
 	purge(now, 1)
+	age = -1
+	purge(now.AddDate(1, 0, 0), 0)
+	age = 48 * time.Hour
+	purge(now.Add(47*time.Hour), 0)
+	age = LogAge + 48*time.Hour
+	purge(now.Add(LogAge+47*time.Hour), 0)
+	age = 0
 	purge(now.Add(LogAge+time.Hour), 4)
 	if days, _ := s.Days(); len(days) == 0 {
 		t.Error("the days went with the changes")
@@ -201,7 +209,7 @@ func TestLogDamaged(t *testing.T) {
 	if s.Fresh() || s.Totals().Files != 40 {
 		t.Error("the map went with its log")
 	}
-	if n, err := s.PurgeLog(time.Now().Add(LogAge + time.Hour)); err != nil || n < 10 {
+	if n, err := s.PurgeLog(time.Now().Add(LogAge+time.Hour), 0); err != nil || n < 10 {
 		t.Error(n, err)
 	}
 }

@@ -156,7 +156,7 @@ func (s *session) config(m *managed) (peer.FolderConfig, error) {
 		ID: id, Dir: m.entry.Dir, State: s.home.state(m.entry.tag), Mode: mode, Unsettled: m.unsettled,
 		Remotes: m.conf.Remotes, Expect: m.entry.Expect, Exclude: exclude, KeepJunk: !m.conf.Junk, Versions: m.conf.Versions,
 		MaxDelete: peer.Brake(m.conf.MaxDelete), Paused: m.conf.Paused,
-		VersionsAge: m.conf.VersionsAge, VersionsSpace: peer.Space(m.conf.VersionsSpace),
+		VersionsAge: m.conf.VersionsAge, VersionsSpace: peer.Space(m.conf.VersionsSpace), HistoryAge: m.conf.HistoryAge,
 	}
 	if fc.Conflict, err = peer.ParsePolicy(string(m.conf.Conflict)); err != nil {
 		return fc, err
@@ -166,6 +166,9 @@ func (s *session) config(m *managed) (peer.FolderConfig, error) {
 	}
 	if fc.VersionsAge == 0 {
 		fc.VersionsAge = -1 // for ever; 0 is the node's own default
+	}
+	if fc.HistoryAge == 0 {
+		fc.HistoryAge = -1
 	}
 	if fc.VersionsSpace == (peer.Space{}) {
 		fc.VersionsSpace.Percent = 100

@@ -78,6 +78,7 @@ type Folder struct {
 	Conflict      Policy        // what becomes of the older of two changes
 	VersionsAge   time.Duration // how long they are kept, 0 for ever
 	VersionsSpace Space         // what all of them may take up
+	HistoryAge    time.Duration // how long it is told what has changed, 0 for ever
 	Paused        bool
 
 	Line int // of the entry in the file, from 1
@@ -132,7 +133,7 @@ func Default() *Config {
 
 // DefaultFolder returns the settings of a folder of which only the path is given.
 func DefaultFolder(path string) Folder {
-	return Folder{Path: path, Junk: true, Versions: DefaultVersions, Conflict: DefaultPolicy, VersionsAge: DefaultAge, VersionsSpace: Space{Percent: DefaultSpace}}
+	return Folder{Path: path, Junk: true, Versions: DefaultVersions, Conflict: DefaultPolicy, VersionsAge: DefaultAge, VersionsSpace: Space{Percent: DefaultSpace}, HistoryAge: DefaultAge}
 }
 
 // Bytes returns the file.

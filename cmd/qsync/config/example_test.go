@@ -68,7 +68,7 @@ func TestExampleHasEveryKey(t *testing.T) {
 		}
 	}
 	plain := DefaultFolder("")
-	for _, name := range []string{"versions", "conflict", "versions_age", "versions_space", "every", "paused"} {
+	for _, name := range []string{"versions", "conflict", "versions_age", "versions_space", "history_age", "every", "paused"} {
 		if k, _ := find(folderKeys, name); !equal(k.value(&c.Folders[0]), k.value(&plain)) {
 			t.Errorf("%s is shown as %v, and is %v", name, k.value(&c.Folders[0]), k.value(&plain))
 		}

@@ -91,6 +91,8 @@ var folderCases = map[string]keyCase{
 		map[string]string{"": "versions_age has no value", "30": "from 1h", "0d": "from 1h", "36501d": "from 1h", "-1d": "from 1h", "1.5d": "from 1h", "ever": "from 1h", "999999w": "from 1h"}},
 	"versions_space": {"10%", map[string]any{"0": "0", "10%": "10%", "'0.5%'": "0.5%", "20GB": "20GB", "20 GiB": "20GiB", "1T": "1TiB", "500M": "500MiB", "3MB": "3MB", "1024GiB": "1TiB", "2000MB": "2GB"},
 		map[string]string{"": "versions_space has no value", "0%": "such as 10%", "101%": "such as 10%", "20": "such as 10%", "0GB": "such as 10%", "-1GB": "such as 10%", "20kB": "such as 10%", "999999999TB": "such as 10%"}},
+	"history_age": {"30d", map[string]any{"0": "0", "1h": "1h", "48h": "2d", "8w": "56d"},
+		map[string]string{"": "history_age has no value", "30": "from 1h", "-1d": "from 1h", "ever": "from 1h"}},
 	"max_delete": {"", map[string]any{"100": "100", "50%": "50%", "'0.5%'": "0.5%", "100%": "100%"},
 		map[string]string{"": "max_delete has no value", "0": "above zero", "0%": "above zero", "101%": "above zero", "-5": "above zero", "half": "above zero", "NaN%": "above zero"}},
 	"every": {"live", map[string]any{"live": "live", "10": "10s", "1h30m": "1h30m", "'*/5 * * * *'": "*/5 * * * *", "0 3 * * *": "0 3 * * *", "'@daily'": "@daily"},

@@ -103,7 +103,7 @@ var values = map[string]*rapid.Generator[any]{
 	"web.listen": anyOf("off", "127.0.0.1:1"), "web.password": anyOf(testHash), "web.cert": anyOf(root("c")), "web.key": anyOf(root("k")), "web.names": anyOf([]string{"nas"}, []string{"a.lan", "b.lan"}),
 	"id": anyOf(testID), "label": anyOf("one", "two # words", "[x], {y}", "- z"), "profile": anyOf("work", "home"),
 	"mode": anyOf("two-way", "send"), "remotes": anyOf([]string{"nas:1"}, []string{"a:1", "b:2", "[::1]:3"}, []string(nil)),
-	"exclude": anyOf([]string{"*.tmp"}, []string{"#x", "!y", "a b", "it's"}), "default_ignores": anyOf(true, false), "versions": anyOf(0, 9), "conflict": anyOf("keep-both", "newest"), "versions_age": anyOf("0", "36h", "8d"), "versions_space": anyOf("0", "5%", "20GB"), "max_delete": anyOf("7", "30%"),
+	"exclude": anyOf([]string{"*.tmp"}, []string{"#x", "!y", "a b", "it's"}), "default_ignores": anyOf(true, false), "versions": anyOf(0, 9), "conflict": anyOf("keep-both", "newest"), "versions_age": anyOf("0", "36h", "8d"), "versions_space": anyOf("0", "5%", "20GB"), "history_age": anyOf("0", "1h", "90d"), "max_delete": anyOf("7", "30%"),
 	"every": anyOf("live", "1h", "*/5 * * * *", "@daily"), "paused": anyOf(true, false), "id_file": anyOf(root("i")), "to": anyOf(root("other side")),
 }
 
@@ -213,7 +213,7 @@ func randomEdit(t *rapid.T, c *Config, paths []string) (*Config, []string) {
 		next, err = c.Set(name, value)
 	case "folder":
 		path = rapid.SampledFrom(paths).Draw(t, "path")
-		name = rapid.SampledFrom([]string{"id", "label", "profile", "mode", "remotes", "exclude", "default_ignores", "versions", "conflict", "versions_age", "versions_space", "max_delete", "every", "paused"}).Draw(t, "key")
+		name = rapid.SampledFrom([]string{"id", "label", "profile", "mode", "remotes", "exclude", "default_ignores", "versions", "conflict", "versions_age", "versions_space", "history_age", "max_delete", "every", "paused"}).Draw(t, "key")
 		value = drawValue(t, name)
 		next, err = c.SetFolder(path, name, value)
 	case "add":
