@@ -79,12 +79,8 @@ func TestDeltaAgain(t *testing.T) {
 					t.Errorf("change %d: %s does not know the recipe", i, m.name)
 				}
 			}
-			for i == 0 && len(a.node.recipes.slots)+len(b.node.recipes.slots) < 2*splitAtOnce { // nothing is split any more
-				select {
-				case a.node.recipes.slots <- struct{}{}:
-				default:
-					b.node.recipes.slots <- struct{}{}
-				}
+			if i == 0 {
+				noSplits(a, b)
 			}
 		}
 	})

@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"qsync/store"
 )
 
@@ -21,12 +19,7 @@ func TestMappedWriter(t *testing.T) {
 		c.start()
 		c.settle(20 * time.Second)
 		a.write("db", string(bytes.Repeat([]byte{'0'}, 8192)))
-		file, err := os.OpenFile(a.path("db"), os.O_RDWR, 0)
-		a.must(err)
-		pages, err := unix.Mmap(int(file.Fd()), 0, 8192, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-		a.must(err)
-		a.must(file.Close())
-		defer func() { a.must(unix.Munmap(pages)) }()
+		pages := a.mapped("db")
 		time.Sleep(time.Second)
 		for round := byte('1'); round < '4'; round++ {
 			pages[5000] = round
@@ -64,12 +57,7 @@ func TestVerifyMapped(t *testing.T) {
 				c.start()
 			}
 			c.converged(20 * time.Second)
-			file, err := os.OpenFile(a.path("db"), os.O_RDWR, 0)
-			a.must(err)
-			pages, err := unix.Mmap(int(file.Fd()), 0, 8192, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-			a.must(err)
-			a.must(file.Close())
-			defer func() { a.must(unix.Munmap(pages)) }()
+			pages := a.mapped("db")
 			old, err := a.f.store.Record("db")
 			a.must(err)
 			pages[5000] = '1'

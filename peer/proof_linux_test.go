@@ -22,6 +22,19 @@ func (m *machine) mapped(p string) []byte {
 	return pages
 }
 
+// unseen makes a file of m that the others have, and stores into it through a mapping
+// what no stamp tells of: its page is dirty. It returns what the file holds then.
+func (m *machine) unseen(p string) []byte {
+	m.c.Helper()
+	m.write(p, string(bytes.Repeat([]byte{'0'}, 8192)))
+	pages := m.mapped(p)
+	pages[5000] = '1'
+	m.hint(p, false)
+	m.c.converged(20 * time.Second)
+	pages[5000] = '2'
+	return pages
+}
+
 // F34, F33: whoever stores through a mapping and sets the time back has left no more
 // than a change time. Later stores into the same page are found all the same.
 func TestMappedAndTimeSetBack(t *testing.T) {
@@ -121,12 +134,7 @@ func TestMappedAndRenamedThere(t *testing.T) {
 		c.line()
 		c.start()
 		c.settle(20 * time.Second)
-		a.write("old", string(bytes.Repeat([]byte{'0'}, 8192)))
-		pages := a.mapped("old")
-		pages[5000] = '1'
-		a.hint("old", false)
-		c.converged(20 * time.Second)
-		pages[5000] = '2' // its page is dirty: no stamp tells of it
+		pages := a.unseen("old")
 		same := a.file("old")
 		b.rename("old", "new")
 		c.settle(20 * time.Second)
@@ -153,12 +161,7 @@ func TestVerifyMappedLarge(t *testing.T) {
 		c.start()
 		c.settle(20 * time.Second)
 		a.f.motion.prove("another", proofBytes, 1) // there is room for no more
-		a.write("image", string(bytes.Repeat([]byte{'0'}, 8192)))
-		pages := a.mapped("image")
-		pages[5000] = '1'
-		a.hint("image", false)
-		c.converged(20 * time.Second)
-		pages[5000] = '2' // its page is dirty: no stamp tells of it
+		pages := a.unseen("image")
 		if a.f.motion.proves("image") || b.read("image")[5000] != '1' {
 			t.Fatal("it would be found by itself: this test shows nothing")
 		}
@@ -186,12 +189,7 @@ func TestMappedAndPaused(t *testing.T) {
 		c.line()
 		c.start()
 		c.settle(20 * time.Second)
-		a.write("db", string(bytes.Repeat([]byte{'0'}, 8192)))
-		pages := a.mapped("db")
-		pages[5000] = '1'
-		a.hint("db", false)
-		c.converged(20 * time.Second)
-		pages[5000] = '2' // its page is dirty: no stamp tells of it
+		pages := a.unseen("db")
 		a.pause(true)
 		time.Sleep(time.Second)
 		a.pause(false)
