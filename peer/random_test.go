@@ -34,6 +34,7 @@ func TestRandomFound(t *testing.T) {
 	for name, seed := range map[string]uint64{
 		"a directory that has just become a file is never told of": 1795993799142354771,
 		"a copy is written to beside the conflict's loser":         1796008443321999334,
+		"a directory stays for what comes and goes unseen":         1796045191640117440,
 	} {
 		t.Run(name, func(t *testing.T) { runHistory(t, seed, cut{}) })
 	}

@@ -153,6 +153,7 @@ func (r *round) removeOne(rec *store.Record) error {
 		if rec.Register.Live() {
 			return r.makeWay(rec)
 		}
+		f.look.add(rec.Path, true) // it may be something that nobody has told of
 		return r.unmake(rec)
 	case err != nil:
 		return r.failed(rec.Path, err)
