@@ -111,6 +111,7 @@ type Folder struct {
 	change    chan struct{}         // closed and renewed whenever something of the above, or the store, changed
 	synced    bool                  // as last told
 	wasSynced bool                  // it was in this run
+	heldAtEnd HeldList              // what the brake has stopped it for
 	granted   *store.HeldPaths      // what a person let through on the other side of a pair
 	ignored   store.Want            // wanted paths that are ignored here, or lost everywhere
 	queues    queueFigures
@@ -380,16 +381,6 @@ func (f *Folder) changes() <-chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.change
-}
-
-func (f *Folder) setState(s string) {
-	f.mu.Lock()
-	same := f.state == s
-	f.state = s
-	f.mu.Unlock()
-	if !same {
-		f.changed()
-	}
 }
 
 func (f *Folder) wakeSyncer() {

@@ -2,6 +2,8 @@ package peer
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"qsync/folder"
 )
@@ -52,4 +54,35 @@ func (f *Folder) HeldList(ctx context.Context, limit int) (HeldList, error) {
 		}
 	}
 	return l, nil
+}
+
+// Bounds of what is kept of a stop of the brake when the map is closed.
+const (
+	heldKept = 200 // paths
+	heldTime = 10 * time.Second
+)
+
+// recordHeld keeps what the brake has stopped the folder for, while its map is open
+// still.
+func (f *Folder) recordHeld() {
+	if !errors.Is(f.Err(), ErrBrake) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), heldTime)
+	defer cancel()
+	l, err := f.HeldList(ctx, heldKept)
+	if err != nil {
+		f.node.cfg.Log.Warn("what the brake has stopped cannot be listed", "folder", f.cfg.Dir, "error", err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.heldAtEnd = l
+}
+
+// HeldAtEnd is what the brake stopped the folder for, with the first 200 paths,
+// once [Node.Remove] has returned; empty if it did not.
+func (f *Folder) HeldAtEnd() HeldList {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.heldAtEnd
 }

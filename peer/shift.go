@@ -22,6 +22,7 @@ func (f *Folder) run(ctx context.Context) {
 		f.shift(work)
 		f.endShift()
 	}
+	f.recordHeld()
 	if err := f.close(); err != nil {
 		f.node.cfg.Log.Error("closing the folder map", "folder", f.cfg.Dir, "error", err)
 	}
@@ -201,5 +202,15 @@ func (f *Folder) keepLoop(ctx context.Context) error {
 				return err
 			}
 		}
+	}
+}
+
+func (f *Folder) setState(s string) {
+	f.mu.Lock()
+	same := f.state == s
+	f.state = s
+	f.mu.Unlock()
+	if !same {
+		f.changed()
 	}
 }

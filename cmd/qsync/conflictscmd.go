@@ -126,7 +126,7 @@ func (c *conflictsResolveCmd) Run(p *program) error {
 	if (c.Keep == "") == (c.Merge == "") {
 		return usagef("say what is to remain: --keep this, --keep other or --keep both, or --merge CMD")
 	}
-	at, path, err := p.placeOf(c.Path)
+	at, path, err := p.placeWithin(c.Path)
 	if err != nil {
 		return err
 	}

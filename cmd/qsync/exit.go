@@ -80,6 +80,11 @@ func failf(format string, a ...any) error {
 	return &sentence{text: fmt.Sprintf(format, a...)}
 }
 
+// busyf is failf for a folder that another process has open.
+func busyf(format string, a ...any) error {
+	return &sentence{text: fmt.Sprintf(format, a...), kind: peer.ErrBusy}
+}
+
 // outcome ends a run with the code of kind; text was, or need not be, printed.
 func outcome(kind error) error { return &sentence{text: kind.Error(), kind: kind, said: true} }
 

@@ -53,6 +53,17 @@ type managed struct {
 	last      *peer.LastRun // of the run before
 }
 
+// over reports whether it has stopped for a reason of its own: its map is being
+// closed, if it is not closed already.
+func (m *managed) over() bool {
+	select {
+	case <-m.Stopped():
+		return true
+	default:
+		return false
+	}
+}
+
 // adopt takes in what runs already, by the command line alone.
 func (g *manager) adopt(parts ...*managed) {
 	u := &unit{conf: parts[0].conf}
@@ -164,7 +175,6 @@ func (g *manager) close(u *unit, err error) {
 	g.mu.Unlock()
 	for _, m := range parts {
 		st := m.Status()
-		g.notice(u, m, m.Err())
 		g.mu.Lock()
 		if err != nil {
 			st.Last = m.last
@@ -172,6 +182,7 @@ func (g *manager) close(u *unit, err error) {
 		}
 		g.mu.Unlock()
 		g.s.node.Remove(m.Folder)
+		g.notice(u, m)
 		g.keep(m)
 	}
 	g.s.refresh()

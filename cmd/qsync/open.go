@@ -255,7 +255,7 @@ func (s *session) retract(m *managed) {
 func (s *session) opened(err error, dir string) error {
 	if errors.Is(err, peer.ErrBusy) {
 		if pid := runs(s.home.ask(askTime), dir); pid != 0 && pid != os.Getpid() {
-			return failf("process %d is syncing %s already: stop it first, or ask it: 'qsync status'", pid, quote(dir))
+			return busyf("process %d is syncing %s already: stop it first, or ask it: 'qsync status'", pid, quote(dir))
 		}
 	}
 	return err

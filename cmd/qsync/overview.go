@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"sync"
 	"time"
 
@@ -188,26 +186,15 @@ func viewOf(st peer.FolderStatus) folderView {
 	return v
 }
 
-// holdTime bounds the look for what a stop is about.
-const holdTime = 10 * time.Second
-
-// notice keeps of a part that the brake has stopped what for, while its map is
-// open still. u.work is held.
-func (g *manager) notice(u *unit, m *managed, err error) {
-	if !errors.Is(err, peer.ErrBrake) {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), holdTime)
-	defer cancel()
-	l, herr := m.HeldList(ctx, overviewHeld)
-	if herr != nil {
-		g.s.log.Warn("what the brake has stopped cannot be listed", "folder", m.entry.Dir, "error", herr)
-	}
+// notice keeps of a part that the brake has stopped what for.
+func (g *manager) notice(u *unit, m *managed) {
+	l := m.HeldAtEnd()
 	if l.Entries == 0 {
 		return
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	l.Paths = l.Paths[:min(len(l.Paths), overviewHeld)]
 	u.held = append(u.held, heldPart{m.Dir(), l})
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -106,6 +107,8 @@ func TestOverviewShowsWhatTheBrakeStopped(t *testing.T) {
 	if f.Word != "no peer" || f.Level != "waiting" || !strings.Contains(f.Sentence, "qsync join") || f.Held != nil || f.Began.IsZero() {
 		t.Errorf("%+v", f)
 	}
+	u := s.folders.all()[0]
+	u.work.Lock() // who tidies up after the stop comes late: the map is closed by then
 	for i := range 150 {
 		if err := os.Remove(filepath.Join(dir, fmt.Sprintf("f%03d", i))); err != nil {
 			t.Fatal(err)
@@ -118,6 +121,20 @@ func TestOverviewShowsWhatTheBrakeStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = m.Rescan(t.Context()) // the folder stops in it
+	var asked atomic.Int64
+	answers := make(chan error)
+	go func() {
+		answers <- s.folders.borrow(dir, func(f *peer.Folder) error {
+			asked.Store(f.Held().Entries)
+			return nil
+		})
+	}()
+	<-m.Stopped()
+	time.Sleep(200 * time.Millisecond)
+	u.work.Unlock()
+	if err := <-answers; err != nil || asked.Load() != 151 {
+		t.Errorf("who asks at once hears of %d entries, %v", asked.Load(), err)
+	}
 	f = untilSeen(t, s, func(f folderView) bool { return f.Held != nil && len(f.Held.Paths) > 0 })
 	if f.Level != "bad" || !strings.Contains(f.Sentence, "qsync confirm") {
 		t.Errorf("level %s, %s", f.Level, f.Sentence)

@@ -96,21 +96,6 @@ func (c *restoreCmd) Run(p *program) error {
 	return r.end()
 }
 
-// placeWithin is placeOf for a path that may also be relative to a folder, where
-// the home knows but one.
-func (p *program) placeWithin(path string) (place, folder.Path, error) {
-	at, in, err := p.placeOf(path)
-	if err == nil || path == "" || filepath.IsAbs(path) {
-		return at, in, err
-	}
-	all, e := p.places("")
-	if e != nil || len(all) != 1 {
-		return at, in, err
-	}
-	in, err = insideOf(all[0], path)
-	return all[0], in, err
-}
-
 // restoring is one run of the command.
 type restoring struct {
 	p      *program

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"qsync/cmd/qsync/config"
 	"qsync/folder"
@@ -87,10 +88,10 @@ func (v verb[Q, A]) serve(c *control) http.HandlerFunc {
 	}
 }
 
-// running returns the folder at dir if this node has it open, else nil.
+// running returns the folder at dir if this node runs it, else nil.
 func (c *control) running(dir string) *peer.Folder {
 	for _, f := range c.folders() {
-		if m, ok := f.(*managed); ok && sameDir(m.Dir(), dir) {
+		if m, ok := f.(*managed); ok && sameDir(m.Dir(), dir) && !m.over() {
 			return m.Folder
 		}
 	}
@@ -181,11 +182,28 @@ func (p *program) openAs(at place, adjust func(*peer.FolderConfig), do func(*pee
 	}
 	adjust(&fc)
 	f, err := s.node.Add(fc)
+	for end := time.Now().Add(borrowTime); errors.Is(err, peer.ErrBusy) && time.Now().Before(end) && stops(at); {
+		time.Sleep(20 * time.Millisecond)
+		f, err = s.node.Add(fc)
+	}
 	if err != nil {
 		return s.opened(err, at.entry.Dir)
 	}
 	defer s.node.Remove(f)
 	return do(f)
+}
+
+// stops reports whether a node has stopped the folder, so that it will be free in
+// a moment if it is not yet: a stop is told of before everything is at rest.
+func stops(at place) bool {
+	for _, n := range at.home.ask(askTime) {
+		for _, f := range n.Folders {
+			if sameDir(f.Path, at.entry.Dir) {
+				return f.State == "stopped"
+			}
+		}
+	}
+	return false
 }
 
 // idle is how a folder is opened that is not to run. Listed says that config.yaml
@@ -271,4 +289,19 @@ func (p *program) placeOf(path string) (place, folder.Path, error) {
 			return place{}, "", usagef("%s is in no folder that this home knows; 'qsync folders' lists them", quote(abs))
 		}
 	}
+}
+
+// placeWithin is placeOf for a path that may also be relative to a folder, where
+// the home knows but one.
+func (p *program) placeWithin(path string) (place, folder.Path, error) {
+	at, in, err := p.placeOf(path)
+	if err == nil || path == "" || filepath.IsAbs(path) {
+		return at, in, err
+	}
+	all, e := p.places("")
+	if e != nil || len(all) != 1 {
+		return at, in, err
+	}
+	in, err = insideOf(all[0], path)
+	return all[0], in, err
 }

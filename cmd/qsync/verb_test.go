@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"qsync/certs"
 	"qsync/folder"
@@ -88,6 +89,37 @@ func TestVerbOfARunningNode(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestVerbOfAFolderThatStops: a stop is told of before the map is closed. Who answers
+// it at once waits for that.
+func TestVerbOfAFolderThatStops(t *testing.T) {
+	p, at := verbHome(t)
+	l, _, err := at.home.listenControl()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &control{log: slog.New(slog.DiscardHandler)}
+	c.status = func() peer.Status {
+		return peer.Status{PID: 7, Folders: []peer.FolderStatus{{Path: at.entry.Dir, State: "stopped"}}}
+	}
+	c.folders = func() []controlled { return nil }
+	go c.serveWith(t.Context(), l, echoVerb)
+	open, closed := make(chan struct{}), make(chan error)
+	go func() {
+		closed <- p.openHere(at, func(*peer.Folder) error {
+			close(open)
+			time.Sleep(300 * time.Millisecond)
+			return nil
+		})
+	}()
+	<-open
+	if a, err := echoVerb.ask(p, at, "hello"); err != nil || a != "hello docs two-way" {
+		t.Errorf("answer %q, %v", a, err)
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"qsync/peer"
@@ -28,7 +29,7 @@ func (g *manager) borrow(dir string, do func(*peer.Folder) error) error {
 		if !sameDir(u.conf.Path, dir) && (u.conf.To == "" || !sameDir(u.conf.To, dir)) {
 			continue
 		}
-		for end := time.Now().Add(borrowTime); !u.work.TryLock(); time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(borrowTime); !g.rests(u); time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(end) {
 				return failf("%s is being opened or closed right now; try again in a moment", quote(dir))
 			}
@@ -55,6 +56,19 @@ func (g *manager) borrow(dir string, do func(*peer.Folder) error) error {
 		return g.s.lend(m, do)
 	}
 	return errNoFolder
+}
+
+// rests reports whether a unit is neither being opened nor closed, nor about to be
+// closed because it has stopped; then u.work is held.
+func (g *manager) rests(u *unit) bool {
+	if !u.work.TryLock() {
+		return false
+	}
+	if g.serve && slices.ContainsFunc(g.partsOf(u), (*managed).over) {
+		u.work.Unlock()
+		return false
+	}
+	return true
 }
 
 // lend opens a folder beside the node of the session, which does not see it.
