@@ -194,9 +194,28 @@ func TestPageDoor(t *testing.T) {
 	p.seesIn("main", "Réglages de ce dossier")
 	p.press("English")
 	p.seesIn("main", "Settings of this folder")
+	// Who logs out is out here; who logs out everywhere is out there, too, at once.
+	third := p.another()
+	third.goes(plain)
+	third.seesIn("article", "photos")
+	elsewhere := m.page()
+	for _, x := range []*tab{p, third, elsewhere} {
+		x.allow("401")
+	}
 	p.pressIn("nav", "Settings")
 	p.press("Log out here")
 	p.sees("Not let in yet")
+	third.sees("Not let in yet")
+	elsewhere.pressIn("nav", "Settings")
+	elsewhere.seesIn("main", "Settings of the node")
+	m.lets(p)
+	elsewhere.press("Log out everywhere")
+	elsewhere.seesIn("dialog", "Log out everywhere?", "Scripts")
+	elsewhere.picture("log-out")
+	elsewhere.pressIn("dialog", "Log out everywhere")
+	elsewhere.sees("Not let in yet")
+	p.sees("Not let in yet")
+	m.lets(p)
 }
 
 // Names that are markup, or turn and hide text, are shown as text. Nothing of them

@@ -9,6 +9,7 @@
 //	GET    /session          {"password", "in", "version"}: how one is let in
 //	POST   /session          {"ticket"} or {"password"}: sets the cookie, gives {"token"}
 //	DELETE /session          ends it
+//	DELETE /sessions         ends all
 //	GET    /openapi.json     what there is below /api/v1
 //	GET    /api/v1/events    what happens, as server-sent events, see [Server.Publish]
 //	       /api/v1/...       the API
@@ -26,19 +27,22 @@
 //   - Authorization: Bearer with the secret of the home (web.token, readable by its
 //     user alone), for scripts.
 //
-// Elsewhere [Server.Serve] wants TLS and a password (argon2id, RFC 9106); attempts are
-// taken one at a time, and slower each time one fails.
+// Elsewhere [Server.Serve] wants TLS and a password (argon2id, RFC 9106); attempts of
+// one address are taken one at a time, and slower each time one fails, and all addresses
+// together are slowed down a little. A browser that was let in before is known by a cookie
+// of its own, which lets nobody in: it has its own turn, whatever others guess.
 //
 // Sessions hold for 30 days and across restarts: the cookie is an identifier and
-// its end, under a MAC with a key that is made of the secret. One that is ended
-// is remembered until the node ends; a new secret ends all.
+// its end, under a MAC with a key that is made of the secret and of a generation. One
+// that is ended is remembered until the node ends; another generation or a new secret
+// ends all. What is open for a session, the stream of events, ends with it.
 //
 // # What else is checked
 //
 // The Host header must be an address, localhost, or a name that the configuration
 // gives: a foreign name that was made to point here (DNS rebinding) is refused.
 // Requests that change something must come from our own origin. Bodies, headers,
-// connections and streams are bounded; of the connections from elsewhere one address
+// connections and streams are bounded, and each part of an answer has to be read in time; of the connections from elsewhere one address
 // has half at most. The page may load and ask nothing but this
 // origin, has no inline script or style, and may not be framed.
 package web

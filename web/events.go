@@ -244,6 +244,10 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()
 	for {
+		over := s.sessions.over()
+		if !s.isIn(r) { // not any more
+			return
+		}
 		all, more, gap := h.from(seen)
 		if gap {
 			seen = h.newest()
@@ -264,6 +268,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		case <-h.over:
 			return
 		case <-more:
+		case <-over:
 		case <-ping.C:
 			if line.write([]byte(": ping\n\n")) != nil {
 				return

@@ -111,7 +111,7 @@ func (s *Server) ownOrigin(r *http.Request) bool {
 
 // guarded are the paths that tell something.
 func guarded(path string) bool {
-	return path == "/metrics" || path == "/session" || strings.HasPrefix(path, "/api/")
+	return path == "/metrics" || strings.HasPrefix(path, "/session") || strings.HasPrefix(path, "/api/")
 }
 
 // inside lets those through who are let in.
@@ -130,6 +130,41 @@ func (s *Server) inside(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// read has an answer read, a part within the time for one: who stops reading has to go,
+// and who is slow may be, since what was asked for can be some megabytes.
+func (s *Server) read(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := parts{w, http.NewResponseController(w), s.bodyTime}
+		next.ServeHTTP(p, r)
+		p.begin() // what is still held back goes now
+	})
+}
+
+const partSize = 64 << 10
+
+// parts is an answer that is written in parts, each by a deadline of its own.
+type parts struct {
+	http.ResponseWriter
+	c    *http.ResponseController
+	time time.Duration
+}
+
+func (p parts) begin() { _ = p.c.SetWriteDeadline(time.Now().Add(p.time)) } // a recorder in a test has none
+
+// Write is http.ResponseWriter's.
+func (p parts) Write(b []byte) (n int, err error) {
+	for first := true; err == nil && (first || n < len(b)); first = false {
+		p.begin()
+		var m int
+		m, err = p.ResponseWriter.Write(b[n:min(n+partSize, len(b))])
+		n += m
+	}
+	return n, err
+}
+
+// Unwrap is for http.ResponseController.
+func (p parts) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
 func (s *Server) isIn(r *http.Request) bool {
 	if b := bearer(r); b != "" {

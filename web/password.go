@@ -1,15 +1,12 @@
 package web
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
-	"time"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -84,89 +81,4 @@ func parseHash(text string) (h hashed, err error) {
 func (h hashed) is(password string) bool {
 	got := argon2.IDKey([]byte(password), h.salt, h.time, h.memory, h.lanes, uint32(len(h.hash)))
 	return subtle.ConstantTimeCompare(got, h.hash) == 1
-}
-
-// Failed attempts make the next one wait, so that trying goes nowhere.
-const (
-	firstWait = 250 * time.Millisecond
-	lastWait  = 30 * time.Second
-	maxTrying = 8
-)
-
-var (
-	errNoPassword    = errors.New("no password is set: 'qsync open' opens this page")
-	errWrongPassword = errors.New("this is not the password")
-	errCrowd         = errors.New("too many attempts at once: wait a moment")
-)
-
-// door is where a password lets in: one attempt at a time.
-type door struct {
-	*waiting
-	hash *hashed // nil: there is none
-}
-
-type waiting struct {
-	turn    chan struct{}
-	mu      sync.Mutex
-	trying  int
-	pause   time.Duration
-	nextTry time.Time
-}
-
-func newDoor(hash string) (d door, err error) {
-	d.waiting = &waiting{turn: make(chan struct{}, 1)}
-	if hash == "" {
-		return d, nil
-	}
-	h, err := parseHash(hash)
-	d.hash = &h
-	return d, err
-}
-
-func (d door) has() bool { return d.hash != nil }
-
-// try is nil where the password is right.
-func (d door) try(ctx context.Context, password string) error {
-	if d.hash == nil {
-		return errNoPassword
-	}
-	if !d.queue(1) {
-		return errCrowd
-	}
-	defer d.queue(-1)
-	select {
-	case d.turn <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer func() { <-d.turn }()
-	d.mu.Lock()
-	wait := time.Until(d.nextTry)
-	d.mu.Unlock()
-	select {
-	case <-time.After(wait):
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	right := len(password) <= maxPassword && d.hash.is(password)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if right {
-		d.pause = 0
-		return nil
-	}
-	d.pause = min(max(2*d.pause, firstWait), lastWait)
-	d.nextTry = time.Now().Add(d.pause)
-	return errWrongPassword
-}
-
-// queue counts who is trying; it reports whether one more is taken.
-func (d door) queue(n int) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if n > 0 && d.trying >= maxTrying {
-		return false
-	}
-	d.trying += n
-	return true
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -31,11 +32,13 @@ type Health struct {
 
 // Config is what a [Server] needs.
 type Config struct {
-	Node    Node
-	API     http.Handler // answers /v1/...; whoever reaches it is trusted
-	Secret  []byte       // of the home, at least 32 bytes
-	Version string       // of the program: a page of another one loads itself anew
-	Log     *slog.Logger
+	Node       Node
+	API        http.Handler           // answers /v1/...; whoever reaches it is trusted
+	Secret     []byte                 // of the home, at least 32 bytes
+	Renew      func() (string, error) // makes another Generation, for this server and later ones; nil: for this one alone
+	Version    string                 // of the program: a page of another one loads itself anew
+	Generation string                 // of sessions: those that were begun with another one do not hold
+	Log        *slog.Logger
 
 	// For others than this machine; see [Server.Serve].
 	Password string   // as [HashPassword] gives it
@@ -50,7 +53,7 @@ const (
 	maxHeader      = 16 << 10
 	maxBody        = 1 << 20
 	maxImage       = 8 << 20          // of a request that brings a picture
-	bodyTime       = 30 * time.Second // in which a request has to come, and an answer to strangers to be read
+	bodyTime       = 30 * time.Second // in which a request has to come, and each part of an answer to be read
 	endTime        = 2 * time.Second
 )
 
@@ -62,7 +65,7 @@ var ErrExposed = errors.New("an address that others reach needs web.cert, web.ke
 type Server struct {
 	conf     Config
 	sessions sessions
-	door     door
+	door     *door
 	hub      *hub
 	static   map[string]*file
 	page     string // the name of all of it together
@@ -80,8 +83,11 @@ func New(c Config) (*Server, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{conf: c, bodyTime: bodyTime, certs: keyPair{cert: c.Cert, key: c.Key}}
+	if c.Renew == nil {
+		s.conf.Renew = func() (string, error) { return rand.Text(), nil }
+	}
 	var err error
-	if s.sessions, err = newSessions(c.Secret); err != nil {
+	if s.sessions, err = newSessions(c.Secret, c.Generation); err != nil {
 		return nil, err
 	}
 	if s.door, err = newDoor(c.Password); err != nil {
@@ -177,7 +183,7 @@ func (s *Server) routes() http.Handler {
 	for pattern, h := range s.own() {
 		mux.Handle(pattern, h)
 	}
-	mux.Handle("/api/v1/", s.inside(http.StripPrefix("/api", s.waking(s.conf.API))))
+	mux.Handle("/api/v1/", s.inside(s.read(http.StripPrefix("/api", s.waking(s.conf.API)))))
 	mux.HandleFunc("/", s.files)
 	return s.guard(mux)
 }
@@ -189,7 +195,8 @@ func (s *Server) own() map[string]http.Handler {
 		"GET /session":       http.HandlerFunc(s.ask),
 		"POST /session":      http.HandlerFunc(s.enter),
 		"DELETE /session":    http.HandlerFunc(s.leave),
-		"GET /metrics":       s.inside(http.HandlerFunc(s.metrics)),
+		"DELETE /sessions":   s.inside(http.HandlerFunc(s.leaveAll)),
+		"GET /metrics":       s.inside(s.read(http.HandlerFunc(s.metrics))),
 		"GET /api/v1/events": s.inside(http.HandlerFunc(s.events)),
 	}
 }

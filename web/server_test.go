@@ -240,6 +240,9 @@ func TestSessions(t *testing.T) {
 			t.Errorf("use %d of a ticket: %d %s", i+1, a.StatusCode, body)
 		}
 	}
+	if a, body := r.do("POST", "/session", `{"ticket":"x","pasword":"x"}`, "Origin: "+r.url); a.StatusCode != 400 || !strings.Contains(body, `no field "pasword"`) {
+		t.Errorf("a field that there is not: %d %s", a.StatusCode, body)
+	}
 	for _, body := range []string{`{"ticket":"x"}`, `{}`, `{"password":"x"}`, `nonsense`, ``} {
 		if a, _ := r.do("POST", "/session", body, "Origin: "+r.url); a.StatusCode == 200 {
 			t.Errorf("%q lets in", body)
@@ -253,16 +256,17 @@ func TestSessions(t *testing.T) {
 	token := strings.TrimPrefix(in[1], "X-Qsync-Token: ")
 	now := time.Now()
 	for name, c := range map[string]struct {
-		secret string
-		at     time.Time
-		want   bool
+		secret, generation string
+		at                 time.Time
+		want               bool
 	}{
-		"after a restart":      {testSecret, now, true},
-		"nearly a month later": {testSecret, now.Add(sessionTime - time.Hour), true},
-		"a month later":        {testSecret, now.Add(sessionTime), false},
-		"under another secret": {strings.Repeat("7", 64), now, false},
+		"after a restart":       {testSecret, "", now, true},
+		"nearly a month later":  {testSecret, "", now.Add(sessionTime - time.Hour), true},
+		"a month later":         {testSecret, "", now.Add(sessionTime), false},
+		"under another secret":  {strings.Repeat("7", 64), "", now, false},
+		"in another generation": {testSecret, "2", now, false},
 	} {
-		s, err := newSessions([]byte(c.secret))
+		s, err := newSessions([]byte(c.secret), c.generation)
 		if err != nil || s.holds(cookie, token, c.at) != c.want {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -273,14 +277,14 @@ func TestSessions(t *testing.T) {
 	if a, _ := r.do("GET", "/api/v1/status", "", in...); a.StatusCode != 401 {
 		t.Errorf("after its end: %d", a.StatusCode)
 	}
-	if _, err := newSessions([]byte("short")); err == nil {
+	if _, err := newSessions([]byte("short"), ""); err == nil {
 		t.Error("a short secret will do")
 	}
 }
 
 // TestTickets: they end after a minute, and are bounded.
 func TestTickets(t *testing.T) {
-	s, err := newSessions([]byte(testSecret))
+	s, err := newSessions([]byte(testSecret), "")
 	if err != nil {
 		t.Fatal(err)
 	}

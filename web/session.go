@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -26,34 +27,69 @@ const (
 //	identifier (16 bytes) | end (8 bytes, seconds since 1970, big endian) | MAC (32 bytes)
 //
 // in base64url, its token the MAC of the identifier for another purpose.
+//
+// Their key is made of the secret of the home and of a generation: with another one
+// none of them holds, and the secret, which scripts have, stays.
 type sessions struct {
-	key [32]byte
+	base []byte // the key of the first generation
 	*tickets
 }
 
 // tickets is what is kept in memory.
 type tickets struct {
-	mu    sync.Mutex
-	open  map[string]time.Time   // until when
-	ended map[[16]byte]time.Time // until when they would have held
+	mu      sync.Mutex
+	key     []byte
+	open    map[string]time.Time   // until when
+	ended   map[[16]byte]time.Time // until when they would have held
+	changed chan struct{}          // closed when some have ended
 }
 
-func newSessions(secret []byte) (sessions, error) {
+func newSessions(secret []byte, generation string) (sessions, error) {
 	if len(secret) < 32 {
 		return sessions{}, errors.New("web: the secret is too short")
 	}
-	s := sessions{tickets: &tickets{open: map[string]time.Time{}, ended: map[[16]byte]time.Time{}}}
-	h := hmac.New(sha256.New, secret)
-	h.Write([]byte("qsync web session 1"))
-	h.Sum(s.key[:0])
+	s := sessions{mac(secret, "qsync web session 1", nil), &tickets{open: map[string]time.Time{}, changed: make(chan struct{})}}
+	s.begins(generation)
 	return s, nil
 }
 
-func (s sessions) mac(purpose string, data []byte) []byte {
-	h := hmac.New(sha256.New, s.key[:])
+// begins has the sessions of a generation hold, and no others; tickets do not either.
+func (s sessions) begins(generation string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.key = s.base; generation != "" {
+		s.key = mac(s.base, "generation", []byte(generation))
+	}
+	clear(s.open)
+	s.ended = map[[16]byte]time.Time{}
+	s.tell()
+}
+
+// tell has those looked at again who are let in for longer. s.mu is held.
+func (s sessions) tell() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// over is closed when some have ended.
+func (s sessions) over() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+func mac(key []byte, purpose string, data []byte) []byte {
+	h := hmac.New(sha256.New, key)
 	h.Write([]byte(purpose))
 	h.Write(data)
 	return h.Sum(nil)
+}
+
+func (s sessions) mac(purpose string, data []byte) []byte {
+	s.mu.Lock()
+	key := s.key
+	s.mu.Unlock()
+	return mac(key, purpose, data)
 }
 
 var text = base64.RawURLEncoding
@@ -105,6 +141,7 @@ func (s sessions) end(cookie string, now time.Time) {
 		}
 	}
 	s.ended[id] = end
+	s.tell()
 }
 
 // ticket makes a ticket. Of too many the one that ends first goes.
@@ -164,8 +201,14 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) enter(w http.ResponseWriter, r *http.Request) {
 	var q entry
-	if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
-		http.Error(w, "malformed request", http.StatusBadRequest)
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(&q); err != nil {
+		why := "malformed request"
+		if name, unknown := strings.CutPrefix(err.Error(), "json: unknown field "); unknown {
+			why = "there is no field " + name[:min(len(name), 100)] + ": send ticket or password"
+		}
+		http.Error(w, why, http.StatusBadRequest)
 		return
 	}
 	switch {
@@ -174,7 +217,9 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this link was used already, or is older than a minute: 'qsync open' makes another", http.StatusUnauthorized)
 		return
 	default:
-		if err := s.door.try(r.Context(), q.Password); err != nil {
+		err := s.door.try(r.Context(), s.guestOf(r), q.Password)
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.bodyTime)) // that may have taken long
+		if err != nil {
 			code := http.StatusUnauthorized
 			if errors.Is(err, errCrowd) {
 				code = http.StatusTooManyRequests
@@ -184,7 +229,8 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	cookie, token, end := s.sessions.begin(time.Now())
-	s.setCookie(w, cookie, end)
+	s.setCookie(w, s.cookieName(), cookie, end)
+	s.makeKnown(w, r)
 	reply(w, http.StatusOK, map[string]any{"token": token})
 }
 
@@ -192,12 +238,25 @@ func (s *Server) leave(w http.ResponseWriter, r *http.Request) {
 	if cookie := s.sessionOf(r); cookie != "" {
 		s.sessions.end(cookie, time.Now())
 	}
-	s.setCookie(w, "", time.Unix(1, 0))
+	s.setCookie(w, s.cookieName(), "", time.Unix(1, 0))
 	reply(w, http.StatusOK, map[string]any{})
 }
 
-func (s *Server) setCookie(w http.ResponseWriter, value string, end time.Time) {
+// leaveAll ends every session, of whoever has it. What was shown for one ends as well.
+func (s *Server) leaveAll(w http.ResponseWriter, _ *http.Request) {
+	generation, err := s.conf.Renew()
+	if err != nil {
+		s.conf.Log.Error("the sessions could not be ended", "error", err)
+		http.Error(w, "no session has ended: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	s.sessions.begins(generation)
+	s.setCookie(w, s.cookieName(), "", time.Unix(1, 0))
+	reply(w, http.StatusOK, map[string]any{})
+}
+
+func (s *Server) setCookie(w http.ResponseWriter, name, value string, end time.Time) {
 	http.SetCookie(w, &http.Cookie{
-		Name: s.cookieName(), Value: value, Path: "/", Expires: end, HttpOnly: true, Secure: s.tls, SameSite: http.SameSiteStrictMode,
+		Name: name, Value: value, Path: "/", Expires: end, HttpOnly: true, Secure: s.tls, SameSite: http.SameSiteStrictMode,
 	})
 }

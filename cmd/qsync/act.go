@@ -3,9 +3,11 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -37,17 +39,30 @@ func act[Q, A any](c *control, do func(admin, Q) (A, error)) http.HandlerFunc {
 	}
 }
 
-// decode reads the body of a request, of at most maxQuery bytes.
+// decode reads the body of a request, of at most maxQuery bytes. A field that there is
+// not is refused, since whoever sent it counts on what it does.
 func decode(w http.ResponseWriter, r *http.Request, into any) bool {
-	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxQuery)).Decode(into)
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxQuery))
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	if err == nil {
+		if _, err = d.Token(); err == nil {
+			err = errors.New("there is more behind it")
+		} else if errors.Is(err, io.EOF) {
+			return true
+		}
+	}
 	var large *http.MaxBytesError
+	name, unknown := strings.CutPrefix(err.Error(), "json: unknown field ")
 	switch {
 	case errors.As(err, &large):
 		http.Error(w, "the request has more than 1 MiB: send less at once", http.StatusRequestEntityTooLarge)
-	case err != nil:
+	case unknown:
+		http.Error(w, "this request has no field "+name[:min(len(name), 100)]+": the documentation names those that it has", http.StatusBadRequest)
+	default:
 		http.Error(w, "malformed request: send one JSON object with the fields that the documentation names", http.StatusBadRequest)
 	}
-	return err == nil
+	return false
 }
 
 // turn waits until no other request changes something. The caller unlocks doing.
@@ -342,8 +357,11 @@ func wordsOf(text string) wordsAnswer {
 	if strings.HasSuffix(text, fields[last]) { // it may go on
 		a.Suggest = append(a.Suggest, certs.CompleteWord(fields[last], maxSuggest)...)
 	}
+	fit := fitting(fields, a.Suggest)
 	var wrong *certs.WordError
 	switch errors.As(certs.CheckWords(fields, 1), &wrong); {
+	case len(fit) > 0: // though it may be a word already
+		a.Count, a.Suggest = last, fit
 	case wrong != nil && wrong.Position == last+1 && len(a.Suggest) > 0:
 		a.Count = last
 	case wrong != nil:
@@ -354,4 +372,14 @@ func wordsOf(text string) wordsAnswer {
 		a.Count = len(fields)
 	}
 	return a
+}
+
+// fitting are those of the words that make the last of 24 fit to the others.
+func fitting(fields, words []string) (fit []string) {
+	for _, w := range words {
+		if _, _, err := certs.ParseSyncID(strings.Join(append(slices.Clone(fields[:len(fields)-1]), w), " ")); err == nil {
+			fit = append(fit, w)
+		}
+	}
+	return fit
 }

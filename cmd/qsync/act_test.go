@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 
+	"qsync/certs"
 	"qsync/cmd/qsync/config"
 )
 
@@ -245,10 +246,34 @@ func TestMalformedRequests(t *testing.T) {
 		if got := a.send("POST", "/v1/"+path, append(large, `"}`...)); got.status != http.StatusRequestEntityTooLarge || !strings.Contains(got.text, "less") {
 			t.Errorf("%s, too large: %d %s", path, got.status, got.text)
 		}
-		for _, text := range []string{"", "[", "[]", `"x"`, `{"folder": 7, "dir": 7, "text": 7, "name": 7}`} {
+		field := map[string]string{"share": "dir", "join": "dir", "words": "text", "profiles/create": "name"}[path]
+		if field == "" {
+			field = "folder"
+		}
+		for _, text := range []string{"", "[", "[]", `"x"`, `{"` + field + `": 7}`} {
 			if got := a.send("POST", "/v1/"+path, []byte(text)); got.status != http.StatusBadRequest || !strings.Contains(got.text, "send one JSON object") {
 				t.Errorf("%s %q: %d %s", path, text, got.status, got.text)
 			}
+		}
+	}
+	// What has no meaning is not passed over: whoever sent it counts on it.
+	for pattern := range a.control().routes(windowVerbs) {
+		path, post := strings.CutPrefix(pattern, "POST ")
+		if path == "/v1/qr" || path == "/v1/window" || !post { // a picture, nothing, nothing
+			continue
+		}
+		path = strings.Replace(path, "{doing}", "create", 1)
+		bodies := []string{`{"resmue":{}}`}
+		if strings.HasPrefix(path, "/v1/folder/") && path != "/v1/folder/ignored" { // whose query is a list
+			bodies = append(bodies, `{"folder":"/x","query":{"resmue":1}}`)
+		}
+		for _, body := range bodies {
+			if got := a.send("POST", path, []byte(body)); got.status != http.StatusBadRequest || !strings.Contains(got.text, `no field "resmue"`) {
+				t.Errorf("%s %s: %d %s", path, body, got.status, got.text)
+			}
+		}
+		if got := a.send("POST", path, []byte(`{} {}`)); got.status != http.StatusBadRequest {
+			t.Errorf("%s, two objects: %d", path, got.status)
 		}
 	}
 	if got := a.send("POST", "/v1/profiles/explode", []byte("{}")); got.status != http.StatusNotFound {
@@ -266,6 +291,7 @@ func TestWordsThatAreTyped(t *testing.T) {
 			break
 		}
 	}
+	unfinished, fits := endsInPart(t)
 	for _, c := range []struct {
 		text    string
 		ok      bool
@@ -278,6 +304,7 @@ func TestWordsThatAreTyped(t *testing.T) {
 		{"legal winn", false, "", []string{"winner"}, 2}, {"legal wi", false, "", []string{"win", "window"}, 1}, {"legal winner ", false, "", nil, 2}, {"legal winer ", false, "word 2", []string{"winner"}, 1},
 		{"legal xyzxyzxy", false, "word 2", nil, 1}, {id.Words(), true, "", nil, 24}, {strings.Join(all[:23], "-"), false, "", nil, 23},
 		{strings.Join(swapped, " "), false, "one by one", nil, 24}, {id.Hex(), true, "", nil, 0}, {id.Hex()[:30], false, "digits instead of 64", nil, 0},
+		{unfinished, false, "", []string{fits}, 23}, {unfinished + " ", false, "one by one", nil, 24}, {unfinished[:len(unfinished)-1], false, "", []string{fits}, 23},
 		{invitation{id: id}.link(), true, "", nil, 0}, {"qsync:join?id=", false, "cut off", nil, 0}, {strings.Repeat("legal ", 9000), false, "too long", nil, 0},
 	} {
 		got := wordsOf(c.text)
@@ -293,4 +320,20 @@ func TestWordsThatAreTyped(t *testing.T) {
 			t.Errorf("%.20q: suggests %v", c.text, got.Suggest)
 		}
 	}
+}
+
+// endsInPart is an ID in words, the last of which is cut so that another word is left,
+// and that last word.
+func endsInPart(t *testing.T) (cut, last string) {
+	for range 100_000 {
+		all := strings.Fields(someInvitation(t).id.Words())
+		last = all[23]
+		for n := 3; n < len(last); n++ {
+			if slices.Contains(certs.CompleteWord(last[:n], 1), last[:n]) {
+				return strings.Join(all[:23], " ") + " " + last[:n], last
+			}
+		}
+	}
+	t.Fatal("there is none")
+	return "", ""
 }

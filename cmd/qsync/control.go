@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -213,8 +212,7 @@ func (c *control) rescan(w http.ResponseWriter, r *http.Request) {
 
 func (c *control) apply(w http.ResponseWriter, r *http.Request) {
 	var q applyRequest
-	if err := json.NewDecoder(io.LimitReader(r.Body, 64<<10)).Decode(&q); err != nil {
-		http.Error(w, "malformed request", http.StatusBadRequest)
+	if !decode(w, r, &q) {
 		return
 	}
 	answer(w, outcomeOf(c.take(q)))
@@ -245,8 +243,7 @@ func outcomeOf(err error) waitAnswer {
 // read decodes a request and finds the folders it is about: the one at path,
 // or all for "".
 func (c *control) read(w http.ResponseWriter, r *http.Request, q any, path *string) ([]controlled, bool) {
-	if err := json.NewDecoder(io.LimitReader(r.Body, 64<<10)).Decode(q); err != nil {
-		http.Error(w, "malformed request", http.StatusBadRequest)
+	if !decode(w, r, q) {
 		return nil, false
 	}
 	var found []controlled

@@ -86,12 +86,13 @@ func (g *schemas) webTypes() map[string]operation {
 			"200": content("how it is", "application/json", fixed(object{"password": object{"type": "boolean"}, "in": object{"type": "boolean"}, "version": text})),
 		}},
 		"POST /session": {tag: "session", open: true, summary: "Begins a session, for 30 days, with a ticket of 'qsync open' or with the password. Sets the cookie and gives the token.",
-			body: object{"application/json": object{"schema": object{"type": "object", "properties": object{"ticket": text, "password": text}}}}, raw: object{
+			body: object{"application/json": object{"schema": object{"type": "object", "properties": object{"ticket": text, "password": text}, "additionalProperties": false}}}, raw: object{
 				"200": content("let in", "application/json", fixed(object{"token": text})),
 				"401": object{"$ref": "#/components/responses/Refused"},
 				"429": object{"$ref": "#/components/responses/Refused"},
 			}},
 		"DELETE /session":   {tag: "session", open: true, summary: "Ends the session.", raw: object{"200": content("it is over", "application/json", object{"type": "object"})}},
+		"DELETE /sessions":  {tag: "session", summary: "Ends every session, of whoever has it, and all tickets; also the streams of events that are open for one. The secret for scripts is as before.", raw: object{"200": content("they are over", "application/json", object{"type": "object"})}},
 		"GET /openapi.json": {tag: "checks", open: true, summary: "This description.", raw: object{"200": content("the description", "application/json", object{"type": "object"})}},
 		"GET /api/v1/events": {tag: "node", summary: "What changes, as server-sent events. Each has an id; whoever comes back with it in Last-Event-ID misses nothing, or is told to reset.", raw: object{
 			"200": content("event: reset, {}: load /api/v1/overview, something was missed or this is the first; node: a NodeView; folder: a FolderView; "+
@@ -147,7 +148,7 @@ func describe(t *testing.T) []byte {
 		"openapi": "3.1.0",
 		"info": object{"title": "qsync", "version": "1", "license": object{"name": "see LICENSE"}, "description": "What the page of a node does, and scripts can. " +
 			"A request that could be asked for is answered with 200 and an object with a code: 0, or the exit code that the command would have, and in missing a sentence that says what to do. " +
-			"Paths below a folder are bytes in base64, since names need not be UTF-8; directories are text. Fields that are not named here are to be passed over."},
+			"Paths below a folder are bytes in base64, since names need not be UTF-8; directories are text. Fields of an answer that are not named here are to be passed over; those of a request are refused, with 400 and the name."},
 		"servers":  []object{{"url": "http://127.0.0.1:7555", "description": "unless the port was taken, or config.yaml says otherwise"}},
 		"security": []object{{"bearer": []string{}}, {"cookie": []string{}, "token": []string{}}},
 		"paths":    paths,
@@ -160,7 +161,7 @@ func describe(t *testing.T) []byte {
 			},
 			"responses": object{
 				"NotIn": object{"description": "not let in", "content": object{"application/json": object{"schema": fixed(object{"error": object{"type": "string"}, "password": object{"type": "boolean"}})}}},
-				"Refused": object{"description": "a sentence that says why: 400 malformed, 401 the ticket or password does not let in, 403 from another page, 404 no such folder or request, 413 too large, " +
+				"Refused": object{"description": "a sentence that says why: 400 malformed, or with a field that there is not, 401 the ticket or password does not let in, 403 from another page, 404 no such folder or request, 413 too large, " +
 					"415 no JSON, 421 a foreign name in Host, 429 or 503 too much at once", "content": sentence},
 			},
 		},

@@ -193,6 +193,9 @@ func (g *schemas) fields(t reflect.Type, answer bool) object {
 	if len(required) > 0 {
 		o["required"] = required
 	}
+	if !answer {
+		o["additionalProperties"] = false
+	}
 	return o
 }
 

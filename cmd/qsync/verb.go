@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"math"
 	"net/http"
 	"os"
@@ -62,8 +60,7 @@ func (v verb[Q, A]) pattern() string { return "POST " + v.path() }
 func (v verb[Q, A]) serve(c *control) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var q verbRequest[Q]
-		if err := json.NewDecoder(io.LimitReader(r.Body, maxQuery)).Decode(&q); err != nil {
-			http.Error(w, "malformed request", http.StatusBadRequest)
+		if !decode(w, r, &q) {
 			return
 		}
 		var a verbAnswer[A]

@@ -100,9 +100,14 @@ func (w *window) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	generation, err := w.s.home.webSessions()
+	if err != nil {
+		return err
+	}
 	c := w.s.conf.Web
 	srv, err := web.New(web.Config{
 		Node: w, API: w.s.windowAPI(), Secret: []byte(secret), Version: version, Log: w.s.log,
+		Generation: generation, Renew: w.s.home.endWebSessions,
 		Password: c.Password, Cert: c.Cert, Key: c.Key, Names: c.Names,
 	})
 	if errors.Is(err, web.ErrPassword) {

@@ -96,4 +96,9 @@ export const session = {
   async leave() {
     try { await send('/session', {method: 'DELETE'}); } finally { localStorage.removeItem(tokenKey); }
   },
+  // leaveAll ends every session; that it failed is to be known, for then all of them hold.
+  async leaveAll() {
+    await read(await send('/sessions', {method: 'DELETE'}));
+    localStorage.removeItem(tokenKey);
+  },
 };

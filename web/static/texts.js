@@ -20,6 +20,9 @@ export const texts = {
   door: ['Not let in yet', 'Accès à ouvrir'],
   door_text: ['This page belongs to whoever runs qsync on this machine. Type this there, and it opens with a key of its own:', 'Cette page appartient à qui fait tourner qsync sur cette machine. Tapez ceci là-bas ; elle s’ouvre alors avec sa propre clé :'],
   password: ['Password', 'Mot de passe'], enter: ['Enter', 'Entrer'], leave: ['Log out here', 'Se déconnecter ici'],
+  leave_all: ['Log out everywhere', 'Se déconnecter partout'], leave_all_title: ['Log out everywhere?', 'Se déconnecter partout ?'],
+  leave_all_text: ['Every browser that was let in, this one too, has to be let in again: by qsync open, or by the password where there is one.', 'Chaque navigateur admis, celui-ci aussi, devra l’être à nouveau : par qsync open, ou par le mot de passe s’il y en a un.'],
+  leave_all_scripts: ['Scripts that have the secret of web.token go on.', 'Les scripts qui ont le secret de web.token continuent.'],
 
   // States
   level_good: ['In sync', 'À jour'], level_busy: ['Working', 'En cours'], level_waiting: ['Waiting', 'En attente'], level_paused: ['Paused', 'En pause'], level_bad: ['Stopped', 'Arrêté'],
