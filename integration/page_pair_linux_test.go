@@ -14,16 +14,23 @@ import (
 func quoted(s string) string { return strconv.Quote(s) }
 
 // One node shares a folder on its page, the other joins it on its own with the
-// words, and a bar shows a large file on its way.
+// words. While a large file comes over a slow line the card says how much of it is
+// there, how fast and for how long, and afterwards what was done in all.
 func TestPageShareAndJoin(t *testing.T) {
 	t.Parallel()
 	a, b := newMachine(t, "anna"), newMachine(t, "bert")
-	at := address(t)
-	a.serves("folders: []\nweb:\n  listen: 127.0.0.1:0\n", "--no-discovery", "--listen", at)
-	b.serves("folders: []\nweb:\n  listen: 127.0.0.1:0\n", "--no-discovery", "--listen", "127.0.0.1:0")
+	at := [2]string{address(t), address(t)}
+	line := newRelay(t, at[0], at[1])
+	var runs [2]*process
+	var args [2][]string
+	for i, m := range []*machine{a, b} {
+		args[i] = []string{"--no-discovery", "--name", m.name, "--listen", at[i]}
+		runs[i] = m.serves("folders: []\ntransport: quic\nweb:\n  listen: "+address(t)+"\n", args[i]...)
+	}
 	d := dirs(t, "photos", "x")
 	copied := filepath.Join(d[1], "copy")
 	write(t, filepath.Join(d[0], "first.txt"), "first")
+	write(t, filepath.Join(d[0], "old", "deep", "gone.txt"), "gone")
 
 	pa := a.page()
 	pa.sees("No folder yet")
@@ -54,36 +61,88 @@ func TestPageShareAndJoin(t *testing.T) {
 	pb.seesIn("dialog", "All 24 words")
 	pb.types("Directory on this machine", copied)
 	pb.press("More")
-	pb.types("Addresses of peers", at)
+	pb.types("Addresses of peers", line.seen(1))
 	pb.press("Join")
 	pb.seesIn("article", "copy", "In sync")
 	holds(t, filepath.Join(copied, "first.txt"), "first")
 	pa.seesIn("article", "In sync")
 
-	// The bar moves, and never back.
+	// What is shown while it moves: the bar never goes back.
 	ask[bool](pb, `window.seen = [], new MutationObserver(() => {
-		const bar = document.querySelector('article [role=progressbar]');
-		if (bar && bar.checkVisibility() && seen.at(-1) !== bar.getAttribute('aria-valuenow')) seen.push(bar.getAttribute('aria-valuenow'));
-	}).observe(document.body, {subtree: true, childList: true, attributes: true}), true`)
-	large(t, filepath.Join(d[0], "large"), 192<<20)
+		const bar = document.querySelector('article .progress'), track = bar?.firstChild;
+		if (!track?.checkVisibility()) return;
+		const [left, right] = [...bar.querySelectorAll('p > span')].map(x => x.textContent.replace(/\s/g, ' '));
+		const now = {At: Number(track.getAttribute('aria-valuenow')), Left: left, Right: right};
+		if (JSON.stringify(now) !== JSON.stringify(seen.at(-1))) seen.push(now);
+	}).observe(document.body, {subtree: true, childList: true, attributes: true, characterData: true}), true`)
+	line.rate.Store(2 << 20)
+	const size = 24 << 20
+	large(t, filepath.Join(d[0], "large"), size)
+	pb.seesIn("article .progress", "iB of 24 MiB", "%", "iB/s in", "left")
+	pb.seesIn("article", "large") // what is on its way
+	pa.seesIn("article .progress", "iB/s out")
+	pa.seesIn("article .peers", "bert", "1 change queued,", "MiB")
+	for _, width := range []int{360, 1600} {
+		for who, p := range map[string]*tab{"receives": pb, "sends": pa} {
+			p.size(width, 900, "light")
+			p.picture(fmt.Sprintf("%s-%d", who, width))
+		}
+	}
+	line.rate.Store(0)
 	eventually(t, func() error {
 		fi, err := os.Stat(filepath.Join(copied, "large"))
-		if err == nil && fi.Size() != 192<<20 {
+		if err == nil && fi.Size() != size {
 			err = fmt.Errorf("%d bytes", fi.Size())
 		}
 		return err
 	})
-	pb.seesIn("article", "In sync", "MB")
-	shown := ask[[]string](pb, "seen")
-	var n []int
-	for _, s := range shown {
-		v, err := strconv.Atoi(s)
-		must(t, err)
-		n = append(n, v)
+	pb.seesIn("article", "In sync", "3 files, 2 directories, 24 MiB")
+	type progress struct {
+		At          int
+		Left, Right string
 	}
-	if !slices.IsSorted(n) || !slices.ContainsFunc(n, func(v int) bool { return v > 0 && v < 100 }) {
-		t.Errorf("the bar showed %v", n)
+	shown := ask[[]progress](pb, "seen")
+	if !slices.IsSortedFunc(shown, func(a, b progress) int { return a.At - b.At }) ||
+		!slices.ContainsFunc(shown, func(p progress) bool { return p.At > 0 && p.At < 100 && strings.Contains(p.Right, "left") }) {
+		t.Errorf("the bar showed %v", shown)
 	}
+	for _, p := range shown {
+		if !strings.HasSuffix(p.Left, fmt.Sprintf("of 24 MiB (%d%%)", p.At)) {
+			t.Errorf("the bar says %q at %d", p.Left, p.At)
+		}
+	}
+
+	// What this run did, and when it is over the last one, is on the card.
+	write(t, filepath.Join(d[0], "first.txt"), "first, edited")
+	must(t, os.RemoveAll(filepath.Join(d[0], "old")))
+	holds(t, filepath.Join(copied, "first.txt"), "first, edited")
+	gone(t, filepath.Join(copied, "old"))
+	const did = "added 3 files, 2 directories · modified 1 file · deleted 1 file, 2 directories · 24 MiB placed"
+	pb.seesIn("article", "This run, begun", did)
+	pb.awayIsFine()
+	runs[1].end(sigterm, 143)
+	b.start(append([]string{"serve", "--json"}, args[1]...)...).ready()
+	pb.seesIn("article", "Last run", did)
+	write(t, filepath.Join(d[0], "second.txt"), "second")
+	pb.seesIn("article", "This run, begun", "added 1 file · 6 bytes placed", "Last run", did)
+	for _, width := range []int{360, 1600} {
+		pb.size(width, 900, "dark")
+		pb.picture(fmt.Sprintf("runs-%d", width))
+	}
+	pb.size(1280, 900, "auto")
+
+	// What each of them changed is listed, from the folder's state and its history.
+	pb.pressIn("article h2", "copy")
+	pb.seesIn("dl.facts", "Last run", did, "This run", "added 1 file")
+	pb.pressIn("dl.facts", "What the last run changed")
+	pb.seesIn("main", "Only from", "large", "old/deep/gone.txt", "first.txt")
+	if text := ask[string](pb, "document.querySelector('table.log').innerText"); strings.Contains(text, "second.txt") {
+		t.Errorf("of this run is in the log of the last:\n%s", text)
+	}
+	pb.picture("last-log")
+	pb.pressIn("main", "What this run changed so far")
+	pb.until("count", "table.log tbody tr:not(.day-row)", 1)
+	pb.seesIn("table.log", "second.txt")
 }
 
 // large makes a file that holds no part twice.

@@ -93,7 +93,8 @@ func (f *Folder) Status() FolderStatus {
 		}
 	}
 	f.mu.Unlock()
-	s.Rate = f.rates.measure(f.counts.received.Load(), f.counts.sent.Load())
+	busy := w.Entries > 0 || slices.ContainsFunc(s.Peers, func(p PeerStatus) bool { return p.Queued.Entries > 0 })
+	s.Rate = f.rates.measure(f.counts.received.Load(), f.counts.sent.Load(), busy)
 	if p := f.counts.current.Load(); p != nil && s.State == "syncing" {
 		s.Current, s.RawCurrent = *p, raw(folder.Path(*p))
 	}

@@ -1,7 +1,7 @@
 // A folder as a card of the overview. It is made once, and told of changes.
 
 import {h, text, attr, show, icon, button, setName, keyed, swap} from './dom.js';
-import {t, size, count, percent, span, ago, isTime} from './words.js';
+import {t, size, percent, span, ago, moment, isTime} from './words.js';
 import {label, level, stateWord, sentences, mode, peerState, transport, sorted, problems, conflicts, folderLink} from './states.js';
 import {done, peakOf} from './model.js';
 import {act} from './ui.js';
@@ -60,11 +60,8 @@ export function peers(limit) {
   }};
 }
 
-// lastRun says what the last run did.
-export function lastRun(f, bare) {
-  const l = f.last;
-  const x = l ? l.totals : f.totals;
-  if (!x) return '';
+// did says what a run did, '' if that was nothing.
+function did(x) {
   const parts = [];
   for (const k of ['added', 'modified', 'deleted']) {
     const dirs = x['dirs_' + k] || 0, files = x[k] - dirs;
@@ -73,8 +70,20 @@ export function lastRun(f, bare) {
   }
   if (x.bytes) parts.push(t('did_bytes', {size: size(x.bytes)}));
   if (x.sent) parts.push(t('did_sent', {size: size(x.sent)}));
-  const what = parts.join(' · ') || t('did_nothing');
-  return l && isTime(l.ended) ? t(bare ? 'last_run_bare' : 'last_run', {ago: ago(l.ended), span: span((new Date(l.ended) - new Date(l.began)) / 1000), what}) : bare ? what : t('this_run', {what});
+  return parts.join(' · ');
+}
+
+// lastRun says what the last run did, '' if none is known.
+export function lastRun(f, bare) {
+  const l = f.last;
+  if (!l || !isTime(l.ended)) return '';
+  return t(bare ? 'last_run_bare' : 'last_run', {ago: ago(l.ended), span: span((new Date(l.ended) - new Date(l.began)) / 1000), what: did(l.totals) || t('did_nothing')});
+}
+
+// thisRun says what this run did so far.
+export function thisRun(f, bare) {
+  const what = did(f.totals) || t('did_nothing_yet');
+  return t(bare ? 'this_run_bare' : 'this_run', {ago: isTime(f.began) ? ago(f.began) : '–', what});
 }
 
 export function card(first) {
@@ -87,7 +96,7 @@ export function card(first) {
   const progress = bar(), who = peers(4);
   const current = setName(h('bdi', {class: 'path'}), '');
   const moving = h('p', {class: 'muted small one-line'}, current);
-  const last = h('p', {class: 'muted small'}), holds = h('p', {class: 'muted small'});
+  const runs = ['p', 'p', 'p'].map(tag => h(tag, {class: 'muted small'})), holds = h('p', {class: 'muted small'});
   const badges = h('ul', {class: 'badges'});
   const held = h('div', {class: 'held-box'}, h('p', {}), h('a', {class: 'button main', href: folderLink(first, 'brake')}, t('look_decide')));
   const pause = button(t('pause'), act(() => actions.pause(now)));
@@ -96,7 +105,7 @@ export function card(first) {
   const el = h('article', {class: 'card', 'aria-label': label(first)},
     h('div', {class: 'card-head'}, h('h2', {}, h('a', {href: folderLink(first)}, title)), mark),
     h('p', {class: 'card-path'}, where), h('p', {class: 'chips'}, modeEl, profile),
-    line, theirs, held, progress.el, moving, badges, who.el, h('div', {class: 'grow'}), holds, last,
+    line, theirs, held, progress.el, moving, badges, who.el, h('div', {class: 'grow'}), holds, runs,
     h('div', {class: 'card-foot'}, sync, pause,
       h('span', {class: 'card-links'}, ['versions', 'history', 'settings'].map(k => h('a', {href: folderLink(first, k)}, t('tab_' + k))))));
   let drawn = 0;
@@ -135,7 +144,10 @@ export function card(first) {
     show(badges, marks.length > 0);
     who.update(f);
     text(holds, t('holds', {files: t('n_files', {n: f.entries.files}), dirs: t('n_dirs', {n: f.entries.dirs}), size: size(f.entries.bytes)}));
-    text(last, lastRun(f));
+    [did(f.totals) || !f.last ? thisRun(f) : '', lastRun(f), isTime(f.next_scan) ? t('next_run', {time: moment(f.next_scan)}) : ''].forEach((line, i) => {
+      text(runs[i], line);
+      show(runs[i], Boolean(line));
+    });
     const paused = f.state === 'paused';
     text(pause, t(paused ? 'resume' : 'pause'));
     attr(sync, 'aria-disabled', paused ? 'true' : null);

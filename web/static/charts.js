@@ -26,19 +26,21 @@ export function charts(days, pick) {
 
 const at = d => { const [y, m, x] = d.split('-').map(Number); return new Date(y, m - 1, x); };
 
-// nice is a round number above n, by which a scale ends.
-function nice(n) {
-  const p = 10 ** Math.floor(Math.log10(Math.max(n, 1)));
-  return [1, 2, 5, 10].map(k => k * p).find(k => k >= n);
+// nice is a round number above n, by which a scale ends; of bytes it is round in the
+// unit that they are told in.
+function nice(n, bytes) {
+  const unit = bytes ? 1024 ** Math.floor(Math.log(Math.max(n, 1)) / Math.log(1024)) : 1;
+  const p = 10 ** Math.floor(Math.log10(Math.max(n / unit, 1)));
+  return [1, 2, 5, 10].map(k => k * p).find(k => k * unit >= n) * unit;
 }
 
 function chart(title, days, series, words, pick, columns) {
   const w = small() ? 300 : 560, hgt = 170, left = 72, top = 8, foot = 22;
   const total = d => series.reduce((n, s) => n + s.of(d), 0);
-  const high = nice(Math.max(...days.map(total)));
+  const high = nice(Math.max(...days.map(total)), words !== count);
   const step = Math.min((w - left) / days.length, 40), scale = (hgt - top - foot) / high;
   const marks = [];
-  for (const share of [0, 0.5, 1]) {
+  for (const share of high > 1 ? [0, 0.5, 1] : [0, 1]) {
     const y = top + (1 - share) * high * scale;
     marks.push(svg('line', {x1: left, x2: w, y1: y, y2: y, class: 'grid-line'}), svg('text', {x: left - 6, y: y + 4, 'text-anchor': 'end', class: 'axis'}, words(share * high)));
   }

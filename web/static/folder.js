@@ -4,8 +4,8 @@ import {h, text, show, attr, swap, button, icon, setName, keyed, within, name} f
 import {t, moment, ago, isTime, size, has} from './words.js';
 import {model, watch, load} from './model.js';
 import {verb} from './api.js';
-import {label, level, stateWord, sentences, mode, peerState, transport, sorted, problems, conflicts, folderLink} from './states.js';
-import {bar, lastRun} from './card.js';
+import {label, level, stateWord, sentences, mode, peerState, transport, sorted, problems, conflicts, folderLink, runLinks} from './states.js';
+import {bar, lastRun, thisRun} from './card.js';
 import {happened} from './overview.js';
 import {act, empty, dialog, note} from './ui.js';
 import * as actions from './actions.js';
@@ -123,7 +123,7 @@ function state(root, first) {
       return {el: h('li', {}, setName(h('bdi', {class: 'path'}), p.path, p.raw_path), ' ', what), update: p => text(what, p.problem)};
     });
     text(troubleBox.lastChild, problems(f) > f.problems.length ? t('and_more', {n: problems(f) - f.problems.length}) : '');
-    keyed(facts, factsOf(f), x => x[0], x => {
+    keyed(facts, factsOf(f), x => x[0] + (x[1].href || ''), x => {
       const dd = h('dd');
       return {el: h('div', {}, h('dt', {}, x[0]), dd), update: x => { if (x[1] instanceof Node) { if (!dd.firstChild) dd.append(x[1]); } else text(dd, x[1]); }};
     });
@@ -137,12 +137,10 @@ function factsOf(f) {
   const out = [[t('f_mode'), mode(f)]];
   if (f.profile) out.push([t('f_profile'), within(f.profile)]);
   out.push([t('f_holds'), t('holds', {files: t('n_files', {n: f.entries.files}), dirs: t('n_dirs', {n: f.entries.dirs}), size: size(f.entries.bytes)})]);
-  out.push([t(f.last ? 'f_last' : 'f_this'), lastRun(f, true)]);
-  if (f.last && isTime(f.last.ended)) {
-    const to = new Date(new Date(f.last.ended).getTime() + 1000).toISOString();
-    out.push([t('f_log'), h('a', {href: folderLink(f, 'history') + `?since=${encodeURIComponent(f.last.began)}&until=${encodeURIComponent(to)}`}, t('last_log'))]);
-  }
-  if (isTime(f.began)) out.push([t('f_so_far'), h('a', {href: folderLink(f, 'history') + `?since=${encodeURIComponent(f.began)}`}, t('this_log'))]);
+  const run = runLinks(f);
+  out.push([t('f_this'), thisRun(f, true)]);
+  if (run.now) out.push([t('f_so_far'), h('a', {href: run.now}, t('this_log'))]);
+  if (run.last) out.push([t('f_last'), lastRun(f, true)], [t('f_log'), h('a', {href: run.last}, t('last_log'))]);
   if (isTime(f.next_scan)) out.push([t('f_next'), moment(f.next_scan)]);
   if (f.note) out.push([t('f_note'), f.note]);
   return out;

@@ -1,10 +1,11 @@
 // The log of changes of one folder, with filters, and charts of the days.
 
 import {h, swap, show, button, name, withIcon, clean} from './dom.js';
-import {t, has, size, moment, clock, day} from './words.js';
+import {t, has, size, second, clock, day} from './words.js';
 import {verb} from './api.js';
 import {field, choice, act, empty, loading, failed, sentence, say} from './ui.js';
 import {charts} from './charts.js';
+import {runLinks} from './states.js';
 
 const pageSize = 200;
 const actionsKnown = ['added', 'modified', 'metadata', 'deleted', 'renamed', 'conflict copy', 'restored'];
@@ -31,13 +32,15 @@ export function mount(root, f, query) {
       given.since = given.until = null;
       fresh();
     })));
+  on.addEventListener('change', () => { given.since = given.until = null; }); // another span of time
   for (const x of [peer, kind, action, on]) x.addEventListener('change', () => fresh());
-  swap(root, chart, h('section', {class: 'panel'}, h('h2', {}, t('log')), form, limit, list, pages));
+  const links = runLinks(f);
+  swap(root, chart, h('section', {class: 'panel'}, h('h2', {}, t('log')), h('p', {class: 'row small'}, links.now && h('a', {href: links.now}, t('this_log')), links.last && h('a', {href: links.last}, t('last_log'))), form, limit, list, pages));
   let stack = [{}], asked = null;
 
   function fresh() {
     stack = [{}];
-    swap(limit, given.since && h('p', {}, t('only_span', {from: moment(given.since), to: given.until ? moment(given.until) : t('now')})));
+    swap(limit, given.since && h('p', {}, t('only_span', {from: second(given.since), to: given.until ? second(given.until) : t('now')})));
     return draw();
   }
 

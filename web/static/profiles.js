@@ -22,7 +22,7 @@ export async function mount(root) {
       const all = a.profiles || [];
       const rest = files.filter(x => !all.some(p => p.name === x));
       swap(body, all.length ? h('div', {class: 'grid'}, all.map(p => one(p, files.includes(p.name)))) : empty(t('profiles_none'), t('profiles_none_text')),
-        rest.length > 0 && h('section', {class: 'panel'}, h('h2', {}, t('profiles_saved')), h('p', {class: 'muted'}, t('profiles_saved_text')), h('ul', {class: 'plain-list'}, rest.map(x => h('li', {class: 'row'}, name(x), h('span', {class: 'grow'}), button(t('profile_load'), run('load', x, 'profile_loaded')))))));
+        rest.length > 0 && h('section', {class: 'panel'}, h('h2', {}, t('profiles_saved')), h('p', {class: 'muted'}, t('profiles_saved_text')), h('ul', {class: 'plain-list'}, rest.map(x => h('li', {class: 'row'}, name(x), h('span', {class: 'grow'}), button(t('profile_load'), run('load', x, 'profile_loaded')), button(t('profile_remove'), remove(x), {class: 'button plain'}))))));
     } catch (e) {
       swap(body, failed(e, draw));
     }
@@ -35,13 +35,20 @@ export async function mount(root) {
     return false;
   });
 
+  const remove = which => act(async () => {
+    if (!(await sure({title: t('profile_remove_title', {name: within(which)}), text: t('profile_remove_text'), yes: t('delete'), danger: true}))) return;
+    await post('profiles/remove', {name: which});
+    note(t('profile_removed', {name: within(which)}));
+    await draw();
+  });
+
   function one(p, saved) {
     const stopped = p.state === 'stopped' || p.state === 'paused';
     return h('article', {class: 'card', 'aria-label': p.name}, h('div', {class: 'card-head'}, h('h2', {}, name(p.name)), h('span', {class: 'state'}, has('pstate_' + p.state) ? t('pstate_' + p.state) : p.state)),
       (p.folders || []).length ? h('ul', {class: 'plain-list'}, p.folders.map(d => h('li', {}, folderName(d)))) : h('p', {class: 'muted'}, t('profile_empty')), saved && h('p', {class: 'muted small'}, t('profile_has_file')), h('div', {class: 'grow'}),
       h('div', {class: 'card-foot'}, stopped ? button(t('profile_start'), run('start', p.name)) : button(t('profile_stop'), run('stop', p.name)), button(t('save'), run('save', p.name, 'profile_saved')), h('span', {class: 'grow'}),
         button(t('delete'), act(async () => {
-          if (!(await sure({title: t('profile_delete', {name: within(p.name)}), text: t('profile_delete_text'), yes: t('delete'), danger: true}))) return;
+          if (!(await sure({title: t('profile_delete', {name: within(p.name)}), text: [t('profile_delete_text'), saved && t('profile_delete_file')].filter(Boolean), yes: t('delete'), danger: true}))) return;
           await post('profiles/delete', {name: p.name});
           await draw();
         }), {class: 'button plain'})));

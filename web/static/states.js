@@ -74,3 +74,12 @@ export function problems(f) { return f.problem_count ?? f.problems?.length ?? 0;
 export function conflicts(f) { return f.conflict_count ?? f.conflicts?.length ?? 0; }
 
 export function folderLink(f, tab) { return '#/folder/' + encodeURIComponent(f.path) + (tab ? '/' + tab : ''); }
+
+// runLinks are where what this run and the last one changed is listed, '' for a run that is not known.
+export function runLinks(f) {
+  const from = (since, until) => folderLink(f, 'history') + '?' + new URLSearchParams(until ? {since, until} : {since});
+  return {
+    now: isTime(f.began) ? from(f.began) : '',
+    last: f.last && isTime(f.last.ended) ? from(f.last.began, new Date(new Date(f.last.ended).getTime() + 1000).toISOString()) : '', // it is told by the second
+  };
+}

@@ -43,17 +43,17 @@ export function t(key, params) {
 
 export function has(key) { return key in texts; }
 
-const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte', 'petabyte'];
-
-// size is a number of bytes for people, by powers of 1000 as Intl's units are.
+// size is a number of bytes for people, in the units that the node's own sentences
+// and the command line have, of which Intl knows nothing.
 export function size(bytes, per) {
   let i = 0, n = Math.max(0, bytes || 0);
-  while (n >= 999.5 && i < units.length - 1) {
-    n /= 1000;
+  while (n >= 1024 && i < 5) {
+    n /= 1024;
     i++;
   }
-  const digits = i === 0 || n >= 100 ? 0 : n >= 10 ? 1 : 2;
-  return intl('NumberFormat', {style: 'unit', unit: units[i] + (per ? '-per-second' : ''), unitDisplay: i === 0 && !per ? 'long' : 'short', maximumFractionDigits: digits}, 's' + i + per + digits).format(n);
+  if (i === 0 && !per) return intl('NumberFormat', {style: 'unit', unit: 'byte', unitDisplay: 'long', maximumFractionDigits: 0}).format(n);
+  const byte = lang === 'fr' ? 'o' : 'B';
+  return intl('NumberFormat', {maximumFractionDigits: i && 1}, 's' + (i && 1)).format(n) + '\u00a0' + (i ? 'KMGTP'[i - 1] + 'i' : '') + byte + (per ? '/s' : '');
 }
 
 export function count(n) { return intl('NumberFormat').format(n || 0); }
@@ -66,6 +66,7 @@ const none = '0001-01-01T00:00:00Z';
 
 export function isTime(time) { return Boolean(time) && time !== none; }
 export function moment(time) { return isTime(time) ? intl('DateTimeFormat', {dateStyle: 'medium', timeStyle: 'short'}).format(new Date(time)) : ''; }
+export function second(time) { return intl('DateTimeFormat', {dateStyle: 'medium', timeStyle: 'medium'}).format(new Date(time)); }
 export function day(time) { return intl('DateTimeFormat', {dateStyle: 'medium'}).format(new Date(time)); }
 export function shortDay(time) { return intl('DateTimeFormat', {day: 'numeric', month: 'short'}).format(new Date(time)); }
 export function clock(time) { return intl('DateTimeFormat', {timeStyle: 'medium'}).format(new Date(time)); }
