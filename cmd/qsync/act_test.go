@@ -152,10 +152,11 @@ func TestShareAndJoinByRequest(t *testing.T) {
 		{"share", shareQuery{Dir: fresh, ID: got.ID}, "another sync ID"}, {"share", shareQuery{Dir: dir, ID: "7f3a"}, "not a sync ID"},
 		{"join", shareQuery{Dir: dir, Invitation: v.link()}, "another sync ID"}, {"join", shareQuery{Dir: dir + "/a/b", Invitation: v.link()}, "there is no directory"},
 		{"join", shareQuery{Dir: dir}, "not a sync ID"}, {"join", shareQuery{Dir: dir, Invitation: "https://example.org/?x=1"}, "none of qsync"},
-		{"join", shareQuery{Dir: dir + "x", Invitation: v.link(), Remotes: []string{"a/b"}}, "no path"}, {"invite", shareQuery{Dir: dir}, "the directory is empty"},
+		{"join", shareQuery{Dir: dir + "x", Invitation: v.link(), Remotes: []string{"a/b"}}, "no path"},
 	} {
 		a.fails(t, "/v1/"+c.path, c.q, c.want)
 	}
+	a.fails(t, "/v1/invite", dirQuery{}, "the directory is empty")
 	for _, secret := range []string{got.ID, got.Words, v.id.Hex(), v.id.Words(), own.ID} {
 		if strings.Contains(a.logged.String(), secret) {
 			t.Error("a secret is in the log")
