@@ -25,7 +25,7 @@ window.qsyncEyes = (() => {
   const plain = s => (s || '').replace(/[\u2066-\u2069\u200e\u200f]/g, '').replace(/\s+/g, ' ').trim();
   const visible = el => el.checkVisibility({visibilityProperty: true, opacityProperty: true}) && el.getClientRects().length > 0;
   const top = () => [...document.querySelectorAll('dialog[open]')].at(-1) || document.body;
-  const named = (el, name) => [el.getAttribute('aria-label'), el.innerText].some(w => plain(w) === name);
+  const named = (el, name) => [el.getAttribute('aria-label'), el.innerText, ...[...(el.labels || [])].map(l => l.innerText)].some(w => plain(w) === name);
   const within = where => where ? [...document.querySelectorAll(where)].find(visible) : top();
   const field = label => {
     const root = top();
@@ -68,8 +68,8 @@ window.qsyncEyes = (() => {
     },
     choose(label, value) {
       const el = field(label);
-      if (!el || !visible(el)) return 'no list has the label ' + label;
-      if (![...el.options].some(o => o.value === value)) return 'there is no option ' + value;
+      if (!el || !visible(el)) return 'no list or day has the label ' + label;
+      if (el.options && ![...el.options].some(o => o.value === value)) return 'there is no option ' + value;
       el.value = value;
       el.dispatchEvent(new Event('change', {bubbles: true}));
       return '';
@@ -78,6 +78,11 @@ window.qsyncEyes = (() => {
     inside(one, other) {
       const a = document.querySelector(one).getBoundingClientRect(), b = document.querySelector(other).getBoundingClientRect();
       return a.left >= b.left - 1 && a.right <= b.right + 1 ? '' : one + ' is out of sight';
+    },
+    // legible says of a text in a picture that it is shown too small.
+    legible(where, least) {
+      const el = document.querySelector(where), high = el && el.getScreenCTM().d * parseFloat(getComputedStyle(el).fontSize);
+      return high >= least ? '' : where + ' is ' + high + ' pixels high';
     },
     // module is a module of the page itself.
     module(name) { return import(new URL(name, document.querySelector('script[type=module]').src)); },

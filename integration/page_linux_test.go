@@ -255,7 +255,8 @@ func (p *tab) types(label, text string) {
 	p.do(insert(text))
 }
 
-// chooses takes the option with that value in the list with that label.
+// chooses takes the option with that value in the list with that label, or a day in
+// a field for one.
 func (p *tab) chooses(label, value string) {
 	p.t.Helper()
 	p.until("choose", label, value)

@@ -272,4 +272,5 @@ func TestPageRestore(t *testing.T) {
 	holds(t, w.in(1, "trip/deep/day2.txt"), "second day\n")
 	p.pressIn("nav.tabs", "History")
 	p.seesIn("main", "restored", "trip/deep/day2.txt")
+	filtersHistory(w, p)
 }

@@ -119,6 +119,53 @@ func TestPageSettings(t *testing.T) {
 	p.seesIn("article", "In sync")
 	p.seesIn("article .peers", "bert", "in sync")
 	holds(t, w.in(1, "waits.txt"), "waits")
+	worksByTheClock(w, p)
+}
+
+// worksByTheClock gives the folder a schedule on its page, and has it synced without
+// waiting for that.
+func worksByTheClock(w *windowed, p *tab) {
+	w.Helper()
+	t, config := w.TB.(*testing.T), filepath.Join(w.nodes[0].home, "config.yaml")
+	p.pressIn("article", "Settings")
+	p.seesIn("main", "Settings of this folder", "What these rules would leave out")
+	before := read(t, config)
+	for wrong, why := range map[string]string{"0 25 * * *": "the hour must be *, or of 0 to 23", "tomorrow": "give live, a time such as 10s", "0 3 * *": "has five fields", "0 0 30 2 *": "none of these months has such a day"} {
+		p.types("Schedule", wrong)
+		p.press("Save")
+		p.seesIn(".notes", "Nothing was saved")
+		p.seesIn(".field:has([aria-invalid=true])", "Schedule", why)
+	}
+	p.picture("schedule-refused")
+	if now := read(t, config); now != before {
+		t.Errorf("config.yaml is\n%s", now)
+	}
+	p.types("Schedule", "0 0 29 feb *")
+	p.press("Save")
+	p.sees("Saved; it holds from now on")
+	p.until("none", "[aria-invalid]")
+	now := read(t, config)
+	for _, want := range []string{"# by hand\n", "  # the best ones\n", "    every: '0 0 29 feb *'\n", "max_delete: 40%"} {
+		if !strings.Contains(now, want) {
+			t.Errorf("config.yaml lacks %q:\n%s", want, now)
+		}
+	}
+	w.settled() // the looks of the beginning are over
+
+	p.pressIn("nav", "Folders")
+	p.seesIn("article", "In sync", "Next run: Feb 29, ", "12:00")
+	write(t, w.in(0, "by-the-clock.txt"), "not watched")
+	time.Sleep(500 * time.Millisecond)
+	gone(t, w.in(1, "by-the-clock.txt"))
+	for _, width := range []int{360, 1600} {
+		p.size(width, 900, "light")
+		p.picture(fmt.Sprintf("schedule-%d", width))
+	}
+	p.size(1280, 900, "auto")
+	p.pressIn("article", "Sync now")
+	p.sees("The disk is looked at afresh")
+	holds(t, w.in(1, "by-the-clock.txt"), "not watched")
+	p.seesIn("article", "In sync")
 }
 
 func read(t *testing.T, path string) string {

@@ -113,4 +113,68 @@ func TestPageWaysToJoin(t *testing.T) {
 	for _, dir := range d[:4] {
 		pb.seesIn("main", filepath.Base(dir))
 	}
+	keepsProfile(pa, a, d)
+}
+
+// keepsProfile makes a profile of the first two of four folders, stops and starts it,
+// keeps it as a file, and loads it from that when it was deleted.
+func keepsProfile(p *tab, m *machine, d []string) {
+	t := m.t.(*testing.T)
+	t.Helper()
+	file := filepath.Join(m.home, "profiles", "travel.yaml")
+	p.pressIn("nav", "Profiles")
+	p.seesIn("main", "No profile yet")
+	p.press("New profile")
+	p.types("Name", "on the road")
+	p.press("by-words")
+	p.press("by-code")
+	p.pressIn("dialog", "Create")
+	p.seesIn("dialog .dialog-note", "letters")
+	p.types("Name", "travel")
+	p.pressIn("dialog", "Create")
+	p.seesIn("article", "travel", "running", "by-id", "by-link")
+	p.misses("by-words")
+	p.pressIn("article", "Save")
+	p.seesIn("article", "Saved as a file")
+	saved := read(t, file)
+	for i, dir := range d[:4] {
+		if strings.Contains(saved, dir+"\n") != (i < 2) {
+			t.Errorf("in the file is\n%s", saved)
+		}
+	}
+	p.pressIn("article", "Stop")
+	p.seesIn("article", "travel", "paused")
+	p.pressIn("nav", "Folders")
+	p.until("count", ".state-paused", 2)
+	p.pressIn("nav", "Profiles")
+	p.pressIn("article", "Start")
+	p.seesIn("article", "travel", "running")
+	for _, width := range []int{360, 1600} {
+		p.size(width, 900, "light")
+		p.picture(fmt.Sprintf("profile-%d", width))
+	}
+	p.pressIn("article", "Delete")
+	p.seesIn("dialog", "Delete the profile travel?", "Its file stays among the saved profiles")
+	p.pressIn("dialog", "Delete")
+	p.seesIn("main", "No profile yet", "Saved profiles", "travel")
+	for _, width := range []int{360, 1600} {
+		p.size(width, 900, "light")
+		p.picture(fmt.Sprintf("profile-saved-%d", width))
+	}
+	p.size(1280, 900, "auto")
+
+	// Its folders went on meanwhile, and belong to it again.
+	p.pressIn("main", "Load")
+	p.sees("travel is loaded")
+	p.seesIn("article", "travel", "running", "by-id", "by-link")
+	p.pressIn("article", "Delete")
+	p.pressIn("dialog", "Delete")
+	p.pressIn("main", "Delete the file")
+	p.seesIn("dialog", "Delete the file of travel?", "no folder changes")
+	p.pressIn("dialog", "Delete")
+	p.sees("The file of travel is deleted")
+	p.misses("Saved profiles")
+	gone(t, file)
+	p.pressIn("nav", "Folders")
+	p.until("count", "article", 4)
 }

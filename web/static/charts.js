@@ -3,7 +3,9 @@
 import {h, svg, button} from './dom.js';
 import {t, count, size, day, shortDay} from './words.js';
 
-const small = () => matchMedia('(max-width: 46rem)').matches;
+// narrow is a window that holds smaller charts.
+export const narrow = matchMedia('(max-width: 46rem)');
+const small = () => narrow.matches;
 const most = () => small() ? 21 : 42; // days
 
 const sum = (d, k) => (d.here[k] || 0) + (d.sync[k] || 0);

@@ -4,7 +4,7 @@ import {h, swap, show, button, name, withIcon, clean} from './dom.js';
 import {t, has, size, second, clock, day} from './words.js';
 import {verb} from './api.js';
 import {field, choice, act, empty, loading, failed, sentence, say} from './ui.js';
-import {charts} from './charts.js';
+import {charts, narrow} from './charts.js';
 import {runLinks} from './states.js';
 
 const pageSize = 200;
@@ -75,14 +75,17 @@ export function mount(root, f, query) {
     }
   }
 
-  verb('days', f.path, {}).then(days => swap(chart, charts(days || [], d => {
+  let days = [];
+  const drawDays = () => swap(chart, charts(days, d => {
     on.value = d;
     given.since = given.until = null;
     fresh();
     form.scrollIntoView({block: 'center'});
-  })), e => swap(chart, h('p', {class: 'problem'}, sentence(e))));
+  }));
+  narrow.addEventListener('change', drawDays);
+  verb('days', f.path, {}).then(all => { days = all || []; drawDays(); }, e => swap(chart, h('p', {class: 'problem'}, sentence(e))));
   fresh();
-  return () => asked?.abort();
+  return () => { asked?.abort(); narrow.removeEventListener('change', drawDays); };
 }
 
 // gather asks until a page is full: with a filter the node answers in parts.

@@ -106,7 +106,9 @@ func ReadProfile(text []byte, src Source) (*Config, error) {
 
 // Import returns the configuration with the folders of a profile's file added,
 // as members of the profile of that name, and how many they are. A folder that
-// is a member already stays as it is; one that is there otherwise is an error.
+// is a member already stays as it is, one of no profile becomes a member, so that a
+// profile that was deleted can be loaded again; one of another profile, or with
+// another ID, is an error.
 func (c *Config) Import(profile *Config, name string) (next *Config, added int, err error) {
 	if _, err := ParseProfile(name); err != nil {
 		return nil, 0, c.errorf("profile %s: %v", show(name), err)
@@ -114,7 +116,14 @@ func (c *Config) Import(profile *Config, name string) (next *Config, added int, 
 	next = c
 	for i, f := range profile.Folders {
 		if have, ok := next.Folder(f.Path); ok {
-			if have.Profile == name {
+			switch other := f.ID != nil && have.ID != nil && *f.ID != *have.ID; {
+			case have.Profile == name:
+				continue
+			case have.Profile == "" && !other:
+				if next, err = next.SetFolder(f.Path, "profile", name); err != nil {
+					return nil, 0, err
+				}
+				added++
 				continue
 			}
 			return nil, 0, c.errorf("the folder %s is there already (line %d); remove one of the two, or give it 'profile: %s'", showPath(f.Path), have.Line, name)

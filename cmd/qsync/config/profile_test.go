@@ -84,7 +84,7 @@ folders:
 }
 
 func TestProfileErrors(t *testing.T) {
-	c := parsed(t, "folders:\n- path: ~/a\n- path: ~/b\n  profile: p\n")
+	c := parsed(t, "folders:\n- path: ~/a\n- path: ~/b\n  profile: p\n- path: ~/d\n  id: "+testID+"\n")
 	if _, err := c.Export("q"); !errors.Is(err, ErrNoProfile) || !strings.Contains(err.Error(), "'q'") {
 		t.Errorf("saving an empty profile: %v", err)
 	}
@@ -97,12 +97,22 @@ func TestProfileErrors(t *testing.T) {
 	if _, err := ReadProfile([]byte("x"), testSource); err == nil {
 		t.Error("nonsense is a profile")
 	}
-	profile, err := ReadProfile([]byte("folders:\n- path: ~/a\n"), testSource)
+	profile, err := ReadProfile([]byte("folders:\n- path: ~/a\n  versions: 9\n"), testSource)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := c.Import(profile, "p"); err == nil || !strings.Contains(err.Error(), "is there already (line 2)") {
-		t.Errorf("loading a folder of no profile: %v", err)
+	for text, line := range map[string]string{"- path: ~/b\n": "3", "- path: ~/d\n  id: " + testID[1:] + testID[:1] + "\n": "5"} {
+		otherwise, err := ReadProfile([]byte("folders:\n"+text), testSource)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := c.Import(otherwise, "q"); err == nil || !strings.Contains(err.Error(), "is there already (line "+line+")") {
+			t.Errorf("loading a folder that is there otherwise: %v", err)
+		}
+	}
+	next, added, err := c.Import(profile, "p")
+	if err != nil || added != 1 || string(next.Bytes()) != strings.Replace(string(c.Bytes()), "- path: ~/a\n", "- path: ~/a\n  profile: p\n", 1) {
+		t.Errorf("loading a folder of no profile: %d, %v", added, err)
 	}
 	if _, _, err := c.Import(profile, "../p"); err == nil || !strings.Contains(err.Error(), "give a name of") {
 		t.Errorf("loading as ../p: %v", err)
