@@ -2,7 +2,6 @@ package integration
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -160,12 +159,7 @@ func (w *windowed) settled() {
 	w.Helper()
 	for range 2 {
 		for _, m := range w.nodes {
-			m.eventually(func() error {
-				if r := m.run("wait", "--peers", "1", "--timeout", patience.String()); r.code != 0 {
-					return fmt.Errorf("%s: %d, %s", m.name, r.code, r.err)
-				}
-				return nil
-			})
+			m.eventually(func() error { return m.rests(1) })
 		}
 	}
 }

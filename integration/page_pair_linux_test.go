@@ -75,10 +75,10 @@ func TestPageShareAndJoin(t *testing.T) {
 		const now = {At: Number(track.getAttribute('aria-valuenow')), Left: left, Right: right};
 		if (JSON.stringify(now) !== JSON.stringify(seen.at(-1))) seen.push(now);
 	}).observe(document.body, {subtree: true, childList: true, attributes: true, characterData: true}), true`)
-	line.rate.Store(2 << 20)
-	const size = 24 << 20
+	line.rate.Store(256 << 10)
+	const size = 12 << 20
 	large(t, filepath.Join(d[0], "large"), size)
-	pb.seesIn("article .progress", "iB of 24 MiB", "%", "iB/s in", "left")
+	pb.seesIn("article .progress", "iB of 12 MiB", "%", "iB/s in", "left")
 	pb.seesIn("article", "large") // what is on its way
 	pa.seesIn("article .progress", "iB/s out")
 	pa.seesIn("article .peers", "bert", "1 change queued,", "MiB")
@@ -96,7 +96,7 @@ func TestPageShareAndJoin(t *testing.T) {
 		}
 		return err
 	})
-	pb.seesIn("article", "In sync", "3 files, 2 directories, 24 MiB")
+	pb.seesIn("article", "In sync", "3 files, 2 directories, 12 MiB")
 	type progress struct {
 		At          int
 		Left, Right string
@@ -107,7 +107,7 @@ func TestPageShareAndJoin(t *testing.T) {
 		t.Errorf("the bar showed %v", shown)
 	}
 	for _, p := range shown {
-		if !strings.HasSuffix(p.Left, fmt.Sprintf("of 24 MiB (%d%%)", p.At)) {
+		if !strings.HasSuffix(p.Left, fmt.Sprintf("of 12 MiB (%d%%)", p.At)) {
 			t.Errorf("the bar says %q at %d", p.Left, p.At)
 		}
 	}
@@ -117,7 +117,7 @@ func TestPageShareAndJoin(t *testing.T) {
 	must(t, os.RemoveAll(filepath.Join(d[0], "old")))
 	holds(t, filepath.Join(copied, "first.txt"), "first, edited")
 	gone(t, filepath.Join(copied, "old"))
-	const did = "added 3 files, 2 directories · modified 1 file · deleted 1 file, 2 directories · 24 MiB placed"
+	const did = "added 3 files, 2 directories · modified 1 file · deleted 1 file, 2 directories · 12 MiB placed"
 	pb.seesIn("article", "This run, begun", did)
 	pb.awayIsFine()
 	runs[1].end(sigterm, 143)

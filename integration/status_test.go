@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 )
@@ -55,9 +56,7 @@ type peerStatus struct {
 // does, without starting a process for that: tests ask again and again.
 func (m *machine) status() (s status) {
 	m.t.Helper()
-	sockets, err := filepath.Glob(filepath.Join(m.home, "control*.sock"))
-	must(m.t, err)
-	for _, socket := range sockets {
+	for _, socket := range m.sockets() {
 		if text, err := get(socket, "/v1/status"); err == nil {
 			s.Nodes = append(s.Nodes, nodeStatus{})
 			must(m.t, json.Unmarshal(text, &s.Nodes[len(s.Nodes)-1]))
@@ -66,8 +65,21 @@ func (m *machine) status() (s status) {
 	return s
 }
 
+// sockets are where the nodes on a machine's home are asked.
+func (m *machine) sockets() []string {
+	m.t.Helper()
+	sockets, err := filepath.Glob(filepath.Join(m.home, "control*.sock"))
+	must(m.t, err)
+	return sockets
+}
+
 // get makes a request of a node's control socket.
 func get(socket, path string) ([]byte, error) {
+	return through(socket, func(c *http.Client) (*http.Response, error) { return c.Get("http://qsync" + path) })
+}
+
+// through makes a request of a node's control socket.
+func through(socket string, send func(c *http.Client) (*http.Response, error)) ([]byte, error) {
 	tmp, err := os.MkdirTemp("", "s")
 	if err != nil {
 		return nil, err
@@ -80,13 +92,39 @@ func get(socket, path string) ([]byte, error) {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(short, filepath.Base(socket)))
 	}
-	c := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: dial}, Timeout: patience}
-	r, err := c.Get("http://qsync" + path)
+	r, err := send(&http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: dial}, Timeout: 2 * patience})
 	if err != nil {
 		return nil, err
 	}
 	defer r.Body.Close()
 	return io.ReadAll(r.Body)
+}
+
+// rests is why a machine's nodes do not come to rest with so many connected peers, as
+// `qsync wait` tells, without starting a process for that.
+func (m *machine) rests(peers int) error {
+	m.t.Helper()
+	sockets := m.sockets()
+	if len(sockets) == 0 {
+		return fmt.Errorf("%s: no node is running", m.name)
+	}
+	for _, socket := range sockets {
+		text, err := through(socket, func(c *http.Client) (*http.Response, error) {
+			body := fmt.Sprintf(`{"peers": %d, "timeout": %d}`, peers, patience)
+			return c.Post("http://qsync/v1/wait", "application/json", strings.NewReader(body))
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+		a := struct {
+			Code    int
+			Missing string
+		}{Code: -1}
+		if err := json.Unmarshal(text, &a); err != nil || a.Code != 0 {
+			return fmt.Errorf("%s: %s", m.name, text)
+		}
+	}
+	return nil
 }
 
 // folder is the status of the only folder of a machine; ok is false when no
@@ -111,7 +149,7 @@ func (m *machine) settles(peers int) {
 		}
 		return nil
 	})
-	m.must(0, "wait", "--peers", strconv.Itoa(peers), "--timeout", patience.String())
+	must(m.t, m.rests(peers))
 }
 
 // queued waits until the figure of entries queued for a named peer is n.
