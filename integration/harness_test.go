@@ -219,6 +219,12 @@ func (m *machine) startFed(stdin string, args ...string) *process {
 	}
 	go func() { _ = p.cmd.Wait(); close(p.ended) }()
 	m.t.Cleanup(func() {
+		if m.t.Failed() && p.running() {
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			defer cancel()
+			status, _ := m.command(ctx, "status", "--json").Output() // where it stands is worth more than what it said
+			m.t.Logf("%s: its status is\n%s", m.name, tail(string(status)))
+		}
 		p.kill()
 		if m.t.Failed() {
 			m.t.Logf("%s: qsync %s said\n%s%s", m.name, strings.Join(args, " "), p.out.String(), tail(p.err.String()))
