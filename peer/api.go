@@ -151,6 +151,10 @@ type FolderConfig struct {
 	// and every change that would be made is reported instead.
 	Plan func(PlanItem)
 
+	// Bypass is from which size in bytes on a file is written past the memory in
+	// which the system holds files; 0 means an eighth of this machine's.
+	Bypass int64
+
 	// TombstoneAge, see store.Options; 0 means 30 days, negative none.
 	TombstoneAge time.Duration
 	// Watch replaces the operating system's notices in tests.

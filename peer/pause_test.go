@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -118,11 +119,17 @@ func TestPausedFromTheStart(t *testing.T) {
 // where it was.
 func TestPauseInATransfer(t *testing.T) {
 	t.Parallel()
+	t.Run("held in memory", func(t *testing.T) { pauseInATransfer(t, 48<<20, math.MaxInt64) })
+	t.Run("written past it", func(t *testing.T) { pauseInATransfer(t, 24<<20, 1<<20) })
+}
+
+func pauseInATransfer(t *testing.T, size, bypass int64) {
+	t.Parallel()
 	bubble(t, 2, func(c *cluster) {
 		a, b := c.nodes[0], c.nodes[1]
+		b.cfg.Bypass = bypass
 		b.dials(a)
-		const size = 48 << 20
-		a.write("big", random(size)) // nothing that arrives at once for being compressed
+		a.write("big", random(int(size))) // nothing that arrives at once for being compressed
 		for i := range 300 {
 			a.write(fmt.Sprint("small/", i), fmt.Sprint(i))
 		}

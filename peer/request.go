@@ -230,6 +230,9 @@ func (x *fetchJob) largeBy(s *session, w want, d *delta) (left []want, err error
 		return nil, x.f.pathFailed(w.rec.Path, err)
 	}
 	split := d != nil && staged.Split(d.recipe)
+	if d == nil && w.size() >= cmp.Or(x.f.cfg.Bypass, disk.LargeForMemory()) {
+		staged.Bypass()
+	}
 	got.Store(have)
 	x.f.changed() // peers are told how much comes
 	if have < w.size() {

@@ -289,6 +289,29 @@ func startWriting(f *os.File, off, n int64) {
 	_ = unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
 }
 
+// setDirect has f written past the page cache, or not any more.
+func setDirect(f *os.File, on bool) error {
+	fd := f.Fd()
+	flags, err := unix.FcntlInt(fd, unix.F_GETFL, 0)
+	if err != nil {
+		return fail("fcntl", f.Name(), err)
+	}
+	if flags &^= unix.O_DIRECT; on {
+		flags |= unix.O_DIRECT
+	}
+	_, err = unix.FcntlInt(fd, unix.F_SETFL, flags)
+	return fail("fcntl", f.Name(), err)
+}
+
+// memory is this machine's, in bytes.
+func memory() int64 {
+	var si unix.Sysinfo_t
+	if unix.Sysinfo(&si) != nil {
+		return 0
+	}
+	return int64(uint64(si.Totalram) * uint64(si.Unit))
+}
+
 // doneReading tells the system that a part of f is not read again soon: its memory
 // can serve for what is written.
 func doneReading(f *os.File, off, n int64) {

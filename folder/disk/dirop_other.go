@@ -165,6 +165,14 @@ func (d *dir) setFileMeta(f *os.File, name string, mode uint16, mtime int64) (in
 // startWriting leaves it to the system when it writes.
 func startWriting(*os.File, int64, int64) {}
 
+// setDirect says that there is no such thing here.
+func setDirect(f *os.File, _ bool) error {
+	return fail("write past the memory", f.Name(), errNoSupport)
+}
+
+// memory is not known.
+func memory() int64 { return 0 }
+
 // doneReading leaves it to the system what it keeps in memory.
 func doneReading(*os.File, int64, int64) {}
 

@@ -60,6 +60,14 @@ func (s *Staged) writeAt(p []byte, off int64) error {
 	if err := fault.File("write"); err != nil {
 		return err
 	}
+	if s.past {
+		return s.straight(p, off)
+	}
+	return s.through(p, off)
+}
+
+// through writes p through the memory in which the system holds files.
+func (s *Staged) through(p []byte, off int64) error {
 	_, err := s.f.WriteAt(p, off)
 	if end := off + int64(len(p)); err == nil && end-s.begun >= writeAhead {
 		startWriting(s.f, s.begun, end-s.begun)

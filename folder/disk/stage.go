@@ -42,6 +42,8 @@ type Staged struct {
 	ready  bool            // finished: value and info are set
 	synced bool            // flushed by itself
 	linked bool            // made without a name
+	past   bool            // written past the system's memory, as asked for
+	direct *direct         // that does it, nil before the first bytes
 	head   [headSize]byte
 	heads  int // bytes of head that are the first ones of the content
 	failed bool
@@ -260,8 +262,8 @@ func (s *Staged) Finish(v folder.Value) error {
 		s.Discard()
 		return fmt.Errorf("finish staged file: %w", ErrContent)
 	}
-	var err error
-	if s.zeros > 0 { // a hole at the end
+	err := s.endDirect()
+	if err == nil && s.zeros > 0 { // a hole at the end
 		err = s.truncate(s.size)
 	}
 	if err == nil {
@@ -334,7 +336,7 @@ func (s *Staged) Discard() {
 // Park keeps what was written so far for a later [Root.StagePart] of the same
 // content. A file that did not come from there, or failed, is discarded.
 func (s *Staged) Park() {
-	if s.part == "" || s.failed || s.ready {
+	if s.part == "" || s.failed || s.ready || s.endDirect() != nil {
 		s.Discard()
 		return
 	}
@@ -344,6 +346,7 @@ func (s *Staged) Park() {
 // close gives up the descriptor and the claim to the part.
 func (s *Staged) close() {
 	s.doneHashing()
+	s.drop()
 	if s.f != nil {
 		s.f.Close()
 		s.f = nil

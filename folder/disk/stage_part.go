@@ -63,6 +63,9 @@ func (s *Staged) CopyPart(f *os.File, offset, n int64) error {
 	if s.ready || s.failed {
 		return fmt.Errorf("copy to staged file: %w", fs.ErrClosed)
 	}
+	if err := s.endDirect(); err != nil {
+		return fmt.Errorf("write staged file: %w", err)
+	}
 	if n >= relayMin && (offset-s.size)%holeBlock == 0 && !s.r.noClone.Load() {
 		first := (holeBlock - offset%holeBlock) % holeBlock
 		if err := s.copyHere(io.NewSectionReader(f, offset, first), first); err != nil {
