@@ -207,8 +207,13 @@ func (k *parking) put(p folder.Path, set func(*parkedPath)) {
 		k.m = make(map[folder.Path]parkedPath)
 	}
 	e := k.m[p]
+	was := e
 	set(&e)
-	e.tries++
+	if e.lost == was.lost && time.Now().Before(was.until) {
+		e.until = was.until // it is put off already: what fails meanwhile is no try of its own
+	} else {
+		e.tries++
+	}
 	k.m[p] = e
 }
 
