@@ -111,7 +111,8 @@ var steps = []step{
 }
 
 // In every view axe-core finds nothing that is serious, on narrow dark pages and on
-// wide light ones, and in long runs on all; nothing is wider than the window.
+// wide light ones, and in long runs on all; nothing is wider than the window, and
+// nothing moves for those who want less motion.
 func TestPageForEveryone(t *testing.T) {
 	t.Parallel()
 	source := axe(t)
@@ -120,6 +121,11 @@ func TestPageForEveryone(t *testing.T) {
 	for _, s := range steps {
 		s.goes(w, p)
 		time.Sleep(100 * time.Millisecond) // what comes in softly is there
+		p.calm(func() {
+			if moving := ask[string](p, call("moving")); moving != "" {
+				t.Errorf("%s: who wants less motion sees moving: %s", s.name, moving)
+			}
+		})
 		for _, theme := range []string{"light", "dark"} {
 			for _, width := range []int{360, 800, 1600} {
 				if screenshots == "" && !long && (width == 800 || (width == 360) != (theme == "dark")) {
@@ -127,6 +133,9 @@ func TestPageForEveryone(t *testing.T) {
 				}
 				p.size(width, 900, theme)
 				p.picture(fmt.Sprintf("%s-%d-%s", s.name, width, theme))
+				for _, row := range []string{".tabs", ".top nav"} {
+					p.until("inside", row+" [aria-current]", row)
+				}
 				if wide := ask[int](p, "document.documentElement.scrollWidth - innerWidth"); wide > 0 {
 					t.Errorf("%s at %d: it is %d pixels wider than the window", s.name, width, wide)
 				}

@@ -75,8 +75,8 @@ window.qsyncEyes = (() => {
     },
     count(where, n) { return document.querySelectorAll(where).length === n ? '' : document.querySelectorAll(where).length + ' of ' + where; },
     inside(one, other) {
-      const a = document.querySelector(one).getBoundingClientRect(), b = document.querySelector(other).getBoundingClientRect();
-      return a.left >= b.left - 1 && a.right <= b.right + 1 ? '' : one + ' is out of sight';
+      const el = document.querySelector(one), a = el?.getBoundingClientRect(), b = document.querySelector(other)?.getBoundingClientRect();
+      return !el || a.left >= Math.max(b.left, 0) - 1 && a.right <= Math.min(b.right, innerWidth) + 1 ? '' : one + ' is out of sight';
     },
     // legible says of a text in a picture that it is shown too small.
     legible(where, least) {
@@ -85,6 +85,26 @@ window.qsyncEyes = (() => {
     },
     // module is a module of the page itself.
     module(name) { return import(new URL(name, document.querySelector('script[type=module]').src)); },
+    // pictures are those that are seen there, with the colour in their middle.
+    async pictures(where) {
+      const all = [...document.querySelectorAll(where + ' img')].filter(visible);
+      await Promise.all(all.map(img => img.decode().catch(() => {})));
+      return all.map(img => {
+        const c = Object.assign(document.createElement('canvas'), {width: 1, height: 1}).getContext('2d');
+        c.drawImage(img, img.naturalWidth / 2, img.naturalHeight / 2, 1, 1, 0, 0, 1, 1);
+        const r = img.getBoundingClientRect();
+        return {width: img.naturalWidth, height: img.naturalHeight, colour: [...c.getImageData(0, 0, 1, 1).data.slice(0, 3)].join(' '), left: r.left, top: r.top, right: r.right, bottom: r.bottom, alt: img.alt};
+      });
+    },
+    // moving is what moves by itself, or does when it changes.
+    moving() {
+      const slow = list => list.split(',').some(d => parseFloat(d) > 0);
+      const all = [...document.querySelectorAll('*')].filter(el => {
+        const s = getComputedStyle(el);
+        return s.animationName !== 'none' || slow(s.transitionDuration) || s.scrollBehavior === 'smooth';
+      });
+      return [...document.getAnimations().map(a => a.effect.target.outerHTML), ...all.map(el => el.outerHTML)].map(x => x.slice(0, 100)).join(' | ');
+    },
     none(where) { return document.querySelector(where) ? 'still there: ' + where : ''; },
     // active says what has the focus.
     active() {

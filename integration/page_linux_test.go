@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
@@ -275,6 +276,18 @@ func (p *tab) picture(name string) {
 	must(p.t, err)
 	must(p.t, os.MkdirAll(screenshots, 0o755))
 	must(p.t, os.WriteFile(filepath.Join(screenshots, name+".png"), png, 0o644))
+}
+
+// calm has the system want less motion while something is done.
+func (p *tab) calm(while func()) {
+	p.t.Helper()
+	set := func(value string) {
+		_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: value}}})
+		must(p.t, err)
+	}
+	set("reduce")
+	defer set("no-preference")
+	while()
 }
 
 // size makes the window that large, and dark or light.

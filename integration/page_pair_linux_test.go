@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"image/color"
 	"os"
 	"path/filepath"
 	"slices"
@@ -88,6 +89,32 @@ func TestPageShareAndJoin(t *testing.T) {
 			p.picture(fmt.Sprintf("%s-%d", who, width))
 		}
 	}
+	line.rate.Store(256 << 10) // it takes as long as somebody looks at the map
+	onTheMap(pa, "bert", "QUIC · ", "iB/s out", "waits for 1 (")
+	onTheMap(pb, "anna", "QUIC · ", "iB/s in", "bert", "waits for 1 (")
+	pa.seesIn("main tbody", "bert", "QUIC", "iB/s out", "1 change queued,", "photos")
+	pb.seesIn("main tbody", "anna", "QUIC", "iB/s in", "1 entry,", "copy")
+	if ask[bool](pb, "document.querySelector('main').textContent.includes('in sync')") {
+		t.Errorf("what waits is said to be in sync:\n%s", pb.shown())
+	}
+	if !ask[bool](pb, "getComputedStyle(document.querySelector('.map .edge-busy')).animationName === 'flow'") {
+		t.Error("what moves does not look like it")
+	}
+	pb.calm(func() {
+		if moving := ask[string](pb, call("moving")); moving != "" {
+			t.Errorf("who wants less motion sees moving: %s", moving)
+		}
+	})
+	for _, width := range []int{360, 1600} {
+		for who, p := range map[string]*tab{"receives": pb, "sends": pa} {
+			p.size(width, 900, "light")
+			p.picture(fmt.Sprintf("map-%s-%d", who, width))
+		}
+	}
+	for _, p := range []*tab{pa, pb} {
+		p.pressIn("nav", "Folders")
+		p.seesIn("article .progress", "iB")
+	}
 	line.rate.Store(0)
 	eventually(t, func() error {
 		fi, err := os.Stat(filepath.Join(copied, "large"))
@@ -145,6 +172,13 @@ func TestPageShareAndJoin(t *testing.T) {
 	pb.seesIn("table.log", "second.txt")
 }
 
+// onTheMap goes there, and waits until all of these stand in the picture.
+func onTheMap(p *tab, texts ...string) {
+	p.t.Helper()
+	p.pressIn("nav", "Map")
+	p.seesIn(".map svg", texts...)
+}
+
 // large makes a file that holds no part twice.
 func large(t *testing.T, path string, size int) {
 	t.Helper()
@@ -176,12 +210,14 @@ func TestPageConflict(t *testing.T) {
 		write(t, w.in(0, fmt.Sprintf("note%d.txt", i)), "one\ntwo of anna\nthree\n")
 		write(t, w.in(1, fmt.Sprintf("note%d.txt", i)), "one\ntwo of bert, longer\nthree\n")
 	}
+	write(t, w.in(0, "sunset.png"), painted(t, 300, 200, color.RGBA{200, 40, 40, 255}))
+	write(t, w.in(1, "sunset.png"), painted(t, 320, 240, color.RGBA{40, 40, 200, 255}))
 	w.again(1)
 	w.settled()
 	p := w.nodes[0].page()
-	p.seesIn("article", "3 conflicts")
-	p.seesIn(".needs", "3 conflicts")
-	p.pressIn("article", "3 conflicts")
+	p.seesIn("article", "4 conflicts")
+	p.seesIn(".needs", "4 conflicts")
+	p.pressIn("article", "4 conflicts")
 	p.seesIn("details[open]", "note0.txt", "two of anna", "two of bert, longer", "anna", "bert")
 	p.picture("conflicts")
 	now, other := sidesOf(t, w, 0)
@@ -196,8 +232,21 @@ func TestPageConflict(t *testing.T) {
 	p.pressIn("details[open]", "Keep this")
 	p.seesIn("details[open]", "note2.txt")
 	p.pressIn("details[open]", "Keep both")
+
+	// Pictures are side by side where there is room for two, else one below the other.
+	p.seesIn("details[open]", "sunset.png", "anna", "bert")
+	for _, width := range []int{360, 1600} {
+		for _, seen := range p.seesPictures("details[open]", width, "200 40 40", "40 40 200") {
+			if seen.Width == 300 != (seen.Colour == "200 40 40") || seen.Alt != "This" && seen.Alt != "The other" {
+				t.Errorf("%+v", seen)
+			}
+		}
+		p.picture(fmt.Sprintf("conflict-pictures-%d", width))
+	}
+	p.pressIn("details[open]", "Keep this")
 	p.seesIn("main", "No conflicts")
 	w.settled()
+	holds(t, w.in(1, "sunset.png"), read(t, w.in(0, "sunset.png")))
 	holds(t, w.in(1, "note1.txt"), now)
 	for i, want := range []int{1, 1, 2} {
 		found, err := filepath.Glob(w.in(1, fmt.Sprintf("note%d*", i)))
@@ -230,8 +279,12 @@ func TestPageRestore(t *testing.T) {
 	write(t, w.in(1, "plain.txt"), "plain\n")
 	write(t, w.in(1, "trip/day1.txt"), "first day\nsun\n")
 	write(t, w.in(1, "trip/deep/day2.txt"), "second day\n")
+	write(t, w.in(1, "beach.png"), painted(t, 2400, 1600, color.RGBA{240, 200, 80, 255}))
 	w.settled()
 	write(t, w.in(1, "trip/day1.txt"), "first day\nrain\n")
+	write(t, w.in(1, "beach.png"), painted(t, 60, 40, color.RGBA{20, 120, 60, 255}))
+	w.settled()
+	write(t, w.in(1, "beach.png"), painted(t, 60, 40, color.White)[:8]+"and no picture")
 	w.settled()
 	must(t, os.Remove(w.in(1, "plain.txt")))
 	w.settled()
@@ -252,6 +305,25 @@ func TestPageRestore(t *testing.T) {
 	p.pressIn("dialog", "Restore")
 	holds(t, w.in(0, "plain.txt"), "plain\n")
 	p.sees("1 entry restored.")
+
+	// A picture as it was, two of them, and one that was damaged.
+	p.pressIn("table.tree", "beach.png")
+	for _, width := range []int{360, 1600} {
+		p.chooses("Look at", "v2")
+		p.chooses("Compare with", "")
+		if seen := p.seesPictures("dialog", width, "240 200 80")[0]; seen.Width != 2400 || seen.Height != 1600 {
+			t.Errorf("it is %+v", seen)
+		}
+		p.picture(fmt.Sprintf("version-picture-%d", width))
+		p.chooses("Compare with", "v1")
+		p.seesPictures("dialog", width, "240 200 80", "20 120 60")
+		p.picture(fmt.Sprintf("version-pictures-%d", width))
+	}
+	p.chooses("Look at", "now")
+	p.chooses("Compare with", "")
+	p.seesIn("dialog", "A picture that cannot be shown")
+	p.seesPictures("dialog", 1280)
+	p.pressIn("dialog", "Close")
 
 	// The directory as it was, at a time that is in the address.
 	ask[bool](p, "location.hash = '#/folder/' + encodeURIComponent("+quoted(w.dirs[0])+") + '/versions?at="+before.UTC().Format(time.RFC3339)+"', true")

@@ -115,6 +115,8 @@ func TestPageSettings(t *testing.T) {
 	p.seesIn("article", "bert", "away")
 	write(t, w.in(0, "waits.txt"), "waits")
 	p.seesIn("article", "1 change queued")
+	onTheMap(p, "bert", "away, seen", "waits for 1 (5 bytes)")
+	p.pressIn("nav", "Folders")
 	w.again(1)
 	p.seesIn("article", "In sync")
 	p.seesIn("article .peers", "bert", "in sync")

@@ -1,7 +1,7 @@
 // The page begins here: being let in, the frame around the views, and which
 // view is shown. Views are loaded when somebody goes there.
 
-import {h, swap, button, icon, text, show, setName, attr} from './dom.js';
+import {h, swap, button, icon, text, show, setName, attr, reveal} from './dom.js';
 import {t, speak, preferred, language, languages, ago} from './words.js';
 import {session, line, whenOut} from './api.js';
 import {listen} from './stream.js';
@@ -55,13 +55,19 @@ function frame() {
       h('a', {class: 'brand', href: '#/'}, h('img', {src: 'icon.svg', alt: '', width: 28, height: 28}), h('span', {class: 'brand-name'}, 'qsync'), nodeName),
       inside && h('nav', {'aria-label': t('nav')}, items.map(([to, key]) => h('a', {href: '#/' + to, 'data-to': to}, t(key)))),
       h('div', {class: 'looks'}, looks())));
+  sized.disconnect();
+  const nav = document.querySelector('.top nav');
+  if (nav) sized.observe(nav);
   mark();
   banners();
 }
+const sized = new ResizeObserver(all => { for (const x of all) reveal(x.target); });
 
 function mark() {
   const here = parts()[0] === 'folder' ? '' : parts()[0];
   for (const a of document.querySelectorAll('nav a[data-to]')) attr(a, 'aria-current', a.dataset.to === here ? 'page' : null);
+  const nav = document.querySelector('.top nav');
+  if (nav) reveal(nav);
 }
 
 // banners say what is true of the whole page: the node is away, or is another

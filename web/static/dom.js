@@ -49,6 +49,14 @@ export function attr(el, key, value) {
   } else if (el.getAttribute(key) !== String(value)) el.setAttribute(key, value);
 }
 
+// reveal scrolls a row of links to the current one, if that is out of sight.
+export function reveal(row) {
+  const el = row.querySelector('[aria-current]');
+  if (!el) return;
+  const a = el.getBoundingClientRect(), b = row.getBoundingClientRect();
+  if (a.left < b.left || a.right > b.right) row.scrollLeft += (a.left + a.right - b.left - b.right) / 2;
+}
+
 export function show(el, yes) {
   if (el.hidden === Boolean(yes)) el.hidden = !yes;
 }

@@ -1,6 +1,6 @@
 // One folder: its parts, and the first of them, how it is.
 
-import {h, text, show, attr, swap, button, icon, setName, keyed, within, name} from './dom.js';
+import {h, text, show, attr, swap, button, icon, setName, keyed, within, name, reveal} from './dom.js';
 import {t, moment, ago, isTime, size, has} from './words.js';
 import {model, watch, load} from './model.js';
 import {verb} from './api.js';
@@ -35,12 +35,12 @@ export async function mount(root, [path, tab = ''], query) {
     a.key = k;
     return a;
   });
-  const body = h('div', {class: 'stack'});
+  const body = h('div', {class: 'stack'}), row = h('nav', {class: 'tabs', 'aria-label': t('nav_folder')}, links);
   swap(root, h('div', {class: 'page-head'},
     h('p', {class: 'crumb'}, h('a', {href: '#/'}, t('folders'))),
     h('div', {class: 'row'}, h('h1', {tabindex: '-1'}, title, tab && h('span', {class: 'quiet'}, ' – ' + t(tabs[tab].key))), mark),
     h('p', {class: 'muted'}, setName(h('bdi', {class: 'path'}), f.path)),
-    h('nav', {class: 'tabs', 'aria-label': t('nav_folder')}, links)), body);
+    row), body);
   const draw = m => {
     const now = m.folders.get(path);
     if (!now) return;
@@ -53,11 +53,12 @@ export async function mount(root, [path, tab = ''], query) {
     }
   };
   draw(model);
-  links.find(a => a.key === tab).scrollIntoView({block: 'nearest', inline: 'nearest'}); // there may be no room for all
+  const sized = new ResizeObserver(() => reveal(row)); // there may be no room for all of them, or not any more
+  for (const el of [row, ...links]) sized.observe(el);
   const view = await tabs[tab].load();
   const end = await view.mount(body, f, query);
   const stop = watch(draw);
-  return () => { stop(); end?.(); };
+  return () => { stop(); sized.disconnect(); end?.(); };
 }
 
 function swapState(mark, f) {

@@ -12,7 +12,7 @@ function links(m) {
   for (const f of m.folders.values()) {
     for (const p of f.peers) {
       const key = p.node || p.name;
-      const l = by.get(key) || {key, name: p.name || key, connected: false, how: '', address: '', folders: [], queued: {entries: 0, bytes: 0}, wants: {entries: 0, bytes: 0}, in: 0, out: 0, seen: ''};
+      const l = by.get(key) || {key, name: p.name || key, connected: false, how: '', address: '', folders: [], synced: true, queued: {entries: 0, bytes: 0}, wants: {entries: 0, bytes: 0}, in: 0, out: 0, seen: ''};
       l.folders.push(label(f));
       l.queued.entries += p.queued.entries;
       l.queued.bytes += p.queued.bytes;
@@ -23,6 +23,8 @@ function links(m) {
         const others = f.peers.filter(x => x.connected).length;
         l.wants.entries += f.want.entries;
         l.wants.bytes += f.want.bytes;
+        l.synced &&= p.in_sync && !f.want.entries;
+        l.many ||= others > 1 && f.want.entries > 0;
         l.shared ||= others > 1 && f.rate.in + f.rate.out > 0;
         l.in += f.rate.in;
         l.out += f.rate.out;
@@ -43,7 +45,7 @@ const short = (s, n) => { s = clean(s); return [...s].length > n ? [...s].slice(
 export function mount(root) {
   const picture = h('div', {class: 'map'}), rows = h('tbody'), none = empty(t('map_none'), t('map_none_text'));
   const box = h('div', {class: 'stack'}, picture, h('p', {class: 'muted small'}, t('map_honest')),
-    h('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t('map_table')}, h('table', {}, h('caption', {}, t('map_table')), h('thead', {}, h('tr', {}, ['peer', 'how', 'rate', 'queue', 'folders'].map(k => h('th', {scope: 'col'}, t('col_' + k))))), rows)));
+    h('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t('map_table')}, h('table', {}, h('caption', {}, t('map_table')), h('thead', {}, h('tr', {}, ['peer', 'how', 'rate', 'queue', 'wants', 'folders'].map(k => h('th', {scope: 'col'}, t('col_' + k))))), rows)));
   swap(root, h('div', {class: 'page-head'}, h('h1', {tabindex: '-1'}, t('map')), h('p', {class: 'lead'}, t('map_lead'))), none, box);
   let last = '', timer = 0;
   const paint = () => {
@@ -65,22 +67,28 @@ export function mount(root) {
 }
 
 function row() {
-  const who = h('bdi', {class: 'name strong'}), cells = ['how', 'rate', 'queue', 'folders'].map(() => h('td'));
+  const who = h('bdi', {class: 'name strong'}), cells = ['how', 'rate', 'queue', 'wants', 'folders'].map(() => h('td'));
   return {el: h('tr', {}, h('th', {scope: 'row'}, who), cells), update(l) {
     setName(who, l.name);
     text(cells[0], l.connected ? l.how : isTime(l.seen) ? t('away_since', {ago: ago(l.seen)}) : t('never_seen'));
     text(cells[1], rates(l) ? rates(l) + (l.shared ? ' *' : '') : '–');
     text(cells[2], l.queued.entries ? t('queued', {n: l.queued.entries, size: size(l.queued.bytes)}) : '–');
-    text(cells[3], l.folders.map(within).join(', '));
+    text(cells[3], l.wants.entries ? t('awaited', {n: l.wants.entries, size: size(l.wants.bytes)}) + (l.many ? ' *' : '') : '–');
+    text(cells[4], l.folders.map(within).join(', '));
   }};
 }
 
 // draw is the picture: around the node where there is room, else below it.
 function draw(all, width) {
-  const total = {in: 0, out: 0};
-  for (const f of model.folders.values()) { total.in += f.rate.in; total.out += f.rate.out; }
+  const total = {in: 0, out: 0, entries: 0, bytes: 0};
+  for (const f of model.folders.values()) {
+    total.in += f.rate.in;
+    total.out += f.rate.out;
+    total.entries += f.want.entries;
+    total.bytes += f.want.bytes;
+  }
   const wide = width >= 640, shown = all.slice(0, wide ? 24 : 40);
-  const g = [], boxW = wide ? 170 : Math.min(230, width - 90), boxH = 58;
+  const g = [], boxW = wide ? 170 : Math.min(230, width - 90), boxH = 64;
   let height, at, me;
   if (wide) {
     const perRing = 12, n = shown.length, few = n < 3; // those stand beside the node
@@ -105,10 +113,10 @@ function draw(all, width) {
   shown.forEach((l, i) => {
     const p = at[i];
     const what = l.connected ? [l.how, !l.shared && rates(l)].filter(Boolean).join(' · ') : isTime(l.seen) ? t('away_since', {ago: ago(l.seen)}) : t('never_seen');
-    const wait = l.queued.entries ? t('waits', {n: l.queued.entries}) : l.connected ? t('in_sync') : '';
-    g.push(box(p.x, p.y, boxW, boxH, [short(l.name, wide ? 20 : 26), short(what, wide ? 28 : 36), short(wait, 28)], l.connected ? 'on' : 'away'));
+    const wait = l.queued.entries ? t('waits', {n: l.queued.entries, size: size(l.queued.bytes)}) : !l.connected ? '' : l.synced ? t('in_sync') : l.wants.entries ? '' : t('catching_up');
+    g.push(box(p.x, p.y, boxW, boxH, [short(l.name, wide ? 20 : 26), short(what, wide ? 28 : 36), short(wait, 30)], l.connected ? 'on' : 'away'));
   });
-  g.push(box(me.x, me.y, wide ? 190 : boxW, 50, [short(model.node?.name || '', 18), rates(total) || t('this_node')], 'me'));
+  g.push(box(me.x, me.y, wide ? 190 : boxW, boxH, [short(model.node?.name || '', 18), rates(total) || t('this_node'), total.entries && t('waits', {n: total.entries, size: size(total.bytes)})], 'me'));
   return svg('svg', {viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', 'aria-label': t('map_label', {n: all.length, on: all.filter(l => l.connected).length})}, g);
 }
 

@@ -44,8 +44,10 @@ export function preview(folder, query, label, urls) {
         lay(out, plain(c.text || ''));
         swap(box, about, out, foot);
         more(folder, query, c, out, foot);
-      } else if (imageTypes.includes(c.type) && c.data) swap(box, about, h('div', {class: 'checker'}, h('img', {src: urls.make(c.type, c.data), alt: label})));
-      else if (c.type === 'symlink') swap(box, about, h('p', {}, t('points_to')), h('pre', {class: 'command'}, plain(c.text || '')));
+      } else if (imageTypes.includes(c.type) && c.data) {
+        const broken = () => swap(box, about, h('p', {class: 'muted'}, t('broken_image')));
+        swap(box, about, h('div', {class: 'checker'}, h('img', {src: urls.make(c.type, c.data), alt: label, onerror: broken})));
+      } else if (c.type === 'symlink') swap(box, about, h('p', {}, t('points_to')), h('pre', {class: 'command'}, plain(c.text || '')));
       else swap(box, about, h('p', {class: 'muted'}, t(c.type === 'directory' ? 'is_directory' : c.type === 'none' ? 'no_content' : 'no_preview')));
     } catch (e) {
       swap(box, failed(e, run));
