@@ -27,6 +27,7 @@ const (
 	pingEvery = 15 * time.Second
 	writeTime = 10 * time.Second
 	maxStream = 32
+	linger    = 30 * time.Second // in which whoever was cut off comes back
 )
 
 // message is one event as it goes over the line.
@@ -37,13 +38,14 @@ type message struct {
 
 // hub tells everybody who looks what has changed. It keeps the last messages, so
 // that whoever was away for a moment misses none; who was away for longer is told
-// to load everything anew. Nothing is looked at while nobody does.
+// to load everything anew. Nothing is looked at while nobody does, but for that moment.
 type hub struct {
 	boot     string
 	overview func() (node json.RawMessage, folders map[string]json.RawMessage)
 	kick     chan struct{}
 	over     chan struct{} // closed when the streams are to end
 	looking  atomic.Int32  // streams
+	left     atomic.Int64  // when the last one ended, in nanoseconds since 1970
 
 	mu      sync.Mutex
 	next    uint64
@@ -70,9 +72,15 @@ func (h *hub) wake() {
 	}
 }
 
+// watched reports whether somebody looks, or did a moment ago and may come back with the
+// number of the last message, to miss none.
+func (h *hub) watched() bool {
+	return h.looking.Load() > 0 || time.Since(time.Unix(0, h.left.Load())) < linger
+}
+
 // publish notes something that happened.
 func (h *hub) publish(v any) {
-	if h.looking.Load() == 0 {
+	if !h.watched() {
 		return
 	}
 	h.mu.Lock()
@@ -102,7 +110,7 @@ func (h *hub) run(ctx context.Context) {
 			}
 		case <-timer.C:
 		}
-		if h.looking.Load() == 0 {
+		if !h.watched() {
 			timer.Reset(time.Hour) // the next stream wakes us
 			continue
 		}
@@ -227,7 +235,10 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "too many pages are open", http.StatusServiceUnavailable)
 		return
 	}
-	defer h.looking.Add(-1)
+	defer func() {
+		h.left.Store(time.Now().UnixNano())
+		h.looking.Add(-1)
+	}()
 	h.wake()
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // a proxy must not hold it back

@@ -103,6 +103,32 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// TestCutOff: the one stream is cut off, something happens, and it comes back with the
+// last id: it is told of that.
+func TestCutOff(t *testing.T) {
+	r := serve(t, nil)
+	s := r.listen("")
+	id := s.expect("reset", "{}")
+	for n := range 3 {
+		s.stop()
+		for end := time.Now().Add(time.Minute); r.hub.looking.Load() > 0 && time.Now().Before(end); {
+			time.Sleep(time.Millisecond)
+		}
+		r.Publish(map[string]int{"n": n})
+		time.Sleep(2 * gather)
+		s = r.listen(id)
+		for m := s.next(); ; m = s.next() {
+			if m[1] == "happened" {
+				if m[2] != fmt.Sprintf(`[{"n":%d}]`, n) {
+					t.Errorf("%d: %s", n, m[2])
+				}
+				id = m[0]
+				break
+			}
+		}
+	}
+}
+
 // TestManyEvents: of 10 000 that happen at once a stream is told in a few
 // messages, in order, with how many more there were.
 func TestManyEvents(t *testing.T) {

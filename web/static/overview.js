@@ -56,7 +56,7 @@ export function mount(root) {
     for (const f of list) {
       const who = within(label(f));
       if (f.held && !f.held.answer) items.push({key: 'h' + f.path, href: folderLink(f, 'brake'), text: t('need_brake', {name: who, n: f.held.entries})});
-      else if (level(f) === 'bad') items.push({key: 'b' + f.path, href: folderLink(f), text: t('need_bad', {name: who})});
+      else if (f.state === 'stopped') items.push({key: 'b' + f.path, href: folderLink(f), text: t('need_bad', {name: who})});
       if (conflicts(f)) items.push({key: 'c' + f.path, href: folderLink(f, 'conflicts'), text: t('need_conflicts', {name: who, n: conflicts(f)})});
       if (problems(f)) items.push({key: 'p' + f.path, href: folderLink(f), text: t('need_problems', {name: who, n: problems(f)})});
     }
