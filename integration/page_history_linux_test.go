@@ -71,7 +71,7 @@ func filtersHistory(w *windowed, p *tab) {
 	}
 	clear()
 	p.chooses("Kind", "file")
-	some("files", func(r logRow) bool { return strings.HasSuffix(r.Path, ".txt") })
+	some("files", func(r logRow) bool { return strings.HasSuffix(r.Path, ".txt") || r.Path == "beach.png" })
 	clear()
 	p.chooses("Day", "2020-02-29")
 	p.seesIn("main", "No such change is logged")
