@@ -275,7 +275,7 @@ func (p *placer) commit(changes []store.Change) error {
 			continue
 		}
 		p.f.placing.looks(c.Path)
-		if st, ok := p.f.root.Restat(c.Path, c.After); ok {
+		if st, ok := p.restat(c); ok {
 			c.After.Stat = st
 		} else {
 			p.f.look.add(c.Path, false) // changed by somebody since
@@ -303,6 +303,25 @@ func (p *placer) commit(changes []store.Change) error {
 	p.f.unblock(changes)
 	p.f.changed()
 	return nil
+}
+
+// It is worth waiting for the next tick of the clock that gives the stamps, if that
+// saves reading so much once more.
+const (
+	restatLarge = 1 << 20
+	restatPause = 4 * time.Millisecond
+	restatTries = 4
+)
+
+// restat returns the stat to record of what was put in place, false if somebody has
+// changed it since.
+func (p *placer) restat(c *store.Change) (folder.Stat, bool) {
+	st, ok := p.f.root.Restat(c.Path, c.After)
+	for try := 0; ok && st.Racy && !c.After.Stat.Racy && c.After.Value.Size >= restatLarge && try < restatTries; try++ {
+		time.Sleep(restatPause)
+		st, ok = p.f.root.Restat(c.Path, c.After)
+	}
+	return st, ok
 }
 
 // secure makes directory entries durable.
