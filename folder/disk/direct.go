@@ -6,6 +6,8 @@ import (
 	"os"
 	"syscall"
 	"unsafe"
+
+	"qsync/folder/chunk"
 )
 
 // Direct writing: offsets, lengths and memory are multiples of directBlock, which
@@ -19,11 +21,14 @@ const (
 // direct writes a file past the memory in which the system holds files, a buffer at
 // a time and in order, while the next is filled. That costs a tenth of the processor's
 // time, leaves that memory to what others read, and the flush at the end has nothing
-// to wait for.
+// to wait for. It digests what it writes, too: with two cores the content comes
+// meanwhile.
 type direct struct {
 	f    *os.File
-	buf  []byte // of what comes next: cap is directBuffer
-	off  int64  // where it belongs, a multiple of directBlock
+	hash *chunk.Hasher // what it digests with; nil until [direct.digests]
+	upto int64         // the content that has been digested; the writer's, like hash
+	buf  []byte        // of what comes next: cap is directBuffer
+	off  int64         // where it belongs, a multiple of directBlock
 	full chan directPart
 	free chan directPart // empty again
 	done chan struct{}   // closed when the writer has ended
@@ -34,6 +39,8 @@ type directPart struct {
 	b   []byte
 	off int64
 	err error // the writer's first one
+
+	hash *chunk.Hasher // instead of content: what comes from off on is digested with it
 }
 
 // Bypass has the content written past the memory in which the system holds files,
@@ -82,6 +89,10 @@ func (s *Staged) endDirect() error {
 		s.begun = off
 		err = s.through(rest, off) // no whole block
 	}
+	if d.hash != nil {
+		d.digest(rest, off)
+		d.zeros(s.size) // which are not written yet, or never
+	}
 	if err != nil {
 		s.failed = true // what is on the disk is unknown now
 	}
@@ -93,7 +104,7 @@ func newDirect(f *os.File) *direct {
 	if setDirect(f, true) != nil {
 		return nil
 	}
-	d := &direct{f: f, full: make(chan directPart, directCount), free: make(chan directPart, directCount), done: make(chan struct{})}
+	d := &direct{f: f, full: make(chan directPart, directCount+1), free: make(chan directPart, directCount), done: make(chan struct{})}
 	for range directCount {
 		d.free <- directPart{b: aligned()}
 	}
@@ -112,6 +123,13 @@ func aligned() []byte {
 func (d *direct) run() {
 	defer close(d.done)
 	for p := range d.full {
+		if p.hash != nil {
+			d.hash, d.upto = p.hash, p.off
+			continue
+		}
+		if d.hash != nil {
+			d.digest(p.b, p.off)
+		}
 		if d.err == nil {
 			_, d.err = d.f.WriteAt(p.b, p.off)
 			if errors.Is(d.err, syscall.EINVAL) { // stricter than it said
@@ -123,6 +141,28 @@ func (d *direct) run() {
 		d.free <- directPart{b: p.b[:0], err: d.err}
 	}
 }
+
+// digest takes into the digest what is at off and has not been in it yet.
+func (d *direct) digest(b []byte, off int64) {
+	d.zeros(off)
+	if old := d.upto - off; old < int64(len(b)) {
+		d.hash.Write(b[old:])
+		d.upto = off + int64(len(b))
+	}
+}
+
+// zeros takes a hole that ends at byte off into the digest.
+func (d *direct) zeros(off int64) {
+	for d.upto < off {
+		n := min(off-d.upto, minHole)
+		d.hash.Write(zeroBlock[:n])
+		d.upto += n
+	}
+}
+
+// digests has the writer digest what comes from byte off on; what is before that is
+// in h already.
+func (d *direct) digests(h *chunk.Hasher, off int64) { d.full <- directPart{hash: h, off: off} }
 
 // write takes p, which belongs at off: behind what was written, or after a hole of
 // more than a block.

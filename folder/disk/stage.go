@@ -154,11 +154,17 @@ func (s *Staged) Write(p []byte) (int, error) {
 	if s.ready || s.failed {
 		return 0, fmt.Errorf("write staged file: %w", fs.ErrClosed)
 	}
+	digests := s.direct != nil
 	if err := s.write(p); err != nil {
 		s.failed = true // what is on the disk is unknown now
 		return 0, fmt.Errorf("write staged file: %w", err)
 	}
-	s.hash.Write(p)
+	if !digests {
+		s.hash.Write(p)
+		if s.direct != nil { // from here on
+			s.direct.digests(s.hash, s.size+int64(len(p)))
+		}
+	}
 	s.begin(p)
 	s.cut(p)
 	s.size += int64(len(p))
@@ -258,12 +264,15 @@ func (s *Staged) Finish(v folder.Value) error {
 	if s.ready || s.failed || v.Kind != folder.File {
 		return fmt.Errorf("finish staged file: %w", fs.ErrInvalid)
 	}
+	if err := s.endDirect(); err != nil {
+		return fmt.Errorf("finish staged file: %w", err)
+	}
 	if s.size != v.Size || s.hash.Sum() != v.Digest {
 		s.Discard()
 		return fmt.Errorf("finish staged file: %w", ErrContent)
 	}
-	err := s.endDirect()
-	if err == nil && s.zeros > 0 { // a hole at the end
+	var err error
+	if s.zeros > 0 { // a hole at the end
 		err = s.truncate(s.size)
 	}
 	if err == nil {
@@ -284,6 +293,11 @@ func (s *Staged) Digest() (folder.Digest, int64, error) {
 	if s.ready || s.failed || s.hash == nil {
 		return folder.Digest{}, 0, fmt.Errorf("staged file: %w", fs.ErrInvalid)
 	}
+	past := s.past
+	if err := s.endDirect(); err != nil {
+		return folder.Digest{}, 0, fmt.Errorf("staged file: %w", err)
+	}
+	s.past = past
 	return s.hash.Sum(), s.size, nil
 }
 
@@ -345,8 +359,8 @@ func (s *Staged) Park() {
 
 // close gives up the descriptor and the claim to the part.
 func (s *Staged) close() {
+	s.drop() // which digests
 	s.doneHashing()
-	s.drop()
 	if s.f != nil {
 		s.f.Close()
 		s.f = nil
