@@ -35,7 +35,7 @@ func (s *session) saveRun(m *managed, t peer.Totals) {
 	if s.dry {
 		return
 	}
-	b, err := json.Marshal(peer.LastRun{Began: m.began.UTC().Truncate(time.Second), Ended: time.Now().UTC().Truncate(time.Second), Totals: t})
+	b, err := json.Marshal(peer.LastRun{Began: m.began.UTC().Truncate(time.Millisecond), Ended: time.Now().UTC().Truncate(time.Millisecond), Totals: t})
 	if err == nil {
 		if _, err = os.Stat(s.home.state(m.entry.tag)); err != nil {
 			return // forgotten meanwhile

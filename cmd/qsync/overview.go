@@ -161,7 +161,7 @@ func (g *manager) view(m *managed) folderView {
 	st := m.Status()
 	g.describe(m, &st)
 	v := viewOf(st)
-	v.Began, v.Pair = m.began.UTC().Truncate(time.Second), m.paired
+	v.Began, v.Pair = m.began.UTC().Truncate(time.Millisecond), m.paired
 	if h := m.Held(); h.Entries > 0 {
 		v.Held = &peer.HeldList{Held: h, Paths: []peer.HeldPath{}}
 	}

@@ -80,6 +80,6 @@ export function runLinks(f) {
   const from = (since, until) => folderLink(f, 'history') + '?' + new URLSearchParams(until ? {since, until} : {since});
   return {
     now: isTime(f.began) ? from(f.began) : '',
-    last: f.last && isTime(f.last.ended) ? from(f.last.began, new Date(new Date(f.last.ended).getTime() + 1000).toISOString()) : '', // it is told by the second
+    last: f.last && isTime(f.last.ended) ? from(f.last.began, new Date(new Date(f.last.ended).getTime() + 1).toISOString()) : '', // it is told by the millisecond
   };
 }
