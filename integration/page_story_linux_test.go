@@ -143,11 +143,18 @@ func worksByTheClock(w *windowed, p *tab) {
 		t.Errorf("config.yaml is\n%s", now)
 	}
 	p.types("Schedule", "0 0 29 feb *")
+	p.types("Versions kept", "1e") // which is no number, and not taken for none
+	p.press("Save")
+	p.seesIn(".field:has([aria-invalid=true])", "Versions kept", "give a whole number")
+	if now := read(t, config); now != before {
+		t.Errorf("config.yaml is\n%s", now)
+	}
+	p.types("Versions kept", "7")
 	p.press("Save")
 	p.sees("Saved; it holds from now on")
 	p.until("none", "[aria-invalid]")
 	now := read(t, config)
-	for _, want := range []string{"# by hand\n", "  # the best ones\n", "    every: '0 0 29 feb *'\n", "max_delete: 40%"} {
+	for _, want := range []string{"# by hand\n", "  # the best ones\n", "    every: '0 0 29 feb *'\n", "    versions: 7\n", "max_delete: 40%"} {
 		if !strings.Contains(now, want) {
 			t.Errorf("config.yaml lacks %q:\n%s", want, now)
 		}

@@ -37,9 +37,6 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Qsync-Version", s.conf.Version)
 		h.Set("X-Qsync-Page", s.page) // one of another name loads itself anew
-		if s.tls {
-			h.Set("Strict-Transport-Security", "max-age=31536000")
-		}
 		if !s.known(r.Host) {
 			http.Error(w, "this name is not this node's: open it by its address, or add the name to web.names in config.yaml", http.StatusMisdirectedRequest)
 			return

@@ -34,7 +34,12 @@ export function mount(root, f) {
       swap(body, sides(c));
     };
     const keep = (what, words) => act(async () => {
-      await verb('resolve', f.path, {path: bytes64(c.copy, c.raw_copy), how: {keep: what, this: c.this.digest || '', other: c.other.digest || ''}});
+      try {
+        await verb('resolve', f.path, {path: bytes64(c.copy, c.raw_copy), how: {keep: what, this: c.this.digest || '', other: c.other.digest || ''}});
+      } catch (e) {
+        await draw(); // it may have been resolved elsewhere, or be another one by now
+        throw e;
+      }
       note(t('resolved_' + what, {name: within(c.path, c.raw_path)}));
       await draw();
       root.closest('main')?.querySelector('h1')?.focus();

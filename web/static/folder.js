@@ -177,10 +177,12 @@ async function takeBack(f) {
   const what = mine ? 'revert' : 'override';
   const list = (await verb(what, f.path, {dry: true})) || [];
   const shown = list.slice(0, 200).map(c => h('li', {}, h('span', {class: 'tag'}, has('act_' + c.change) ? t('act_' + c.change) : c.change), ' ', name(c.path, c.raw_path), c.problem && h('span', {class: 'problem'}, ' ' + c.problem)));
-  const yes = await dialog({title: t(what + '_title', {n: list.length}), body: [h('p', {}, t(what + '_text')), h('ul', {class: 'plain-list long', tabindex: '0'}, shown), list.length > 200 && h('p', {}, t('and_more', {n: list.length - 200}))], actions: [
+  const lost = mine ? list.filter(c => c.unkept && !c.problem).length : 0; // of the others' each keeps its own versions
+  const yes = await dialog({title: t(what + '_title', {n: list.length}), body: [h('p', {}, t(lost ? what + '_bare' : what + '_text')), lost > 0 && h('p', {class: 'problem'}, t('takes_for_good', {n: lost})), h('ul', {class: 'plain-list long', tabindex: '0'}, shown), list.length > 200 && h('p', {}, t('and_more', {n: list.length - 200}))], actions: [
     {label: t('cancel'), value: null}, {label: t(what), value: true, danger: true},
   ]});
   if (!yes) return;
   const done = (await verb(what, f.path, {dry: false})) || [];
-  note(t('taken_back', {n: done.length}));
+  const stays = done.filter(c => c.problem);
+  note(t('taken_back', {n: done.length - stays.length}) + (stays.length ? ' ' + t('restore_failed', {n: stays.length}) + ' ' + stays[0].problem : ''), stays.length > 0);
 }

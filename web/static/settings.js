@@ -95,7 +95,8 @@ function control(k, dirty) {
       break;
     default:
       input = h('input', {type: k.kind === 'number' ? 'number' : 'text', min: k.kind === 'number' ? 0 : null, autocomplete: 'off', spellcheck: 'false', placeholder, value: unset ? '' : String(k.value), ...described});
-      read = () => input.value.trim() === '' ? null : k.kind === 'number' ? Number(input.value) : input.value.trim();
+      // What is no number reads as nothing, which would take the setting out: the node is to refuse it.
+      read = () => input.validity.badInput ? '?' : input.value.trim() === '' ? null : k.kind === 'number' ? Number(input.value) : input.value.trim();
   }
   const before = read();
   const problem = h('p', {class: 'problem', id: problemId, lang: 'en'});
