@@ -146,12 +146,15 @@ func TestGuessers(t *testing.T) {
 // TestWhoGuesses: of IPv6 one line is one guest; those of a proxy on this machine
 // have its address.
 func TestWhoGuesses(t *testing.T) {
-	r := serve(t, nil)
+	s, err := New(Config{Node: &fakeNode{}, Secret: []byte(testSecret)})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for from, want := range map[string]string{
 		"192.0.2.1:99": "192.0.2.1/32", "[::ffff:192.0.2.1]:7": "192.0.2.1/32", "[2001:db8::1]:1": "2001:db8::/64", "[2001:db8::2:3]:2": "2001:db8::/64", "[fe80::1%eth0]:1": "fe80::/64",
 		"127.0.0.1:5": "127.0.0.1", "[::1]:5": "::1",
 	} {
-		if got := r.guestOf(&http.Request{RemoteAddr: from, Header: http.Header{}}); got != (guest{name: want}) {
+		if got := s.guestOf(&http.Request{RemoteAddr: from, Header: http.Header{}}); got != (guest{name: want}) {
 			t.Errorf("%s is %v", from, got)
 		}
 	}
