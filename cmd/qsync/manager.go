@@ -238,7 +238,8 @@ func (g *manager) errOf(u *unit) error {
 	return u.err
 }
 
-// errOpening is why a unit does not run that has not been opened for the first time.
+// errOpening is why a unit does not run that is being opened: for the first time, or
+// with other settings.
 var errOpening = errors.New("the folder is being opened")
 
 // openTime is how long all others wait for a unit that opens or closes. One on a

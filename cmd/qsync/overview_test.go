@@ -171,6 +171,42 @@ func TestOverviewOfAFolderThatHasStopped(t *testing.T) {
 	}
 }
 
+// TestOverviewOfAFolderThatIsOpened: with other settings it is opened anew. Meanwhile
+// it is there, and not well.
+func TestOverviewOfAFolderThatIsOpened(t *testing.T) {
+	s, m := runningFolder(t, nil)
+	untilSeen(t, s, func(f folderView) bool { return f.State == "idle" })
+	u, opened := s.folders.all()[0], 0
+	for range 5 {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			u.work.Lock()
+			defer u.work.Unlock()
+			s.folders.changed(u, config.FolderChange{Old: u.conf, New: u.conf, Keys: []string{"exclude"}})
+		}()
+		for changing := true; changing; {
+			select {
+			case <-done:
+				changing = false
+			default:
+			}
+			untilSeen(t, s, func(f folderView) bool { // which fails where it is not there
+				if f.Path != m.Dir() || f.State == "stopped" && (f.Level == "good" || !strings.Contains(f.Sentence, "being opened")) {
+					t.Errorf("it is %+v", f)
+				}
+				if f.State == "stopped" {
+					opened++
+				}
+				return true
+			})
+		}
+	}
+	if err := s.folders.errOf(u); err != nil || opened == 0 {
+		t.Errorf("it was seen being opened %d times, and in the end: %v", opened, err)
+	}
+}
+
 // TestOverviewIsQuiet: while nothing happens it is the same bytes each time, and
 // costs next to nothing.
 func TestOverviewIsQuiet(t *testing.T) {

@@ -235,8 +235,8 @@ func (g *manager) changed(u *unit, ch config.FolderChange) {
 	g.mu.Unlock()
 	parts := g.partsOf(u)
 	if ch.Restart() || len(parts) == 0 {
-		g.close(u, nil)
-		_ = g.start(u) // why it failed is in its status
+		g.close(u, errOpening) // nor is it forgotten until it runs again, nor well
+		_ = g.start(u)         // why it failed is in its status
 		return
 	}
 	if ch.Old.Paused != ch.New.Paused {

@@ -23,7 +23,12 @@ export async function mount(root, [path, tab = ''], query) {
   if (!model.loaded) await load();
   if (!model.folders.has(path)) {
     swap(root, h('h1', {tabindex: '-1'}, t('folder_gone')), empty(t('folder_gone'), t('folder_gone_text'), h('a', {class: 'button', href: '#/'}, t('folders'))));
-    return () => {};
+    const back = watch(m => { // of a node that starts the folders come one by one
+      if (!m.folders.has(path)) return;
+      back();
+      dispatchEvent(new HashChangeEvent('hashchange'));
+    });
+    return back;
   }
   if (!(tab in tabs)) tab = '';
   const f = model.folders.get(path);
