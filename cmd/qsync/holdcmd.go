@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"qsync/peer"
 )
@@ -13,7 +14,29 @@ import (
 // undoing asks to undo what the brake holds, or else what sync did last.
 type undoing struct {
 	peer.UndoQuery
-	Held bool `json:"held"`
+	Held bool      `json:"held"`
+	Seen *seenHold `json:"seen,omitempty"` // with Held
+}
+
+// confirming asks to let through what the brake holds.
+type confirming struct {
+	Seen *seenHold `json:"seen,omitempty"`
+}
+
+// seenHold is the stop that whoever answers has seen. By now it may be another one:
+// answered in another window, and the folder has stopped anew.
+type seenHold struct {
+	Since   time.Time `json:"since"`
+	Entries int64     `json:"entries"`
+}
+
+// still is an error if the folder holds something else. Of nothing it is none: then
+// there is nothing to answer, which is said elsewhere.
+func (s *seenHold) still(f *peer.Folder) error {
+	if h := f.Held(); s != nil && h.Entries > 0 && (h.Entries != s.Entries || !h.Since.Equal(s.Since)) {
+		return failf("what the brake holds is not what was shown any more: look at it again, and answer then")
+	}
+	return nil
 }
 
 // undone is what came of it.
@@ -23,7 +46,10 @@ type undone struct {
 }
 
 var (
-	verbConfirm = verb[struct{}, peer.Held]{"confirm", func(_ context.Context, f *peer.Folder, _ struct{}) (peer.Held, error) {
+	verbConfirm = verb[confirming, peer.Held]{"confirm", func(_ context.Context, f *peer.Folder, q confirming) (peer.Held, error) {
+		if err := q.Seen.still(f); err != nil {
+			return peer.Held{}, err
+		}
 		return f.Confirm()
 	}}
 	verbUndo = verb[undoing, undone]{"undo", func(ctx context.Context, f *peer.Folder, q undoing) (undone, error) {
@@ -34,6 +60,9 @@ var (
 		if q.Held {
 			if h := f.Held(); h.Entries > 0 && q.Dry {
 				return undone{Held: &h}, nil
+			}
+			if err := q.Seen.still(f); err != nil {
+				return undone{Items: []peer.UndoItem{}}, err
 			}
 			h, err := f.UndoHeld()
 			if !errors.Is(err, peer.ErrNothingHeld) {
@@ -54,7 +83,7 @@ func (c *confirmCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	h, err := verbConfirm.ask(p, at, struct{}{})
+	h, err := verbConfirm.ask(p, at, confirming{})
 	if errors.Is(err, peer.ErrRoot) {
 		return p.adopt(at)
 	}

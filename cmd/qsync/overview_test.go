@@ -91,12 +91,16 @@ func untilSeen(t *testing.T, s *session, ok func(folderView) bool) folderView {
 func TestOverviewShowsWhatTheBrakeStopped(t *testing.T) {
 	s, m := runningFolder(t, func(fc *peer.FolderConfig) { fc.MaxDelete = peer.Brake{Entries: 20} })
 	dir := m.Dir()
+	below := filepath.Join(dir, "d") // it goes at once, whatever is looked at when
+	if err := os.Mkdir(below, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	for i := range 150 {
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("f%03d", i)), []byte("12345"), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(below, fmt.Sprintf("f%03d", i)), []byte("12345"), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	odd := filepath.Join(dir, "<b>\x1b[31m\xff")
+	odd := filepath.Join(below, "<b>\x1b[31m\xff")
 	if err := os.WriteFile(odd, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -109,15 +113,10 @@ func TestOverviewShowsWhatTheBrakeStopped(t *testing.T) {
 	}
 	u := s.folders.all()[0]
 	u.work.Lock() // who tidies up after the stop comes late: the map is closed by then
-	for i := range 150 {
-		if err := os.Remove(filepath.Join(dir, fmt.Sprintf("f%03d", i))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Remove(odd); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "stays"), []byte("stays"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "stays"), []byte("stays"), 0o644); err != nil {
+	if err := os.Rename(below, filepath.Join(t.TempDir(), "d")); err != nil {
 		t.Fatal(err)
 	}
 	_ = m.Rescan(t.Context()) // the folder stops in it
@@ -132,7 +131,7 @@ func TestOverviewShowsWhatTheBrakeStopped(t *testing.T) {
 	<-m.Stopped()
 	time.Sleep(200 * time.Millisecond)
 	u.work.Unlock()
-	if err := <-answers; err != nil || asked.Load() != 151 {
+	if err := <-answers; err != nil || asked.Load() != 152 {
 		t.Errorf("who asks at once hears of %d entries, %v", asked.Load(), err)
 	}
 	f = untilSeen(t, s, func(f folderView) bool { return f.Held != nil && len(f.Held.Paths) > 0 })
@@ -140,11 +139,25 @@ func TestOverviewShowsWhatTheBrakeStopped(t *testing.T) {
 		t.Errorf("level %s, %s", f.Level, f.Sentence)
 	}
 	h := f.Held
-	if h.Entries != 151 || h.Bytes != 750 || len(h.Paths) != overviewHeld || h.Why != "vanished" {
+	if h.Entries != 152 || h.Bytes != 750 || len(h.Paths) != overviewHeld || h.Why != "vanished" {
 		t.Errorf("held %+v", h)
 	}
-	if p := h.Paths[0]; string(p.RawPath) != "<b>\x1b[31m\xff" || p.Kind != "file" {
-		t.Errorf("the first one is %+v", p)
+	if p := h.Paths[1]; string(p.RawPath) != "d/<b>\x1b[31m\xff" || p.Kind != "file" {
+		t.Errorf("the first one below is %+v", p)
+	}
+	// An answer is about the stop that was seen, and no other one.
+	for _, c := range []struct {
+		since   time.Time
+		entries int64
+		text    string
+	}{{h.Since, 150, "not what was shown"}, {h.Since.Add(-time.Second), 152, "not what was shown"}, {h.Since, 152, `"answer":"confirmed"`}} {
+		q := fmt.Sprintf(`{"folder":%q,"query":{"seen":{"since":%q,"entries":%d}}}`, dir, c.since.Format(time.RFC3339Nano), c.entries)
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/v1/folder/confirm", strings.NewReader(q))
+		r.Header.Set("Content-Type", "application/json")
+		s.api().ServeHTTP(w, r)
+		if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), c.text) {
+			t.Errorf("%s: %d %s", q, w.Code, w.Body)
+		}
 	}
 }
 

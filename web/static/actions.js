@@ -29,13 +29,16 @@ export async function forget(f) {
 // confirm lets through what the brake holds, undo brings it back; then the
 // folder goes on.
 export async function confirm(f) {
-  const held = await verb('confirm', f.path, {});
+  const held = await verb('confirm', f.path, {seen: seen(f)});
   await post('apply', {folder: f.path, resume: true, answered: true});
   return held;
 }
 
 export async function undo(f) {
-  const done = await verb('undo', f.path, {held: true, Batch: 0, Dry: false});
+  const done = await verb('undo', f.path, {held: true, seen: seen(f), Batch: 0, Dry: false});
   await post('apply', {folder: f.path, resume: true, answered: true});
   return done;
 }
+
+// seen is the stop that is on the screen: an answer is about no other one.
+const seen = f => ({since: f.held.since, entries: f.held.entries});

@@ -11,14 +11,19 @@ export function mount(root, first) {
   const draw = m => {
     const f = m.folders.get(first.path);
     const held = f && f.held;
-    const key = held ? [held.entries, held.answer, held.why, held.bytes, (held.paths || []).length].join() : 'none';
+    const key = held ? [held.since, held.entries, held.answer, held.why, held.bytes, (held.paths || []).length].join() : 'none';
     if (key === shown) return;
     shown = key;
     if (!held) return swap(root, empty(t('brake_none'), t('brake_none_text')));
     const known = ['vanished', 'emptied', 'incoming'].includes(held.why) ? held.why : 'vanished';
     const paths = held.paths || [];
     const go = (what, words) => act(async () => {
-      await what(f);
+      try {
+        await what(f);
+      } catch (e) {
+        await load().catch(() => {}); // it may be another stop by now
+        throw e;
+      }
       note(words);
       location.hash = '#/folder/' + encodeURIComponent(f.path);
       load().catch(() => {});
