@@ -160,7 +160,14 @@ func (p *placer) each(staged []stagedFile, do func(stagedFile) error) error {
 
 // swap puts one durable file in place.
 func (p *placer) swap(s stagedFile) error {
-	defer p.discard([]stagedFile{s}) // once it is in place that gives back its descriptor alone
+	placed := false
+	defer func() {
+		if placed {
+			p.release(&s) // until the map has it, it counts as on its way
+		} else {
+			p.discard([]stagedFile{s})
+		}
+	}()
 	strangers, err := p.strangers(&s)
 	if errors.Is(err, errInUse) {
 		return p.f.inUse(s.want.rec.Path)
@@ -179,7 +186,7 @@ func (p *placer) swap(s stagedFile) error {
 		p.pending = append(p.pending, copies(x.kept)...)
 		return p.f.pathFailed(s.want.rec.Path, err)
 	}
-	_, err = p.swapIn(&x)
+	placed, err = p.swapIn(&x)
 	return err
 }
 

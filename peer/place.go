@@ -89,13 +89,18 @@ func stagedFiles(open int64) int64 { return max(open*3/8, 32) }
 // discard gives staged files up.
 func (p *placer) discard(files []stagedFile) {
 	for i := range files {
-		files[i].staged.Discard()
+		p.release(&files[i])
 		p.f.underway.end(files[i].want.rec.Path)
-		for _, s := range files[i].with {
-			s.staged.Discard()
-		}
-		p.f.files.give(1 + int64(len(files[i].with)))
 	}
+}
+
+// release gives back the descriptors of a staged file, and what is not in place.
+func (p *placer) release(f *stagedFile) {
+	f.staged.Discard()
+	for _, s := range f.with {
+		s.staged.Discard()
+	}
+	p.f.files.give(1 + int64(len(f.with)))
 }
 
 type placeBatch struct {
