@@ -131,18 +131,19 @@ func TestOverviewShowsWhatTheBrakeStopped(t *testing.T) {
 	<-m.Stopped()
 	time.Sleep(200 * time.Millisecond)
 	u.work.Unlock()
-	if err := <-answers; err != nil || asked.Load() != 152 {
-		t.Errorf("who asks at once hears of %d entries, %v", asked.Load(), err)
+	if err := <-answers; err != nil {
+		t.Error(err)
 	}
 	f = untilSeen(t, s, func(f folderView) bool { return f.Held != nil && len(f.Held.Paths) > 0 })
 	if f.Level != "bad" || !strings.Contains(f.Sentence, "qsync confirm") {
 		t.Errorf("level %s, %s", f.Level, f.Sentence)
 	}
 	h := f.Held
-	if h.Entries != 152 || h.Bytes != 750 || len(h.Paths) != overviewHeld || h.Why != "vanished" {
+	// The directory itself may have been looked at alone, before what is below it.
+	if h.Entries != asked.Load() || h.Entries < 151 || h.Entries > 152 || h.Bytes != 750 || len(h.Paths) != overviewHeld || h.Why != "vanished" {
 		t.Errorf("held %+v", h)
 	}
-	if p := h.Paths[1]; string(p.RawPath) != "d/<b>\x1b[31m\xff" || p.Kind != "file" {
+	if p := h.Paths[h.Entries-151]; string(p.RawPath) != "d/<b>\x1b[31m\xff" || p.Kind != "file" {
 		t.Errorf("the first one below is %+v", p)
 	}
 	// An answer is about the stop that was seen, and no other one.
@@ -150,7 +151,7 @@ func TestOverviewShowsWhatTheBrakeStopped(t *testing.T) {
 		since   time.Time
 		entries int64
 		text    string
-	}{{h.Since, 150, "not what was shown"}, {h.Since.Add(-time.Second), 152, "not what was shown"}, {h.Since, 152, `"answer":"confirmed"`}} {
+	}{{h.Since, 150, "not what was shown"}, {h.Since.Add(-time.Second), h.Entries, "not what was shown"}, {h.Since, h.Entries, `"answer":"confirmed"`}} {
 		q := fmt.Sprintf(`{"folder":%q,"query":{"seen":{"since":%q,"entries":%d}}}`, dir, c.since.Format(time.RFC3339Nano), c.entries)
 		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/v1/folder/confirm", strings.NewReader(q))
 		r.Header.Set("Content-Type", "application/json")
