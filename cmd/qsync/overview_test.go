@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -139,19 +140,20 @@ func TestOverviewShowsWhatTheBrakeStopped(t *testing.T) {
 		t.Errorf("level %s, %s", f.Level, f.Sentence)
 	}
 	h := f.Held
-	// The directory itself may have been looked at alone, before what is below it.
-	if h.Entries != asked.Load() || h.Entries < 151 || h.Entries > 152 || h.Bytes != 750 || len(h.Paths) != overviewHeld || h.Why != "vanished" {
+	// Of what went at once a look of its own, after a hint, may have some.
+	if h.Entries != asked.Load() || h.Entries <= 20 || h.Entries > 152 || h.Bytes <= 0 || len(h.Paths) != int(min(h.Entries, overviewHeld)) || h.Why != "vanished" {
 		t.Errorf("held %+v", h)
 	}
-	if p := h.Paths[h.Entries-151]; string(p.RawPath) != "d/<b>\x1b[31m\xff" || p.Kind != "file" {
-		t.Errorf("the first one below is %+v", p)
+	named := slices.IndexFunc(h.Paths, func(p peer.HeldPath) bool { return string(p.RawPath) == "d/<b>\x1b[31m\xff" })
+	if named < 0 && h.Entries >= 151 || named >= 0 && h.Paths[named].Kind != "file" {
+		t.Errorf("what is there with bytes is at %d of %+v", named, h.Paths)
 	}
 	// An answer is about the stop that was seen, and no other one.
 	for _, c := range []struct {
 		since   time.Time
 		entries int64
 		text    string
-	}{{h.Since, 150, "not what was shown"}, {h.Since.Add(-time.Second), h.Entries, "not what was shown"}, {h.Since, h.Entries, `"answer":"confirmed"`}} {
+	}{{h.Since, h.Entries - 1, "not what was shown"}, {h.Since.Add(-time.Second), h.Entries, "not what was shown"}, {h.Since, h.Entries, `"answer":"confirmed"`}} {
 		q := fmt.Sprintf(`{"folder":%q,"query":{"seen":{"since":%q,"entries":%d}}}`, dir, c.since.Format(time.RFC3339Nano), c.entries)
 		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/v1/folder/confirm", strings.NewReader(q))
 		r.Header.Set("Content-Type", "application/json")
