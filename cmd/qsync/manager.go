@@ -53,8 +53,8 @@ type managed struct {
 	last      *peer.LastRun // of the run before
 }
 
-// over reports whether it has stopped for a reason of its own: its map is being
-// closed, if it is not closed already.
+// over reports whether it has stopped, for whatever reason: its map is being closed, if
+// it is not closed already.
 func (m *managed) over() bool {
 	select {
 	case <-m.Stopped():

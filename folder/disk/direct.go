@@ -165,7 +165,7 @@ func (d *direct) zeros(off int64) {
 func (d *direct) digests(h *chunk.Hasher, off int64) { d.full <- directPart{hash: h, off: off} }
 
 // write takes p, which belongs at off: behind what was written, or after a hole of
-// more than a block.
+// minHole at least.
 func (d *direct) write(p []byte, off int64) error {
 	if len(d.buf) > 0 && off != d.off+int64(len(d.buf)) {
 		d.pad(-int64(len(d.buf)) & (directBlock - 1)) // the hole begins in this block
