@@ -1,9 +1,9 @@
 // The page begins here: being let in, the frame around the views, and which
 // view is shown. Views are loaded when somebody goes there.
 
-import {h, swap, button, icon, text, show, setName, attr, reveal} from './dom.js';
+import {h, swap, button, icon, text, show, setName, attr, reveal, clean} from './dom.js';
 import {t, speak, preferred, language, languages, ago} from './words.js';
-import {session, line, whenOut} from './api.js';
+import {session, line, whenOut, Refused} from './api.js';
 import {listen} from './stream.js';
 import {model, take, watch, load} from './model.js';
 import {sentence, failed, loading, say, unsaved, past} from './ui.js';
@@ -79,21 +79,22 @@ document.getElementById('banners').append(away, stale, config);
 
 let minute = 0;
 function banners() {
-  const gone = inside && line.live === 'away';
+  const gone = inside && (line.live === 'away' || line.live === 'refused');
   show(away, gone);
   show(stale, line.stale);
   show(config, inside && Boolean(model.node?.config));
-  if (gone) text(away.lastChild, t('node_away', {ago: ago(line.since)}));
+  if (gone) text(away.lastChild, line.why ? [t('refused_' + line.why.kind), line.why.kind !== 'many' && clean(line.why.text), t('refused_old', {ago: ago(line.since)})].filter(Boolean).join(' ') : t('node_away', {ago: ago(line.since)}));
   text(stale.children[1], t('stale'));
   text(stale.lastChild, t('reload'));
   if (model.node?.config) text(config.lastChild, t('config_bad') + ' ' + model.node.config);
   clearTimeout(minute);
   if (gone) minute = setTimeout(banners, 15000);
-  attr(document.body, 'data-away', gone ? 'yes' : null);
+  attr(document.body, 'data-away', gone && !line.why ? 'yes' : null);
 }
 line.onchange = () => {
   banners();
   if (line.live === 'away') say(t('node_away_now'));
+  if (line.live === 'refused') say(t('refused_' + line.why.kind));
 };
 
 watch(m => {
@@ -183,7 +184,8 @@ async function door(asked, why) {
 }
 
 whenOut(() => {
-  if (inside) session.ask().then(a => door(a), () => door());
+  const why = new Refused(t('session_over'), 401);
+  if (inside) session.ask().then(a => door(a, why), () => door(null, why));
 });
 
 function enter() {

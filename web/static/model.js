@@ -88,13 +88,13 @@ export function done(f) {
 export function peakOf(f) { return peaks.get(f.path) || f.want; }
 
 // take is for the messages of the stream.
-export function take(kind, data) {
+export function take(kind, data, id) {
   if (kind === 'reset') {
     const before = loading?.catch(() => {}); // its answer may be from before the gap
     Promise.resolve(before).then(load).catch(() => {}); // the stream ends too, and is begun anew
     return;
   }
-  if (kind === 'happened') happened(data);
+  if (kind === 'happened') happened(data, id || 'm' + ++unnumbered);
   else if (loading) meanwhile.push([kind, data]);
   if (kind === 'happened' || put(kind, data)) touch();
 }
@@ -115,15 +115,17 @@ function put(kind, data) {
   return false;
 }
 
-let count = 0;
+let unnumbered = 0;
 
-function happened(list) {
-  for (const e of list) {
+// happened takes what a message tells, of which each has a key of its own: the number
+// of the message, and where in it.
+function happened(list, id) {
+  for (const [i, e] of list.entries()) {
     if (e.event === 'more') {
       model.more += Number(e.text) || 0;
       continue;
     }
-    e.key = ++count;
+    e.key = id + '.' + i;
     model.happened.unshift(e);
   }
   model.happened.length = Math.min(model.happened.length, maxHappened);

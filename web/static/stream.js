@@ -16,24 +16,32 @@ const title = 'qsync-stream';
 // last that all have heard.
 export function listen(take) {
   const others = new BroadcastChannel(title);
+  const heard = new Map(); // the number of the last message, by the life of the node that it is of
   let last = '', stopped = false, turn = null, reading = false, retry = null, nap = 0, watchdog = 0;
 
   const tell = m => { if (!stopped) others.postMessage(m); };
-  const sign = () => ({live: line.live, since: line.since, page: line.page});
-  const set = (live, since) => {
-    if (line.live === live) return;
+  const sign = () => ({live: line.live, since: line.since, why: line.why, page: line.page});
+  const set = (live, since, why = null) => {
+    if (line.live === live && line.why?.kind === why?.kind && line.why?.text === why?.text) return;
     line.since = live === 'live' ? null : since || line.since || new Date();
     line.live = live;
+    line.why = why;
     line.onchange();
   };
   const end = () => {
     stop();
     out();
   };
+  // hear passes on what was not heard before: who goes on for another window asks for
+  // what that one may have told already.
   const hear = (kind, data, id) => {
-    if (id && id === last && kind !== 'reset') return;
-    if (id) last = id;
-    take(kind, data);
+    const [life, number] = [id.slice(0, id.lastIndexOf('-')), Number(id.slice(id.lastIndexOf('-') + 1))];
+    if (id && kind !== 'reset' && number <= heard.get(life)) return;
+    if (id) {
+      last = id;
+      heard.set(life, number);
+    }
+    take(kind, data, id);
   };
   // watched waits for a sign of whoever reads.
   const watched = () => {
@@ -48,8 +56,8 @@ export function listen(take) {
     }
     watched();
     if (m.out) return end();
-    if (m.kind) hear(m.kind, m.data, m.id);
-    if (m.live) set(m.live, m.since);
+    if (m.kind) hear(m.kind, m.data, m.id || '');
+    if (m.live) set(m.live, m.since, m.why);
     notePage(m.page);
   };
 
@@ -73,7 +81,7 @@ export function listen(take) {
         end();
         return;
       }
-      if (!r.ok || !r.body) throw new Refused(await r.text(), r.status);
+      if (!r.ok) throw Object.assign(new Refused((await r.text()).trim(), r.status), {node: r.headers.has('X-Qsync-Page')});
       const parser = messages((kind, data, id) => {
         hear(kind, data, id);
         tell({kind, data, id});
@@ -99,9 +107,10 @@ export function listen(take) {
     clearTimeout(watchdog);
     try {
       while (!signal.aborted) {
-        try { await once(signal, () => { wait = 0; }); } catch { /* away: told by the banner */ }
+        let why = null;
+        try { await once(signal, () => { wait = 0; }); } catch (e) { why = refusal(e); }
         if (signal.aborted) return;
-        set('away');
+        set(why ? 'refused' : 'away', null, why);
         tell(sign());
         wait = Math.min(wait ? wait * 2 : 400, slowest);
         await new Promise(done => {
@@ -153,6 +162,13 @@ export function listen(take) {
   }
   begin();
   return {stop};
+}
+
+// refusal is why the node does not tell what happens, null where it is away: for
+// the banner. What says no without being the node is a proxy that does not reach it.
+function refusal(e) {
+  if (!e.node) return null;
+  return {kind: {503: 'many', 403: 'address', 421: 'address'}[e.status] || 'other', text: e.message.slice(0, 600)};
 }
 
 // messages is a parser of text/event-stream that takes it piece by piece.
