@@ -4,7 +4,7 @@
 // only: who is let in.
 //
 //	GET    /                 the page, from files in the program
-//	GET    /health           200 if all is well or paused on purpose, else 503; for everybody
+//	GET    /health           200 if all is well or paused on purpose, else 503 (with ?strict also for one path); for everybody
 //	GET    /metrics          for Prometheus
 //	GET    /session          {"password", "in", "version"}: how one is let in
 //	POST   /session          {"ticket"} or {"password"}: sets the cookie, gives {"token"}

@@ -26,8 +26,9 @@ type Node interface {
 
 // Health is how a node is, for a check that may know no more than that.
 type Health struct {
-	Folders int // all
-	Ill     int // that do not sync and should
+	Folders  int // all
+	Ill      int // that do not sync and should
+	Problems int // paths, of all folders, that cannot be synced
 }
 
 // Config is what a [Server] needs.
@@ -211,14 +212,15 @@ func (s *Server) waking(h http.Handler) http.Handler {
 	})
 }
 
-// health tells no name and no reason: it is for everybody who can connect.
-func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
+// health tells no name and no reason: it is for everybody who can connect. A path that
+// cannot be synced is no reason to start a node anew, but one for whoever asks strictly.
+func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	h := s.conf.Node.Health()
 	status, code := "ok", http.StatusOK
-	if h.Ill > 0 {
+	if h.Ill > 0 || h.Problems > 0 && r.URL.Query().Has("strict") {
 		status, code = "not well", http.StatusServiceUnavailable
 	}
-	reply(w, code, map[string]any{"status": status, "folders": h.Folders, "ill": h.Ill})
+	reply(w, code, map[string]any{"status": status, "folders": h.Folders, "ill": h.Ill, "problems": h.Problems})
 }
 
 func reply(w http.ResponseWriter, code int, v any) {

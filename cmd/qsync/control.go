@@ -27,6 +27,7 @@ type control struct {
 	overview func() (node json.RawMessage, order []string, folders map[string]json.RawMessage)
 	folders  func() []controlled
 	borrow   func(dir string, do func(*peer.Folder) error) error // opens a folder that does not run; nil: whoever asks does
+	did      func(*peer.Folder)                                  // is told after a verb about a folder that runs; nil for nobody
 	manage   managing
 	window   *window // nil for none
 	log      *slog.Logger

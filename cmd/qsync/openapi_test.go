@@ -77,8 +77,8 @@ var verbSummaries = map[string]string{
 func (g *schemas) webTypes() map[string]operation {
 	text, whole := object{"type": "string"}, object{"type": "integer", "minimum": 0}
 	return map[string]operation{
-		"GET /health": {tag: "checks", open: true, summary: "200 when every folder is well or paused on purpose, 503 when one is not. It tells no name.", raw: object{
-			"200": content("all is well", "application/json", g.named("Health", fixed(object{"status": object{"enum": []string{"ok", "not well"}}, "folders": whole, "ill": whole}))),
+		"GET /health": {tag: "checks", open: true, summary: "200 when every folder is well or paused on purpose, 503 when one is not: it has stopped, cannot go on, or 100 of its paths cannot be synced; or config.yaml is not in force. With ?strict one path is enough. It tells no name.", raw: object{
+			"200": content("all is well", "application/json", g.named("Health", fixed(object{"status": object{"enum": []string{"ok", "not well"}}, "folders": whole, "ill": whole, "problems": whole}))),
 			"503": content("something does not sync and should", "application/json", ref("Health")),
 		}},
 		"GET /metrics": {tag: "checks", summary: "Metrics in the text format of Prometheus, version 0.0.4.", raw: object{"200": content("the metrics", "text/plain", text)}},

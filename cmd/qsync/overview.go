@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 
@@ -136,6 +137,13 @@ func (g *glimpses) folder(f *peer.Folder, make func() folderView) json.RawMessag
 	return now.json
 }
 
+// stale has a folder looked at anew: what was done to it just now is to be seen at once.
+func (g *glimpses) stale(f *peer.Folder) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.of, f)
+}
+
 // keep forgets all but those that are open.
 func (g *glimpses) keep(open map[*peer.Folder]bool) {
 	g.mu.Lock()
@@ -209,12 +217,25 @@ type heldPart struct {
 func (g *manager) heldOf(u *unit, dir string) *peer.HeldList {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for i := range u.held {
-		if u.held[i].dir == dir {
-			return &u.held[i].list
+	for _, h := range u.held {
+		if h.dir == dir {
+			return &h.list
 		}
 	}
 	return nil
+}
+
+// answered has what is shown of a folder that was opened for a request be as it is after
+// that: it may have been about what the brake stopped.
+func (g *manager) answered(u *unit, dir string, now peer.Held) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	u.held = slices.DeleteFunc(u.held, func(h heldPart) bool { return h.dir == dir && now.Entries == 0 })
+	for i := range u.held {
+		if h := &u.held[i]; h.dir == dir {
+			h.list.Held = now
+		}
+	}
 }
 
 // configured reports whether all of config.yaml is run, and what is wrong with one

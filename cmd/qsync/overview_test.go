@@ -162,6 +162,11 @@ func TestOverviewShowsWhatTheBrakeStopped(t *testing.T) {
 			t.Errorf("%s: %d %s", q, w.Code, w.Body)
 		}
 	}
+	var o overviewSeen
+	get(t, s.api(), "/v1/overview", &o)
+	if now := o.Folders[0].Held; now == nil || now.Answer != "confirmed" || len(now.Paths) != len(h.Paths) {
+		t.Errorf("after the answer it shows %+v", now)
+	}
 }
 
 // TestOverviewOfAFolderThatHasStopped: it is still of its profile, and no peer of it is

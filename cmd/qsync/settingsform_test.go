@@ -53,6 +53,11 @@ func TestSettingsByRequest(t *testing.T) {
 	if m := a.folders.running(); len(m) != 1 || m[0].mode() != "send" {
 		t.Error("it does not run as it was set")
 	}
+	rules := []any{`end\ `, " front", `\#no comment`, "a  b"} // in git's words each blank of these counts
+	a.works(t, "/v1/settings", setQuery{dir, map[string]any{"exclude": rules}})
+	if s := form(dir); fmt.Sprintf("%q", s["exclude"].Value) != fmt.Sprintf("%q", rules) {
+		t.Errorf("rules %q came back as %q", rules, s["exclude"].Value)
+	}
 	a.works(t, "/v1/settings", setQuery{"", map[string]any{"log.level": "debug"}})
 	a.confHas(t, "level: debug")
 

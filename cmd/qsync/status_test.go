@@ -108,3 +108,27 @@ func TestLongListsAreCut(t *testing.T) {
 		t.Errorf("%d lines:\n%s", n, text)
 	}
 }
+
+// TestHealth: what syncs nothing is not well. One path of very many is, and a folder
+// that is paused is whatever it has.
+func TestHealth(t *testing.T) {
+	problems := func(n int) []peer.Problem { return make([]peer.Problem, n) }
+	for _, c := range []struct {
+		name          string
+		st            peer.Status
+		ill, problems int
+	}{
+		{"nothing", peer.Status{}, 0, 0},
+		{"well", peer.Status{Folders: []peer.FolderStatus{{State: "idle"}, {State: "syncing"}}}, 0, 0},
+		{"stopped", peer.Status{Folders: []peer.FolderStatus{{State: "idle"}, {State: "stopped", Reason: "the brake"}}}, 1, 0},
+		{"cannot go on", peer.Status{Folders: []peer.FolderStatus{{State: "idle", Reason: "the disk is full"}}}, 1, 0},
+		{"some paths", peer.Status{Folders: []peer.FolderStatus{{State: "idle", Problems: problems(99)}, {State: "idle", Problems: problems(1)}}}, 0, 100},
+		{"many paths", peer.Status{Folders: []peer.FolderStatus{{State: "idle", Problems: problems(100)}}}, 1, 100},
+		{"paused", peer.Status{Folders: []peer.FolderStatus{{State: "paused", Reason: "and its disk is away", Problems: problems(200)}}}, 0, 0},
+		{"a broken file", peer.Status{Config: "line 3", Folders: []peer.FolderStatus{{State: "idle"}}}, 1, 0},
+	} {
+		if h := healthOf(c.st); h.Ill != c.ill || h.Problems != c.problems || h.Folders != len(c.st.Folders) {
+			t.Errorf("%s: %+v", c.name, h)
+		}
+	}
+}

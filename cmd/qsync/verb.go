@@ -71,6 +71,9 @@ func (v verb[Q, A]) serve(c *control) http.HandlerFunc {
 		err := errNoFolder
 		if f := c.running(q.Folder); f != nil {
 			err = do(f)
+			if c.did != nil {
+				c.did(f)
+			}
 		} else if c.borrow != nil {
 			err = c.borrow(q.Folder, do)
 		}

@@ -14,7 +14,7 @@ import (
 // answers about folders that have stopped here.
 func (s *session) windowAPI() http.Handler {
 	c := s.control()
-	c.borrow = s.folders.borrow
+	c.borrow, c.did = s.folders.borrow, s.seen.stale
 	return c.handler(windowVerbs)
 }
 
@@ -37,6 +37,7 @@ func (g *manager) borrow(dir string, do func(*peer.Folder) error) error {
 		defer u.work.Unlock()
 		for _, m := range g.partsOf(u) {
 			if sameDir(m.Dir(), dir) {
+				defer g.s.seen.stale(m.Folder)
 				return do(m.Folder)
 			}
 		}
@@ -53,7 +54,10 @@ func (g *manager) borrow(dir string, do func(*peer.Folder) error) error {
 		if m.conf.Path = e.Dir; m.conf.To != "" {
 			m.conf.Mode = "" // each side of a pair has its own, which the home remembers
 		}
-		return g.s.lend(m, do)
+		return g.s.lend(m, func(f *peer.Folder) error {
+			defer func() { g.answered(u, m.entry.Dir, f.Held()) }()
+			return do(f)
+		})
 	}
 	return errNoFolder
 }

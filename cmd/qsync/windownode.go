@@ -14,13 +14,23 @@ func (w *window) Overview() (node json.RawMessage, folders map[string]json.RawMe
 	return node, folders
 }
 
-// Health implements [web.Node]: what has stopped is not well, and what could not go
-// on if it were not paused; nor is a node whose settings are not in force.
-func (w *window) Health() web.Health {
-	st := w.s.status()
+// Health implements [web.Node].
+func (w *window) Health() web.Health { return healthOf(w.s.status()) }
+
+// manyProblems is how many paths that cannot be synced make it the folder that fails.
+const manyProblems = 100
+
+// healthOf is how a node is: what has stopped is not well, and what could not go on if
+// it were not paused; nor is a node whose settings are not in force. One path that
+// cannot be synced is no reason: all others go on, and a new start, which is what some
+// who ask make of the answer, cures none.
+func healthOf(st peer.Status) web.Health {
 	h := web.Health{Folders: len(st.Folders)}
 	for _, f := range st.Folders {
-		if f.State == "stopped" || f.State != "paused" && f.Reason != "" {
+		if f.State == "paused" {
+			continue
+		}
+		if h.Problems += len(f.Problems); f.State == "stopped" || f.Reason != "" || len(f.Problems) >= manyProblems {
 			h.Ill++
 		}
 	}

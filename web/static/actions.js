@@ -40,5 +40,9 @@ export async function undo(f) {
   return done;
 }
 
+// again has a stopped folder look again, for what the brake stopped was put right
+// elsewhere. If it was not, the brake stops it anew.
+export const again = f => post('apply', {folder: f.path, resume: true, answered: true});
+
 // seen is the stop that is on the screen: an answer is about no other one.
 const seen = f => ({since: f.held.since, entries: f.held.entries});

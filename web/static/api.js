@@ -3,7 +3,7 @@
 const tokenKey = 'qsync-token';
 
 // state of the connection, told to whoever sets onchange.
-export const line = {live: 'connecting', since: null, why: null, page: '', stale: false, onchange() {}};
+export const line = {live: 'connecting', since: null, why: null, page: '', stale: false, moved: false, onchange() {}};
 
 export class Refused extends Error {
   constructor(message, status) {

@@ -79,7 +79,7 @@ document.getElementById('banners').append(away, stale, config);
 
 let minute = 0;
 function banners() {
-  const gone = inside && (line.live === 'away' || line.live === 'refused');
+  const gone = inside && !line.moved && (line.live === 'away' || line.live === 'refused');
   show(away, gone);
   show(stale, line.stale);
   show(config, inside && Boolean(model.node?.config));

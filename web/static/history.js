@@ -20,9 +20,15 @@ function spanOf(day) {
 export function mount(root, f, query) {
   const given = {since: query.get('since'), until: query.get('until')};
   const path = h('input', {autocomplete: 'off', spellcheck: 'false', class: 'mono-input', value: query.get('path') || ''});
-  const peers = [['', t('everybody')], ['here', t('here')], ...[...new Set(f.peers.map(p => p.name).filter(Boolean))].map(n => [n, clean(n)])];
-  const peer = choice(peers, ''), kind = choice([['', t('any_kind')], ['file', t('kind_file')], ['dir', t('kind_dir')], ['symlink', t('kind_symlink')]], '');
-  const action = choice([['', t('any_action')], ...actionsKnown.map(a => [a, t('act_' + a)])], '');
+  const peer = choice([['', t('everybody')], ['here', t('here')]], ''), kind = choice([['', t('any_kind')], ['file', t('kind_file')], ['dir', t('kind_dir')], ['symlink', t('kind_symlink')]], query.get('kind') || '');
+  const action = choice([['', t('any_action')], ...actionsKnown.map(a => [a, t('act_' + a)])], query.get('action') || '');
+  // offer has the peers to choose from be those too that are here no more, as far as
+  // they are met in the log or asked for.
+  const offer = names => {
+    for (const n of names) if (n && ![...peer.options].some(o => o.value === n)) peer.append(h('option', {value: n}, clean(n)));
+  };
+  offer([...f.peers.map(p => p.name), query.get('peer')]);
+  peer.value = query.get('peer') || '';
   const on = h('input', {type: 'date', value: query.get('day') || ''});
   const list = h('div'), pages = h('div', {class: 'row'}), chart = h('div', {class: 'two'}), limit = h('div', {class: 'row'});
   const form = h('form', {class: 'filters', 'aria-label': t('filters'), onsubmit(e) { e.preventDefault(); fresh(); }},
@@ -63,6 +69,7 @@ export function mount(root, f, query) {
     try {
       const page = await gather(f, q, mine.signal);
       if (mine !== asked) return;
+      offer(page.changes.map(c => !c.own && c.by));
       show(pages, page.next || stack.length > 1);
       swap(pages, button(t('newer'), act(async () => { stack.pop(); await draw(); root.scrollIntoView(); }), {class: 'button', 'aria-disabled': stack.length < 2 ? 'true' : null}),
         button(t('older'), act(async () => { stack.push({before: page.next, skip: page.skip}); await draw(); root.scrollIntoView(); }), {class: 'button', 'aria-disabled': page.next ? null : 'true'}));

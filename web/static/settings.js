@@ -1,32 +1,36 @@
 // Settings as a form. What is changed is written into config.yaml, whose comments
 // stay; what is not touched is not written.
 
-import {h, swap, text, show, button, name} from './dom.js';
+import {h, swap, text, show, button, name, within} from './dom.js';
 import {t, has, size, count, language} from './words.js';
-import {get, post, verb} from './api.js';
+import {get, post, verb, line} from './api.js';
 import {act, choice, newId, loading, failed, unsaved, sure, note, say, sentence} from './ui.js';
 
 export function mount(root, f) { return form(root, f.path, '', f); }
 
 const lines = v => v.split('\n').map(x => x.trim()).filter(Boolean);
+// rules are ignore rules, as git reads them: blanks in front are part of one, and so is
+// one at the end that is escaped. The node takes off what git does.
+const rules = v => v.split('\n').filter(x => x.trim());
 const same = (a, b) => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
 
 // form fills root with the settings of a folder, or with '' of the node.
 export async function form(root, folder, hint, f) {
   swap(root, loading());
-  let fields = [], gone = false;
+  let fields = [], gone = false, file = '';
   const status = h('p', {class: 'muted small', role: 'status'});
   const start = async () => {
     try {
       const a = await get('settings?folder=' + encodeURIComponent(folder));
       if (gone) return;
+      file = a.file || 'config.yaml';
       fields = (a.keys || []).filter(k => k.name !== 'path').map(k => control(k, dirty));
       const ignore = f && preview(f, fields);
       const save = h('button', {class: 'button main'}, t('save'));
       const el = h('form', {class: 'stack', novalidate: true, async onsubmit(e) {
         e.preventDefault();
         await act(store)({currentTarget: save});
-      }}, h('section', {class: 'panel'}, h('h2', {}, folder ? t('settings_folder') : t('settings_node')), h('p', {class: 'muted small'}, t('settings_file'), ' ', name(a.file || 'config.yaml'), hint && ['. ', hint]),
+      }}, h('section', {class: 'panel'}, h('h2', {}, folder ? t('settings_folder') : t('settings_node')), h('p', {class: 'muted small'}, t('settings_file'), ' ', name(file), hint && ['. ', hint]),
         (a.problems || []).map(p => h('p', {class: 'problem', lang: 'en'}, typeof p === 'string' ? p : p.text || p.problem)),
         h('div', {class: 'form-grid'}, fields.map(x => [x.el, x.name === 'exclude' && ignore && ignore.el]))),
       h('div', {class: 'save-bar'}, save, button(t('discard'), () => { for (const x of fields) x.reset(); dirty(); ignore?.run(); }), status));
@@ -51,6 +55,8 @@ export async function form(root, folder, hint, f) {
     for (const x of changed()) set[x.name] = x.value();
     for (const x of fields) x.problem('');
     if (!Object.keys(set).length) return note(t('nothing_changed'));
+    const moves = !folder && wherePage(fields, file);
+    if (moves && !(await sure({title: t(moves.off ? 'page_off_title' : 'page_moves_title'), text: [t('page_ends'), moves.text, t('page_back')], yes: t(moves.off ? 'page_off_yes' : 'page_moves_yes'), danger: true}))) return;
     try {
       await post('settings', {folder, set});
     } catch (e) {
@@ -61,6 +67,13 @@ export async function form(root, folder, hint, f) {
       throw first ? new Error(t('not_saved')) : e;
     }
     unsaved.ask = null;
+    if (moves) {
+      line.moved = true; // that the node does not answer here is no surprise
+      line.onchange();
+      const title = h('h2', {tabindex: '-1'}, t(moves.off ? 'page_is_off' : 'page_has_moved'));
+      swap(root, h('section', {class: 'panel', role: 'status'}, title, h('p', {}, t('saved_only'), ' ', moves.text), h('p', {}, t('page_back')), h('pre', {class: 'command'}, 'qsync open')));
+      return title.focus();
+    }
     const held = root.contains(document.activeElement);
     await start(); // before it is told: what is typed after that goes into the new form
     if (held) root.querySelector('.save-bar .main')?.focus();
@@ -69,6 +82,18 @@ export async function form(root, folder, hint, f) {
 
   await start();
   return () => { gone = true; unsaved.ask = null; };
+}
+
+// wherePage is where the page will be when these settings of the node hold, and null if
+// it stays where it is.
+function wherePage(fields, file) {
+  const of = n => fields.find(x => x.name === 'web.' + n);
+  const [listen, cert, key] = ['listen', 'cert', 'key'].map(of);
+  if (![listen, cert, key].some(x => x?.changed())) return null;
+  const at = listen?.value() || 'auto';
+  if (at === 'off') return {off: true, text: t('page_to_off', {file: within(file)})};
+  if (at === 'auto') return {text: t('page_to_auto')};
+  return {text: t('page_to', {at: within((cert?.value() && key?.value() ? 'https://' : 'http://') + at.replace(/^:/, '*:'))})};
 }
 
 // control is one setting with its label, its help, and what is wrong with it.
@@ -87,7 +112,7 @@ function control(k, dirty) {
     case 'list':
       input = h('textarea', {class: 'mono-input', spellcheck: 'false', autocomplete: 'off', rows: 3, ...described});
       input.value = (k.value || []).join('\n');
-      read = () => lines(input.value);
+      read = () => (k.name === 'exclude' ? rules : lines)(input.value);
       break;
     case 'choice':
       input = choice([['', k.name === 'mode' && !rest ? t('mode_long_auto') : placeholder || t('none')], ...(k.choices || []).map(c => [c, has('mode_long_' + c) && k.name === 'mode' ? t('mode_long_' + c) : c])], unset ? '' : String(k.value), described);
@@ -116,8 +141,8 @@ const shown = v => Array.isArray(v) ? v.join(', ') : v === null || v === undefin
 
 // preview shows, while the rules are typed, what they would leave out.
 function preview(f, fields) {
-  const rules = fields.find(x => x.name === 'exclude'), defaults = fields.find(x => x.name === 'default_ignores');
-  if (!rules) return null;
+  const field = fields.find(x => x.name === 'exclude'), defaults = fields.find(x => x.name === 'default_ignores');
+  if (!field) return null;
   const head = h('p', {'aria-live': 'polite'}), list = h('ul', {class: 'plain-list long', tabindex: '0'}), problem = h('p', {class: 'problem'});
   const el = h('section', {class: 'sunken full', 'aria-label': t('ignore_preview')}, h('h3', {}, t('ignore_preview')), head, problem, list);
   let timer = 0, asked = null;
@@ -125,7 +150,7 @@ function preview(f, fields) {
     asked?.abort();
     asked = new AbortController();
     try {
-      const a = await verb('preview', f.path, {exclude: lines(rules.input.value), default_ignores: defaults ? defaults.input.checked : true}, asked.signal);
+      const a = await verb('preview', f.path, {exclude: field.value() || [], default_ignores: defaults ? defaults.input.checked : true}, asked.signal);
       text(problem, '');
       text(head, [a.entries ? t('ignore_drops', {n: a.entries, size: size(a.bytes)}) : t('ignore_nothing'), a.back ? t('ignore_back', {n: a.back}) : '', a.cut ? t('ignore_cut') : ''].join(' '));
       const item = p => h('li', {}, name('', p));
@@ -138,7 +163,7 @@ function preview(f, fields) {
     }
   };
   const soon = () => { clearTimeout(timer); timer = setTimeout(run, 350); };
-  rules.input.addEventListener('input', soon);
+  field.input.addEventListener('input', soon);
   defaults?.input.addEventListener('change', soon);
   return {el, run};
 }
