@@ -346,3 +346,32 @@ func TestPageRestore(t *testing.T) {
 	p.seesIn("main", "restored", "trip/deep/day2.txt")
 	filtersHistory(w, p)
 }
+
+// The version that a person looks at is the one that comes back, though newer ones
+// have shifted the numbers while the dialog was open.
+func TestPageVersionSeen(t *testing.T) {
+	t.Parallel()
+	w := newWindowed(t, "")
+	for _, text := range []string{"first\n", "second\n"} {
+		write(t, w.in(1, "letter.txt"), text)
+		holds(t, w.in(0, "letter.txt"), text)
+		w.settled()
+	}
+	p := w.nodes[0].page()
+	p.seesIn("article", "photos")
+	p.pressIn("article", "Versions")
+	p.pressIn("table.tree", "letter.txt")
+	p.seesIn("dialog pre.text", "first")
+	write(t, w.in(1, "letter.txt"), "third\n")
+	holds(t, w.in(0, "letter.txt"), "third\n")
+	w.settled()
+	p.chooses("Look at", "now")
+	p.seesIn("dialog pre.text", "third")
+	p.chooses("Look at", "v1")
+	p.seesIn("dialog pre.text", "first")
+	p.pressIn("dialog", "Restore this one")
+	p.seesIn("dialog", "1 replaced")
+	p.pressIn("dialog", "Restore")
+	holds(t, w.in(0, "letter.txt"), "first\n")
+	holds(t, w.in(1, "letter.txt"), "first\n")
+}

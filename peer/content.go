@@ -17,6 +17,7 @@ import (
 type ContentQuery struct {
 	Path   folder.Path
 	Number int
+	Seen   time.Time // with Number: see [Restoring]
 	At     time.Time
 }
 
@@ -67,10 +68,15 @@ func (f *Folder) Content(ctx context.Context, q ContentQuery) (*Content, error) 
 		if err != nil {
 			return nil, err
 		}
-		if q.Number > len(all) {
+		i := numbered(all, q.Number, q.Seen)
+		switch {
+		case i < 0 && !q.Seen.IsZero():
+			return nil, gone(q.Path, q.Seen)
+		case i < 0:
 			return nil, fmt.Errorf("%w of %s that has number %d", ErrNoVersion, called(q.Path), q.Number)
 		}
-		return f.oldContent(q, &all[q.Number-1])
+		q.Number = i + 1
+		return f.oldContent(q, &all[i])
 	case q.At.IsZero():
 		return f.newContent(q.Path)
 	}

@@ -15,6 +15,7 @@ type Restoring struct {
 	Path   folder.Path // a file, a symlink, or a directory with all below it; "" is everything
 	At     time.Time   // as it was then; zero with Number 0: see [Folder.RestoreTime]
 	Number int         // this version of one path, 1 is the newest; instead of At
+	Seen   time.Time   // with Number: when that version was replaced, and what it is known by if newer ones have come since
 	After  folder.Path // go on behind this path
 	Settle bool        // the last part: give directories their times back
 	Dry    bool        // only say what would be done
@@ -72,6 +73,9 @@ func (f *Folder) Restore(ctx context.Context, q Restoring) (done []Restored, nex
 	if err != nil && !errors.Is(err, errEnough) {
 		return nil, "", false, err
 	}
+	if !q.Seen.IsZero() && !b.found && !q.Settle {
+		return nil, "", false, gone(q.Path, q.Seen)
+	}
 	if err := b.moved(); err != nil {
 		return nil, "", false, err
 	}
@@ -86,6 +90,7 @@ type restoration struct {
 	q      Restoring
 	picked []Version
 	bytes  int64
+	found  bool // what q names is kept
 	done   []Restored
 	staged []*restored
 	whole  map[folder.Path]bool // databases that have come, or not, with what stands beside them
@@ -106,8 +111,8 @@ func (b *restoration) pick(vs []disk.Version) error {
 	chosen := -1
 	switch {
 	case b.q.Number > 0:
-		if vs[0].Path == b.q.Path && b.q.Number <= len(vs) {
-			chosen = b.q.Number - 1
+		if vs[0].Path == b.q.Path {
+			chosen = numbered(vs, b.q.Number, b.q.Seen)
 		}
 	default:
 		for i, v := range vs {
@@ -119,6 +124,7 @@ func (b *restoration) pick(vs []disk.Version) error {
 	if chosen < 0 {
 		return nil
 	}
+	b.found = true
 	if solved, err := b.f.resolvedCopy(vs[chosen], b.q); err != nil || solved {
 		return err
 	}

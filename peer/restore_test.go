@@ -100,6 +100,28 @@ func TestRestoreFile(t *testing.T) {
 		if done := b.restore(Restoring{Path: "d/f.txt", Number: 3, Dry: true}); len(done) != 1 || done[0].Action == "" {
 			c.Errorf("%+v", done)
 		}
+		// Who has seen a version means that one, wherever newer ones have put it.
+		seen := b.older("d/f.txt")[1]
+		text := b.heldBy(ContentQuery{Path: "d/f.txt", Number: 2})
+		for i := range 4 {
+			a.write("d/f.txt", fmt.Sprint("another ", i))
+			c.converged(20 * time.Second)
+			time.Sleep(time.Minute)
+			if i == 1 {
+				if got := b.heldBy(ContentQuery{Path: "d/f.txt", Number: 2, Seen: seen.Replaced}); got != text {
+					c.Errorf("the version that was seen is %q, not %q", got, text)
+				}
+				if done := b.restore(Restoring{Path: "d/f.txt", Number: 2, Seen: seen.Replaced, Dry: true}); len(done) != 1 || done[0].Number != 4 {
+					c.Errorf("%+v", done)
+				}
+			}
+		}
+		if _, _, _, err := b.f.Restore(context.Background(), Restoring{Path: "d/f.txt", Number: 2, Seen: seen.Replaced}); !errors.Is(err, ErrNoVersion) {
+			c.Errorf("what has gone meanwhile is restored: %v", err)
+		}
+		if _, err := b.f.Content(context.Background(), ContentQuery{Path: "d/f.txt", Number: 2, Seen: seen.Replaced}); !errors.Is(err, ErrNoVersion) {
+			c.Errorf("what has gone meanwhile is shown: %v", err)
+		}
 		if _, err := a.f.Restorable(context.Background(), "none"); !errors.Is(err, ErrNoVersion) {
 			c.Error(err)
 		}

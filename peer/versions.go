@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -45,6 +46,24 @@ func (f *Folder) Versions(ctx context.Context, under, after folder.Path, limit i
 		return nil, "", false, err
 	}
 	return all, next, more, f.blame(all)
+}
+
+// numbered is the index of the version that has a number among those of one path,
+// or had it when somebody saw it: each newer one shifts the numbers, but not when
+// a version was replaced. Without one it is -1.
+func numbered(vs []disk.Version, number int, seen time.Time) int {
+	i := number - 1
+	switch there := i < len(vs); {
+	case seen.IsZero() && there, there && vs[i].Replaced.Equal(seen):
+		return i
+	case seen.IsZero():
+		return -1
+	}
+	return slices.IndexFunc(vs, func(v disk.Version) bool { return v.Replaced.Equal(seen) })
+}
+
+func gone(p folder.Path, seen time.Time) error {
+	return fmt.Errorf("%w of %s that was replaced at %s: newer ones have taken its place meanwhile", ErrNoVersion, called(p), seen.UTC().Format(time.RFC3339))
 }
 
 // KeepsVersions reports whether what is replaced or removed here is kept.

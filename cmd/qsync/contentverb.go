@@ -17,9 +17,10 @@ import (
 
 // contentState names one state of a path: a version, a moment, or else how it is.
 type contentState struct {
-	Path    []byte    `json:"path"`
-	Version int       `json:"version"`
-	At      time.Time `json:"at"`
+	Path     []byte    `json:"path"`
+	Version  int       `json:"version"`
+	Replaced time.Time `json:"replaced"` // with version: when the one that is meant was replaced; newer ones shift the numbers
+	At       time.Time `json:"at"`
 }
 
 // contentQuery asks for a part of what a path holds, or held.
@@ -75,7 +76,7 @@ func contentOf(ctx context.Context, f *peer.Folder, s contentState) (*peer.Conte
 	if err != nil {
 		return nil, err
 	}
-	c, err := f.Content(ctx, peer.ContentQuery{Path: p, Number: s.Version, At: s.At})
+	c, err := f.Content(ctx, peer.ContentQuery{Path: p, Number: s.Version, Seen: s.Replaced, At: s.At})
 	if err != nil {
 		return nil, lookError(p, err)
 	}

@@ -15,13 +15,14 @@ import (
 
 // restoreQuery asks for a part of what is to be brought back.
 type restoreQuery struct {
-	Path   []byte    `json:"path"`
-	At     time.Time `json:"at"`
-	Number int       `json:"number"`
-	After  []byte    `json:"after"`
-	Settle bool      `json:"settle"`
-	Dry    bool      `json:"dry"`
-	Copy   bool      `json:"copy"` // for --to
+	Path     []byte    `json:"path"`
+	At       time.Time `json:"at"`
+	Number   int       `json:"number"`
+	Replaced time.Time `json:"replaced"` // with number: when the one that is meant was replaced; newer ones shift the numbers
+	After    []byte    `json:"after"`
+	Settle   bool      `json:"settle"`
+	Dry      bool      `json:"dry"`
+	Copy     bool      `json:"copy"` // for --to
 }
 
 type restoreAnswer struct {
@@ -55,7 +56,7 @@ var verbRestore = verb[restoreQuery, restoreAnswer]{"restore", func(ctx context.
 		q.At, q.Number = what.At, what.Number
 	}
 	done, next, more, err := f.Restore(ctx, peer.Restoring{
-		Path: folder.Path(q.Path), At: q.At, Number: q.Number, After: folder.Path(q.After), Settle: q.Settle, Dry: q.Dry, Copy: q.Copy,
+		Path: folder.Path(q.Path), At: q.At, Number: q.Number, Seen: q.Replaced, After: folder.Path(q.After), Settle: q.Settle, Dry: q.Dry, Copy: q.Copy,
 	})
 	a := restoreAnswer{Query: q, Next: []byte(next), More: more}
 	for i := range done {

@@ -23,7 +23,7 @@ export async function open(f, entry, path, at, done) {
     }
   }
   for (const v of versions.slice(0, 500)) {
-    states.push({key: 'v' + v.number, number: v.number, title: t('state_version', {n: v.number}), about: [t('replaced', {ago: ago(v.replaced)}), v.by && t('replaced_by', {name: v.by === 'here' ? t('here') : within(v.by)}), size(v.size)].filter(Boolean).join(' · '), query: {path, version: v.number}});
+    states.push({key: 'v' + v.number, number: v.number, replaced: v.replaced, title: t('state_version', {n: v.number}), about: [t('replaced', {ago: ago(v.replaced)}), v.by && t('replaced_by', {name: v.by === 'here' ? t('here') : within(v.by)}), size(v.size)].filter(Boolean).join(' · '), query: {path, version: v.number, replaced: v.replaced}});
   }
   if (!states.length) states.push({key: 'last', title: t('state_now'), about: '', query: {path}});
   const urls = pictures();
@@ -36,7 +36,7 @@ export async function open(f, entry, path, at, done) {
   const back = button(t('restore_this'), act(async () => {
     const s = state(a.value);
     d.close(null);
-    await restore(f, [{path, number: s.number, label: entry.name}], s.at || '', done);
+    await restore(f, [{path, number: s.number, replaced: s.replaced, label: entry.name}], s.at || '', done);
   }));
   const draw = () => {
     const x = state(a.value), y = state(b.value);

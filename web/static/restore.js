@@ -11,7 +11,7 @@ const listed = 200;
 // walk asks part by part, and tells of each item.
 async function walk(f, item, at, dry, take) {
   let q = {path: item.path, dry};
-  if (item.number) q.number = item.number;
+  if (item.number) Object.assign(q, {number: item.number, replaced: item.replaced}); // newer ones shift the numbers
   else if (at) q.at = at;
   for (;;) {
     const a = await verb('restore', f.path, q);
@@ -24,7 +24,7 @@ async function walk(f, item, at, dry, take) {
   }
 }
 
-// restore asks and brings back items {path, number, label}, as of a time or
+// restore asks and brings back items {path, number, replaced, label}, as of a time or
 // what was there last.
 export async function restore(f, items, at, done) {
   const counts = Object.fromEntries(kinds.map(k => [k, 0])), first = [];

@@ -25,7 +25,7 @@ export function mount(root, f, query) {
   const when = h('input', {type: 'datetime-local', max: local(new Date()), value: at ? local(new Date(at)) : ''});
   const days = choice([['', t('a_day')]], '');
   const nav = h('nav', {'aria-label': t('where'), class: 'crumbs'}), list = h('div'), pages = h('div', {class: 'row'}), head = h('p', {class: 'muted', 'aria-live': 'polite'});
-  const some = button('', act(() => restore(f, [...picked].map(([p, e]) => ({path: p, number: e.number, label: e.label})), at, done)));
+  const some = button('', act(() => restore(f, [...picked].map(([p, e]) => ({path: p, label: e.label})), at, done)));
   const whole = button('', act(() => restore(f, [{path: dir(), label: crumbs.length ? crumbs.at(-1).label : t('whole_folder')}], at, done)));
   const none = button(t('pick_none'), () => { picked.clear(); draw(); }, {class: 'button plain'});
   const dir = () => crumbs.length ? crumbs.at(-1).path : '';
@@ -92,7 +92,7 @@ export function mount(root, f, query) {
     const rows = entries.map(e => {
       const path = below(dir(), null, bytes64(e.name, e.raw_name));
       const box = h('input', {type: 'checkbox', checked: picked.has(path), 'aria-label': t('pick', {name: within(e.name, e.raw_name)}), onchange() {
-        if (box.checked) picked.set(path, {label: e.name, number: 0});
+        if (box.checked) picked.set(path, {label: e.name});
         else picked.delete(path);
         tell();
       }});
