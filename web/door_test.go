@@ -230,7 +230,7 @@ func TestEndOfAllSessions(t *testing.T) {
 			t.Errorf("after the end of all: %d", a.StatusCode)
 		}
 	}
-	if r.sessions.spend(ticket, time.Now()) {
+	if r.sessions.spend(ticket, time.Now(), nil) == nil {
 		t.Error("a ticket of before lets in")
 	}
 	if a, _ := r.do("GET", "/api/v1/status", "", "Authorization: Bearer "+testSecret); a.StatusCode != 200 {

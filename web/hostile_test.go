@@ -158,7 +158,7 @@ func TestGuessedTickets(t *testing.T) {
 	good := r.Ticket()
 	now := time.Now()
 	for i := range 20000 {
-		if guess := fmt.Sprintf("%032d", i); r.sessions.spend(guess, now) || r.sessions.spend(good[:i%len(good)], now) {
+		if guess := fmt.Sprintf("%032d", i); r.sessions.spend(guess, now, nil) == nil || r.sessions.spend(good[:i%len(good)], now, nil) == nil {
 			t.Fatalf("%d lets in", i)
 		}
 	}
@@ -167,7 +167,7 @@ func TestGuessedTickets(t *testing.T) {
 			t.Errorf("%.40s: %d %.60s", bad, a.StatusCode, body)
 		}
 	}
-	if !r.sessions.spend(good, now) {
+	if r.sessions.spend(good, now, nil) != nil {
 		t.Error("the good one is gone")
 	}
 }

@@ -170,7 +170,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 func (s *Server) Secure() bool { return s.conf.Cert != "" || s.conf.Key != "" }
 
 // Ticket makes a ticket: whoever shows it within a minute, once, gets a session.
-func (s *Server) Ticket() string { return s.sessions.ticket(time.Now()) }
+func (s *Server) Ticket() string { return s.sessions.ticket(time.Now(), anybodys) }
+
+// TicketFor makes one that only what belongs to a user of this machine may show, as far
+// as the system tells whose a connection is; see [from].
+func (s *Server) TicketFor(user int) string { return s.sessions.ticket(time.Now(), user) }
 
 // Publish tells all who look of something that happened, an object that is
 // marshalled. Within a tenth of a second only so many are told of one by one.

@@ -282,34 +282,6 @@ func TestSessions(t *testing.T) {
 	}
 }
 
-// TestTickets: they end after a minute, and are bounded.
-func TestTickets(t *testing.T) {
-	s, err := newSessions([]byte(testSecret), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := time.Now()
-	old := s.ticket(now.Add(-ticketTime))
-	first := s.ticket(now.Add(-time.Second))
-	if s.spend(old, now) {
-		t.Error("one that is a minute old is good")
-	}
-	var last string
-	for range maxTickets {
-		last = s.ticket(now)
-	}
-	if s.spend(first, now) || !s.spend(last, now) || s.spend(last, now) || s.spend("", now) {
-		t.Error("of too many, the first goes; the last is good once")
-	}
-	for range 2 * maxEnded {
-		cookie, _, _ := s.begin(now)
-		s.end(cookie, now)
-	}
-	if len(s.ended) > maxEnded {
-		t.Errorf("%d ended sessions are remembered", len(s.ended))
-	}
-}
-
 // TestBodies: what is too large is refused, and no path leads out of the page's files.
 func TestBodies(t *testing.T) {
 	r := serve(t, nil)

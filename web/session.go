@@ -39,16 +39,25 @@ type sessions struct {
 type tickets struct {
 	mu      sync.Mutex
 	key     []byte
-	open    map[string]time.Time   // until when
+	open    map[string]pass
 	ended   map[[16]byte]time.Time // until when they would have held
 	changed chan struct{}          // closed when some have ended
 }
+
+// pass is what a ticket is good for.
+type pass struct {
+	until time.Time
+	user  int // whose browser alone may show it, or anybodys
+}
+
+// anybodys is for tickets that everybody may show who has them.
+const anybodys = -1
 
 func newSessions(secret []byte, generation string) (sessions, error) {
 	if len(secret) < 32 {
 		return sessions{}, errors.New("web: the secret is too short")
 	}
-	s := sessions{mac(secret, "qsync web session 1", nil), &tickets{open: map[string]time.Time{}, changed: make(chan struct{})}}
+	s := sessions{mac(secret, "qsync web session 1", nil), &tickets{open: map[string]pass{}, changed: make(chan struct{})}}
 	s.begins(generation)
 	return s, nil
 }
@@ -144,39 +153,53 @@ func (s sessions) end(cookie string, now time.Time) {
 	s.tell()
 }
 
-// ticket makes a ticket. Of too many the one that ends first goes.
-func (s sessions) ticket(now time.Time) string {
+// ticket makes a ticket for a user. Of too many the one that ends first goes.
+func (s sessions) ticket(now time.Time, user int) string {
 	var b [24]byte
 	_, _ = rand.Read(b[:])
 	t := text.EncodeToString(b[:])
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	first := ""
-	for other, until := range s.open {
-		if !now.Before(until) {
+	for other, p := range s.open {
+		if !now.Before(p.until) {
 			delete(s.open, other)
-		} else if first == "" || until.Before(s.open[first]) {
+		} else if first == "" || p.until.Before(s.open[first].until) {
 			first = other
 		}
 	}
 	if len(s.open) >= maxTickets {
 		delete(s.open, first)
 	}
-	s.open[t] = now.Add(ticketTime)
+	s.open[t] = pass{now.Add(ticketTime), user}
 	return t
 }
 
-// spend reports whether a ticket was good, and makes it so no more.
-func (s sessions) spend(t string, now time.Time) bool {
+var (
+	errSpent  = errors.New("this link was used already, or is older than a minute: 'qsync open' makes another")
+	errOthers = errors.New("this link lets in the browser of who ran 'qsync open', on the same machine; 'qsync open --url' prints one for any other")
+)
+
+// spend is nil where a ticket was good, and makes it so no more. Who may not show it
+// does not spoil it for those who may.
+func (s sessions) spend(t string, now time.Time, may func(user int) bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for have, until := range s.open {
-		if subtle.ConstantTimeCompare([]byte(have), []byte(t)) == 1 {
-			delete(s.open, have)
-			return now.Before(until)
+	for have, p := range s.open {
+		if subtle.ConstantTimeCompare([]byte(have), []byte(t)) != 1 {
+			continue
 		}
+		switch {
+		case !now.Before(p.until):
+			delete(s.open, have)
+			return errSpent
+		case p.user != anybodys && !may(p.user):
+			return errOthers
+		}
+		delete(s.open, have)
+		return nil
 	}
-	return false
+	return errSpent
 }
 
 // cookieName has the port in it: a cookie belongs to a host, not to a port, and
@@ -211,12 +234,12 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, why, http.StatusBadRequest)
 		return
 	}
-	switch {
-	case q.Ticket != "" && s.sessions.spend(q.Ticket, time.Now()):
-	case q.Ticket != "":
-		http.Error(w, "this link was used already, or is older than a minute: 'qsync open' makes another", http.StatusUnauthorized)
-		return
-	default:
+	if q.Ticket != "" {
+		if err := s.sessions.spend(q.Ticket, time.Now(), func(user int) bool { return from(r, user) }); err != nil {
+			http.Error(w, err.Error(), http.StatusUnauthorized)
+			return
+		}
+	} else {
 		err := s.door.try(r.Context(), s.guestOf(r), q.Password)
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.bodyTime)) // that may have taken long
 		if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -36,29 +37,39 @@ func (c *openCmd) Run(p *program) error {
 		}
 		return 1
 	})
-	ctx, cancel := context.WithTimeout(context.Background(), applyTime)
-	defer cancel()
-	var a windowAnswer
-	if err := h.call(ctx, nodes[0].socket, "/v1/window", struct{}{}, &a); err != nil {
+	return c.show(p, func(q windowRequest) (string, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), applyTime)
+		defer cancel()
+		var a windowAnswer
+		err := h.call(ctx, nodes[0].socket, "/v1/window", q, &a)
 		if errors.Is(err, errNoFolder) {
 			err = failf("process %d is of an older qsync that has no page: start it again", nodes[0].PID)
 		}
-		return err
-	}
-	if err := a.err(); err != nil {
-		return err
-	}
-	return c.show(p, a.URL)
+		return a.URL, cmp.Or(err, a.err())
+	})
 }
 
-// show opens an address, or prints it where no browser can be started.
-func (c *openCmd) show(p *program, url string) error {
+// show opens the address that ask gives, or prints it where no browser can be started.
+// What a browser is started with can be seen by all users of the machine: it lets in
+// whoever runs this alone.
+func (c *openCmd) show(p *program, ask func(windowRequest) (string, error)) error {
+	if starter := browserOf(p.vars); starter != nil && !c.URL && !p.flags.JSON {
+		me := os.Getuid()
+		url, err := ask(windowRequest{User: &me})
+		if err != nil {
+			return err
+		}
+		if startBrowser(append(starter, url)) == nil {
+			at, _, _ := strings.Cut(url, "#")
+			return p.print("opening " + at + " in the browser\n")
+		}
+	}
+	url, err := ask(windowRequest{})
+	if err != nil {
+		return err
+	}
 	if p.flags.JSON {
 		return p.printJSON(map[string]string{"url": url})
-	}
-	if !c.URL && startBrowser(p.vars, url) == nil {
-		at, _, _ := strings.Cut(url, "#")
-		return p.print("opening " + at + " in the browser\n")
 	}
 	text := url + "\n"
 	if !c.URL {
@@ -70,25 +81,25 @@ func (c *openCmd) show(p *program, url string) error {
 // browserTime is how long the starter of a browser may take to fail.
 const browserTime = 2 * time.Second
 
-// startBrowser starts this desktop's browser. The address is secret for as long
-// as its ticket is good: other users of the machine can see it in the list of
-// processes, but not reach a ticket that was used. So no browser is looked for
-// where there is no desktop.
-func startBrowser(vars map[string]string, url string) error {
-	var cmd *exec.Cmd
+// browserOf is the command that has this desktop's browser open the address after it,
+// nil where there is no desktop.
+func browserOf(vars map[string]string) []string {
 	switch runtime.GOOS {
 	case "windows":
-		cmd = exec.Command("rundll32", "url.dll,FileProtocolHandler", url)
+		return []string{"rundll32", "url.dll,FileProtocolHandler"}
 	case "darwin":
-		cmd = exec.Command("open", url)
+		return []string{"open"}
 	case "android":
-		cmd = exec.Command("termux-open-url", url)
-	default:
-		if vars["DISPLAY"] == "" && vars["WAYLAND_DISPLAY"] == "" {
-			return errors.New("no desktop")
-		}
-		cmd = exec.Command("xdg-open", url)
+		return []string{"termux-open-url"}
 	}
+	if vars["DISPLAY"] == "" && vars["WAYLAND_DISPLAY"] == "" {
+		return nil
+	}
+	return []string{"xdg-open"}
+}
+
+func startBrowser(command []string) error {
+	cmd := exec.Command(command[0], command[1:]...)
 	if err := cmd.Start(); err != nil {
 		return err
 	}

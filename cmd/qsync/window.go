@@ -173,8 +173,8 @@ func addressOf(a net.Addr, secure bool, names []string) string {
 const ticketTime = 5 * time.Second
 
 // ticket has the page served, and returns an address of it that lets in once,
-// within a minute.
-func (w *window) ticket(ctx context.Context) (string, error) {
+// within a minute: anybody, or the browser of that user alone.
+func (w *window) ticket(ctx context.Context, user *int) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, ticketTime)
 	defer cancel()
 	first := true
@@ -184,6 +184,9 @@ func (w *window) ticket(ctx context.Context) (string, error) {
 		w.mu.Unlock()
 		switch {
 		case server != nil:
+			if user != nil {
+				return address + "#ticket=" + server.TicketFor(*user), nil
+			}
 			return address + "#ticket=" + server.Ticket(), nil
 		case err != nil && (!first || w.listen == config.WebOff):
 			return "", err
@@ -286,15 +289,25 @@ func (h home) webSecret() (string, error) {
 
 // openWindowRequest is the control socket's: it gives a windowAnswer.
 func (c *control) openWindow(w http.ResponseWriter, r *http.Request) {
+	var q windowRequest
+	if r.ContentLength != 0 && !decode(w, r, &q) {
+		return
+	}
 	var a windowAnswer
 	if c.window == nil {
 		a.waitAnswer = waitAnswer{Code: exitCode(errUsage), Missing: "this process has no page; 'qsync serve' has"}
-	} else if url, err := c.window.ticket(r.Context()); err != nil {
+	} else if url, err := c.window.ticket(r.Context(), q.User); err != nil {
 		a.waitAnswer = waitAnswer{Code: exitCode(err), Missing: explain(err)}
 	} else {
 		a.URL = url
 	}
 	answer(w, a)
+}
+
+// windowRequest asks for an address that lets in once. With a user, which is a number
+// of the system, it lets in a browser of that user on this machine alone.
+type windowRequest struct {
+	User *int `json:"user,omitempty"`
 }
 
 // windowAnswer is an address that lets in once.

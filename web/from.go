@@ -1,0 +1,88 @@
+package web
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// A ticket that was handed to a browser in its arguments could be read there by every
+// user of the machine, and be shown before the browser does. So it is bound to the
+// user who asked for it, and the system is asked whose the connection is.
+
+// from reports whether a request may come from a program of that user. Root's may be
+// a relay, such as that of a virtual machine's host, and need no ticket to see anything.
+// What has no socket here and comes over the loopback interface all the same is such a
+// relay too; from elsewhere anybody may come.
+func from(r *http.Request, user int) bool {
+	near, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	far, err := netip.ParseAddrPort(r.RemoteAddr)
+	if near == nil || err != nil {
+		return false
+	}
+	at, err := netip.ParseAddrPort(near.String())
+	if err != nil {
+		return false
+	}
+	known, owners := ownersOf(bare(far), bare(at))
+	if !known {
+		return true // the system does not tell
+	}
+	for _, o := range owners {
+		if o == user || o == 0 {
+			return true
+		}
+	}
+	return len(owners) == 0 && far.Addr().Unmap().IsLoopback()
+}
+
+func bare(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
+}
+
+// nobodys is the owner of a socket that no program has any more.
+const nobodys = -1
+
+// readOwners returns whose the sockets of a table are, in the form of Linux's
+// /proc/net/tcp, that are bound to far and connected to near.
+func readOwners(table io.Reader, far, near netip.AddrPort) (owners []int, err error) {
+	text, err := io.ReadAll(table)
+	for line := range strings.Lines(string(text)) {
+		f := strings.Fields(line)
+		if len(f) < 10 {
+			continue
+		}
+		if a, ok := parseEnd(f[1]); !ok || a != far {
+			continue
+		}
+		if a, ok := parseEnd(f[2]); !ok || a != near {
+			continue
+		}
+		user, uerr := strconv.Atoi(f[7])
+		if uerr != nil || f[9] == "0" { // it waits for the end of the connection alone
+			user = nobodys
+		}
+		owners = append(owners, user)
+	}
+	return owners, err
+}
+
+// parseEnd reads an address as the table has it: words in the order of the machine.
+func parseEnd(text string) (netip.AddrPort, bool) {
+	host, port, _ := strings.Cut(text, ":")
+	b, err := hex.DecodeString(host)
+	n, perr := strconv.ParseUint(port, 16, 16)
+	if err != nil || perr != nil || len(b)%4 != 0 {
+		return netip.AddrPort{}, false
+	}
+	for i := 0; i < len(b); i += 4 {
+		binary.NativeEndian.PutUint32(b[i:], binary.BigEndian.Uint32(b[i:]))
+	}
+	a, ok := netip.AddrFromSlice(b)
+	return netip.AddrPortFrom(a.Unmap(), uint16(n)), ok
+}
