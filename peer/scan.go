@@ -131,6 +131,7 @@ type scan struct {
 	whole    bool
 	batch    []store.Change
 	since    time.Time
+	from     uint64               // the first journal position given out since this look began
 	asked    time.Time            // when the hints had been given that it is about
 	gone     []store.Change       // vanished entries, held back until they are counted
 	turned   []store.Change       // directories that are something else now: told once what was below is told to be gone
@@ -161,7 +162,7 @@ func (f *Folder) newScan(ctx context.Context, whole bool) *scan {
 	f.bases.ask(f.databaseGone)
 	f.settled.clear() // from here on: what is settled while this look is under way
 	return &scan{
-		f: f, ctx: ctx, whole: whole, since: time.Now(), asked: time.Now(), initial: f.store.Fresh() && !f.scanned.isOpen(),
+		f: f, ctx: ctx, whole: whole, from: f.store.Identity().Seq + 1, since: time.Now(), asked: time.Now(), initial: f.store.Fresh() && !f.scanned.isOpen(),
 		seen: make(map[folder.Path]int), counted: make(map[folder.Path]bool), packed: make(map[folder.Path]bool),
 	}
 }
@@ -312,7 +313,7 @@ func (s *scan) found(x disk.Found) error {
 	if s.foundAgain(&x) {
 		return nil
 	}
-	c := store.Change{Path: x.Path, Before: x.Before, After: x.After}
+	c := store.Change{Path: x.Path, Before: x.Before, After: x.After, From: s.from}
 	if s.initial {
 		c.Why = store.WhyFound
 	}

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -94,6 +95,46 @@ func TestSwappedAndNewerMeanwhile(t *testing.T) {
 		c.net.slow(a, 0)
 		if got := c.converged(60 * time.Second); b.read("x") != third || len(got.conflicts()) > 0 {
 			c.Error(got)
+		}
+	})
+}
+
+// TestCameAndWentMeanwhile: a look has read a file that sync was about to put into
+// the map. Before the look tells the map of it, a peer has removed it again: it is
+// nobody's new file, and what a person asks back comes back.
+func TestCameAndWentMeanwhile(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		c.line()
+		c.start()
+		a.write("d/stays", "1")
+		c.converged(20 * time.Second)
+		look := b.f.newScan(b.f.ctx, false)
+		a.write("d/x", "content")
+		c.converged(20 * time.Second)
+		found := disk.Found{Path: "d/x", After: b.record("d/x").Local}
+		found.After.Dot = folder.Dot{}
+		look.since = time.Now() // it tells the map of what it has found every moment
+		b.must(look.found(found))
+		if len(look.batch) != 1 {
+			c.Fatal(look.batch)
+		}
+		a.remove("d/x")
+		c.converged(20 * time.Second)
+		b.must(look.finish())
+		if r := b.record("d/x"); r.Register.Live() || r.Local != (folder.Local{}) {
+			c.Errorf("it is somebody's again: %+v", r)
+		}
+		c.converged(20 * time.Second)
+		items, err := b.f.UndoBatch(context.Background(), UndoQuery{Batch: 1})
+		b.must(err)
+		if len(items) != 1 || items[0].Stays != "" {
+			c.Errorf("%+v", items)
+		}
+		c.converged(20 * time.Second)
+		if a.read("d/x") != "content" {
+			c.Error("it has not come back")
 		}
 	})
 }

@@ -24,6 +24,11 @@ type Change struct {
 	// To is for the log too: where what was at Path has been moved to.
 	To folder.Path
 
+	// From is the first journal position that was given out when the observer had
+	// begun, 0 if it holds the path meanwhile: what it saw where nothing was known to
+	// be, sync may have put there and removed again since.
+	From uint64
+
 	// Again: After is announced as a new write even if its content is known,
 	// unless a live write of that content belongs to the same database.
 	Again bool
@@ -77,7 +82,7 @@ func (t *txn) commit(c *Change, announce bool, out *Outcome) error {
 	if err != nil {
 		return err
 	}
-	if old.Local != c.Before {
+	if old.Local != c.Before || c.From != 0 && old.Seq >= c.From && old.Tombstone() && c.After.Value.Kind != folder.Absent {
 		out.Stale = append(out.Stale, c.Path)
 		return nil
 	}
