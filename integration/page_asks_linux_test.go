@@ -117,8 +117,6 @@ func TestPageKeepsWhatWasMeant(t *testing.T) {
 	if who := ask[string](p, "document.querySelector('.filters select').value"); who != "carl" {
 		t.Errorf("it is asked for changes by %q", who)
 	}
-	p.chooses("By whom", "bert")
-	p.seesIn("table.log", "from-bert.txt")
 
 	rules := "end\\ \n front\nplain"
 	w.view(p, 0, "settings")
