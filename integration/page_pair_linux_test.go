@@ -115,6 +115,13 @@ func TestPageShareAndJoin(t *testing.T) {
 		p.pressIn("nav", "Folders")
 		p.seesIn("article .progress", "iB")
 	}
+	line.rate.Store(32 << 10)
+	late := b.page() // who comes late sees the same
+	late.awayIsFine()
+	late.seesIn("article .progress", "iB of 12 MiB", "%")
+	if at := ask[int](late, "Number(document.querySelector('article .bar').getAttribute('aria-valuenow'))"); at == 0 {
+		t.Errorf("a window that is opened late begins with\n%s", late.shown())
+	}
 	line.rate.Store(0)
 	eventually(t, func() error {
 		fi, err := os.Stat(filepath.Join(copied, "large"))

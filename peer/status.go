@@ -36,6 +36,15 @@ func (f *Folder) note(err error) {
 	f.changed()
 }
 
+// Work returns what the folder still wants, and how many bytes of content have been
+// put in place since it was opened. It costs next to nothing.
+func (f *Folder) Work() (want Amount, placed int64) {
+	if f.settles() {
+		want = Amount(f.want())
+	}
+	return want, f.counts.bytes.Load()
+}
+
 // Status describes the folder as it is now.
 func (f *Folder) Status() FolderStatus {
 	t := f.store.Totals()

@@ -51,6 +51,7 @@ type managed struct {
 	key       [32]byte
 	began     time.Time
 	last      *peer.LastRun // of the run before
+	burst     burst
 }
 
 // over reports whether it has stopped, for whatever reason: its map is being closed, if

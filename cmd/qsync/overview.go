@@ -40,6 +40,7 @@ type folderView struct {
 	Sentence      string         `json:"sentence"` // what it is and what to do about it
 	Level         string         `json:"level"`    // good, busy, waiting, paused or bad
 	Differs       string         `json:"differs,omitempty"`
+	Whole         peer.Amount    `json:"whole"`          // what want was when the present work began, and what has come to it since
 	Began         time.Time      `json:"began,omitzero"` // of the run that totals is about
 	Held          *peer.HeldList `json:"held,omitempty"`
 	Pair          bool           `json:"pair,omitempty"` // the other side is in this process
@@ -169,6 +170,7 @@ func (g *manager) view(m *managed) folderView {
 	st := m.Status()
 	g.describe(m, &st)
 	v := viewOf(st)
+	v.Whole = m.burst.read(st.Want, st.Totals.Bytes)
 	v.Began, v.Pair = m.began.UTC().Truncate(time.Millisecond), m.paired
 	if h := m.Held(); h.Entries > 0 {
 		v.Held = &peer.HeldList{Held: h, Paths: []peer.HeldPath{}}

@@ -236,6 +236,7 @@ func (r *reporter) look(s *session) time.Duration {
 	began := time.Now()
 	r.thrift.look(began, allocated())
 	s.settleModes()
+	s.folders.measure()
 	if !r.p.flags.JSON && (r.p.ui.quiet || r.many && !r.p.ui.terminal) {
 		return lookEvery // nobody looks
 	}

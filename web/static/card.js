@@ -3,7 +3,7 @@
 import {h, text, attr, show, icon, button, setName, keyed, swap} from './dom.js';
 import {t, size, percent, span, ago, moment, isTime} from './words.js';
 import {label, level, stateWord, sentences, mode, peerState, transport, sorted, problems, conflicts, folderLink} from './states.js';
-import {done, peakOf} from './model.js';
+import {done} from './model.js';
 import {act} from './ui.js';
 import * as actions from './actions.js';
 
@@ -18,13 +18,13 @@ export function bar() {
     const moving = f.want.entries > 0 || f.want.bytes > 0;
     show(el, moving || f.rate.in > 0 || f.rate.out > 0);
     show(track, share !== null);
-    const peak = peakOf(f);
+    const whole = f.whole;
     if (share !== null) {
       attr(track, 'aria-valuenow', Math.floor(share * 100));
       attr(track, 'aria-label', t('bar_of', {name: label(f)}));
       fill.style.transform = `scaleX(${share.toFixed(4)})`;
     }
-    text(left, moving ? (peak.bytes ? t('bar_bytes', {done: size(peak.bytes - f.want.bytes), all: size(peak.bytes), percent: percent(share ?? 0)}) : t('bar_entries', {done: peak.entries - f.want.entries, n: peak.entries, percent: percent(share ?? 0)})) : '');
+    text(left, moving ? (whole.bytes ? t('bar_bytes', {done: size(whole.bytes - f.want.bytes), all: size(whole.bytes), percent: percent(share ?? 0)}) : t('bar_entries', {done: whole.entries - f.want.entries, n: whole.entries, percent: percent(share ?? 0)})) : '');
     const rates = [f.rate.in > 0 && t('rate_in', {rate: size(f.rate.in, true)}), f.rate.out > 0 && t('rate_out', {rate: size(f.rate.out, true)}), moving && f.eta_s != null && t('eta', {span: span(f.eta_s)})];
     text(right, rates.filter(Boolean).join(' · '));
   }};

@@ -60,32 +60,18 @@ export function load() {
   return loading;
 }
 
-// peaks is how much a folder had to get when it began to, by path: the bar
-// shows what of that is done.
-const peaks = new Map();
-
 function keep(f) {
   for (const list of ['peers', 'problems', 'conflicts', 'dialers']) f[list] ||= [];
-  const want = f.want || {entries: 0, bytes: 0};
-  const peak = peaks.get(f.path);
-  if (!want.entries && !want.bytes) peaks.delete(f.path);
-  else if (!peak) peaks.set(f.path, {...want});
-  else {
-    peak.bytes = Math.max(peak.bytes, want.bytes);
-    peak.entries = Math.max(peak.entries, want.entries);
-  }
+  f.want ||= {entries: 0, bytes: 0};
+  f.whole ||= f.want;
   return f;
 }
 
 // done is the share of what a folder had to get that is there, null if it wants nothing.
 export function done(f) {
-  const peak = peaks.get(f.path);
-  if (!peak) return null;
-  const [all, left] = peak.bytes ? [peak.bytes, f.want.bytes] : [peak.entries, f.want.entries];
-  return all ? Math.max(0, Math.min(1, 1 - left / all)) : null;
+  const [all, left] = f.whole.bytes ? [f.whole.bytes, f.want.bytes] : [f.whole.entries, f.want.entries];
+  return all && (f.want.entries || f.want.bytes) ? Math.max(0, Math.min(1, 1 - left / all)) : null;
 }
-
-export function peakOf(f) { return peaks.get(f.path) || f.want; }
 
 // take is for the messages of the stream.
 export function take(kind, data, id) {
