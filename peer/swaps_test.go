@@ -101,7 +101,7 @@ func TestSwappedAndNewerMeanwhile(t *testing.T) {
 
 // TestCameAndWentMeanwhile: a look has read a file that sync was about to put into
 // the map. Before the look tells the map of it, a peer has removed it again: it is
-// nobody's new file, and what a person asks back comes back.
+// nobody's new file, and what a person asks back comes back. (F45)
 func TestCameAndWentMeanwhile(t *testing.T) {
 	t.Parallel()
 	bubble(t, 2, func(c *cluster) {
