@@ -227,17 +227,27 @@ func TestPageConflict(t *testing.T) {
 	p.pressIn("article", "4 conflicts")
 	p.seesIn("details[open]", "note0.txt", "two of anna", "two of bert, longer", "anna", "bert")
 	p.picture("conflicts")
+
+	// One that is resolved elsewhere goes from the list, and what is open stays open.
+	ask[bool](p, "window.reads = document.querySelector('details[open]'), true")
+	found, err := filepath.Glob(w.in(0, "note1.conflict-*"))
+	must(t, err)
+	w.nodes[0].must(0, "conflicts", "resolve", found[0], "--keep", "this")
+	p.until("sees", ".tab-count", []string{"3"})
+	p.misses("note1.txt")
+	if !ask[bool](p, "window.reads.isConnected && window.reads.open") {
+		t.Error("what somebody reads is drawn anew")
+	}
+
 	now, other := sidesOf(t, w, 0)
 	p.pressIn("details[open]", "Keep the other")
 	holds(t, w.in(0, "note0.txt"), other)
-	p.seesIn("details[open]", "note1.txt")
+	p.seesIn("details[open]", "note2.txt")
 	holds(t, w.in(1, "note0.txt"), other)
 	if now == other {
 		t.Error("both sides are one")
 	}
-	now, _ = sidesOf(t, w, 1)
-	p.pressIn("details[open]", "Keep this")
-	p.seesIn("details[open]", "note2.txt")
+	now = read(t, w.in(0, "note1.txt"))
 	p.pressIn("details[open]", "Keep both")
 
 	// Pictures are side by side where there is room for two, else one below the other.
