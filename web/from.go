@@ -18,7 +18,7 @@ import (
 // from reports whether a request may come from a program of that user. Root's may be
 // a relay, such as that of a virtual machine's host, and need no ticket to see anything.
 // What has no socket here and comes over the loopback interface all the same is such a
-// relay too; from elsewhere anybody may come.
+// relay too, while the connection lasts; from elsewhere anybody may come.
 func from(r *http.Request, user int) bool {
 	near, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	far, err := netip.ParseAddrPort(r.RemoteAddr)
@@ -48,28 +48,57 @@ func bare(a netip.AddrPort) netip.AddrPort {
 // nobodys is the owner of a socket that no program has any more.
 const nobodys = -1
 
+// established is the state of a connection that neither end has closed.
+const established = "01"
+
 // readOwners returns whose the sockets of a table are, in the form of Linux's
-// /proc/net/tcp, that are bound to far and connected to near.
-func readOwners(table io.Reader, far, near netip.AddrPort) (owners []int, err error) {
+// /proc/net/tcp, that are bound to far and connected to near; and whether our own end
+// is there, of a connection that neither has closed.
+func readOwners(table io.Reader, far, near netip.AddrPort) (owners []int, here bool, err error) {
 	text, err := io.ReadAll(table)
 	for line := range strings.Lines(string(text)) {
 		f := strings.Fields(line)
 		if len(f) < 10 {
 			continue
 		}
-		if a, ok := parseEnd(f[1]); !ok || a != far {
+		local, ok := parseEnd(f[1])
+		remote, rok := parseEnd(f[2])
+		switch {
+		case !ok || !rok:
 			continue
-		}
-		if a, ok := parseEnd(f[2]); !ok || a != near {
+		case local == near && remote == far:
+			here = here || f[3] == established
+		case local != far || remote != near:
 			continue
+		default:
+			user, uerr := strconv.Atoi(f[7])
+			if uerr != nil || f[9] == "0" { // it waits for the end of the connection alone
+				user = nobodys
+			}
+			owners = append(owners, user)
 		}
-		user, uerr := strconv.Atoi(f[7])
-		if uerr != nil || f[9] == "0" { // it waits for the end of the connection alone
-			user = nobodys
-		}
-		owners = append(owners, user)
 	}
-	return owners, err
+	return owners, here, err
+}
+
+// owned is whose the other end is, by a few looks: the table is read piece by piece, and
+// what stands in it can be passed over where something before it goes meanwhile. Without
+// a socket there, and with our own end gone, whoever it was has hung up, and takes no
+// answer: that is nobody.
+func owned(look func() (known bool, owners []int, here bool)) (known bool, owners []int) {
+	for range 3 {
+		k, found, here := look()
+		if known = known || k; !k {
+			continue
+		}
+		if len(found) > 0 {
+			return true, found
+		}
+		if !here {
+			owners = []int{nobodys}
+		}
+	}
+	return known, owners
 }
 
 // parseEnd reads an address as the table has it: words in the order of the machine.

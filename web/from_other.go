@@ -4,6 +4,6 @@ package web
 
 import "net/netip"
 
-// ownersOf is not known here: the address of the page is in the arguments of no program
-// for longer than it takes to start a browser, and on Windows nobody else sees them.
+// ownersOf is not known here. On Windows nobody else sees the arguments of a program;
+// elsewhere docs/http.md says what to do about it.
 func ownersOf(netip.AddrPort, netip.AddrPort) (known bool, owners []int) { return false, nil }

@@ -181,25 +181,34 @@ var (
 )
 
 // spend is nil where a ticket was good, and makes it so no more. Who may not show it
-// does not spoil it for those who may.
+// does not spoil it for those who may, nor keeps others waiting while that is found out.
 func (s sessions) spend(t string, now time.Time, may func(user int) bool) error {
+	have, p := s.shown(t, now)
+	switch {
+	case have == "":
+		return errSpent
+	case p.user != anybodys && !may(p.user):
+		return errOthers
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, still := s.open[have]; !still {
+		return errSpent
+	}
+	delete(s.open, have)
+	return nil
+}
+
+// shown is the ticket that somebody shows, "" if it is none.
+func (s sessions) shown(t string, now time.Time) (have string, p pass) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for have, p := range s.open {
-		if subtle.ConstantTimeCompare([]byte(have), []byte(t)) != 1 {
-			continue
+		if subtle.ConstantTimeCompare([]byte(have), []byte(t)) == 1 && now.Before(p.until) {
+			return have, p
 		}
-		switch {
-		case !now.Before(p.until):
-			delete(s.open, have)
-			return errSpent
-		case p.user != anybodys && !may(p.user):
-			return errOthers
-		}
-		delete(s.open, have)
-		return nil
 	}
-	return errSpent
+	return "", pass{}
 }
 
 // cookieName has the port in it: a cookie belongs to a host, not to a port, and

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -44,6 +45,9 @@ func TestTicketOfAUser(t *testing.T) {
 		if code, text := enter(theirs, third); code != 401 {
 			t.Errorf("a third user is answered %d %s", code, text)
 		}
+		for range 50 {
+			hangUp(t, r, theirs, third)
+		}
 		if code, text := enter(theirs, other); code != 200 {
 			t.Errorf("the user of a ticket is answered %d %s", code, text)
 		}
@@ -57,6 +61,22 @@ func TestTicketOfAUser(t *testing.T) {
 	if code, text := enter(mine, me); code != 401 || !strings.Contains(text, "used already") {
 		t.Errorf("a second time: %d %s", code, text)
 	}
+}
+
+// hangUp shows a ticket as a user who is gone, most times, before the node looks: then
+// the system knows of no socket there.
+func hangUp(t *testing.T, r *running, ticket string, as int) {
+	t.Helper()
+	c, err := dialAs(r.host, as)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := `{"ticket":"` + ticket + `"}`
+	if _, err := fmt.Fprintf(c, "POST /session HTTP/1.1\r\nHost: %s\r\nOrigin: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", r.host, r.url, len(body), body); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.(*net.TCPConn).SetLinger(0)
+	_ = c.Close()
 }
 
 // dialAs connects with a socket that belongs to a user.

@@ -56,13 +56,46 @@ func TestOwners(t *testing.T) {
 	for _, c := range []struct {
 		far, near string
 		want      []int
+		here      bool
 	}{
-		{"127.0.0.1:40000", "127.0.0.1:7555", []int{1001}}, {"127.0.0.1:40001", "127.0.0.1:7555", []int{nobodys}}, {"127.0.0.1:40009", "127.0.0.1:7555", nil},
-		{"[::1]:40000", "[::1]:7555", []int{1003}}, {"127.0.0.1:40002", "[::ffff:127.0.0.1]:7555", []int{1004}}, {"127.0.0.2:40000", "127.0.0.1:7555", nil},
+		{"127.0.0.1:40000", "127.0.0.1:7555", []int{1001}, true}, {"127.0.0.1:40001", "127.0.0.1:7555", []int{nobodys}, false}, {"127.0.0.1:40009", "127.0.0.1:7555", nil, false},
+		{"[::1]:40000", "[::1]:7555", []int{1003}, false}, {"127.0.0.1:40002", "[::ffff:127.0.0.1]:7555", []int{1004}, false}, {"127.0.0.2:40000", "127.0.0.1:7555", nil, false},
 	} {
-		got, err := readOwners(strings.NewReader(table), end(c.far), end(c.near))
-		if err != nil || !slices.Equal(got, c.want) {
-			t.Errorf("%s to %s is of %v, %v", c.far, c.near, got, err)
+		got, here, err := readOwners(strings.NewReader(table), end(c.far), end(c.near))
+		if err != nil || !slices.Equal(got, c.want) || here != c.here {
+			t.Errorf("%s to %s is of %v, %v, %v", c.far, c.near, got, here, err)
+		}
+	}
+}
+
+// TestOwnersByAFewLooks: what one look passes over another one sees, and who has hung up
+// is nobody. A relay that has no socket here is told by our end of what it talks over.
+func TestOwnersByAFewLooks(t *testing.T) {
+	type looked struct {
+		known  bool
+		owners []int
+		here   bool
+	}
+	for _, c := range []struct {
+		name   string
+		looks  []looked
+		known  bool
+		owners []int
+	}{
+		{"seen", []looked{{true, []int{7}, true}}, true, []int{7}},
+		{"passed over", []looked{{true, nil, true}, {true, nil, true}, {true, []int{7}, true}}, true, []int{7}},
+		{"a relay", []looked{{true, nil, true}, {true, nil, true}, {true, nil, true}}, true, nil},
+		{"hangs up", []looked{{true, nil, true}, {true, nil, false}, {true, nil, false}}, true, []int{nobodys}},
+		{"no table", []looked{{}, {}, {}}, false, nil},
+	} {
+		left := c.looks
+		known, owners := owned(func() (bool, []int, bool) {
+			l := left[0]
+			left = left[1:]
+			return l.known, l.owners, l.here
+		})
+		if known != c.known || !slices.Equal(owners, c.owners) {
+			t.Errorf("%s: %v %v", c.name, known, owners)
 		}
 	}
 }
