@@ -28,7 +28,7 @@ func (b *burst) read(want peer.Amount, came int64) peer.Amount {
 	case !b.begun:
 		b.begun, b.start = true, came
 	}
-	b.whole.Bytes = max(b.whole.Bytes, came-b.start+want.Bytes)
+	b.whole.Bytes = max(b.whole.Bytes, max(came-b.start, 0)+want.Bytes) // came may be from just before it began
 	b.whole.Entries = max(b.whole.Entries, want.Entries)
 	return b.whole
 }

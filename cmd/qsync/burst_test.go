@@ -23,6 +23,8 @@ func TestBurst(t *testing.T) {
 		{3, 300, 1900, 3, 300}, // the next
 		{3, 100, 1900, 3, 300}, // on its way
 		{0, 0, 2200, 0, 0},
+		{10, 1000, 2200, 10, 1000},
+		{12, 1200, 2150, 12, 1200}, // begun before that look, and told after it
 	} {
 		want := peer.Amount{Entries: x.wholeEntries, Bytes: x.wholeBytes}
 		if got := b.read(peer.Amount{Entries: x.entries, Bytes: x.bytes}, x.came); got != want {

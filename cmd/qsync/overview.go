@@ -40,7 +40,7 @@ type folderView struct {
 	Sentence      string         `json:"sentence"` // what it is and what to do about it
 	Level         string         `json:"level"`    // good, busy, waiting, paused or bad
 	Differs       string         `json:"differs,omitempty"`
-	Whole         peer.Amount    `json:"whole"`          // what want was when the present work began, and what has come to it since
+	Whole         peer.Amount    `json:"whole"`          // what want was when the present work began, and what has come to it since; want where it has stopped
 	Began         time.Time      `json:"began,omitzero"` // of the run that totals is about
 	Held          *peer.HeldList `json:"held,omitempty"`
 	Pair          bool           `json:"pair,omitempty"` // the other side is in this process
@@ -181,7 +181,7 @@ func (g *manager) view(m *managed) folderView {
 // viewOf is a folder as it is, with its lists cut.
 func viewOf(st peer.FolderStatus) folderView {
 	v := folderView{
-		FolderStatus: st, ProblemCount: len(st.Problems), ConflictCount: len(st.Conflicts), PeerCount: len(st.Peers), Differs: clean(apartText(st)),
+		FolderStatus: st, Whole: st.Want, ProblemCount: len(st.Problems), ConflictCount: len(st.Conflicts), PeerCount: len(st.Peers), Differs: clean(apartText(st)),
 	}
 	v.Word, _ = headline(st)
 	v.Level = levelOf(st, v.Word)

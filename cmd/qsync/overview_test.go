@@ -174,7 +174,7 @@ func TestOverviewShowsWhatTheBrakeStopped(t *testing.T) {
 func TestOverviewOfAFolderThatHasStopped(t *testing.T) {
 	was, now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC), time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	eta := int64(9)
-	before := peer.FolderStatus{Path: "/photos", State: "syncing", Rate: peer.Rate{In: 5}, ETA: &eta, Current: "a", Dialers: []peer.Dialer{{Address: "nas"}}, Peers: []peer.PeerStatus{
+	before := peer.FolderStatus{Path: "/photos", State: "syncing", Want: peer.Amount{Entries: 3, Bytes: 90}, Rate: peer.Rate{In: 5}, ETA: &eta, Current: "a", Dialers: []peer.Dialer{{Address: "nas"}}, Peers: []peer.PeerStatus{
 		{Name: "here", Connected: true, InSync: true, LastSeen: was, Transport: &peer.Transport{Link: "quic"}}, {Name: "away", LastSeen: was},
 	}}
 	u := &unit{conf: config.Folder{Path: "/photos", Label: "Pictures", Profile: "work"}, err: peer.ErrBrake, was: []peer.FolderStatus{left(before, now)}}
@@ -186,6 +186,9 @@ func TestOverviewOfAFolderThatHasStopped(t *testing.T) {
 		if p := st.Peers[i]; p.Connected || p.InSync || p.Transport != nil || !p.LastSeen.Equal(seen) {
 			t.Errorf("peer %d is %+v", i, p)
 		}
+	}
+	if v := viewOf(st); v.Want != before.Want || v.Whole != v.Want {
+		t.Errorf("of %+v it still wants %+v", v.Whole, v.Want)
 	}
 	if !before.Peers[0].Connected {
 		t.Error("what it was before has changed with it")
