@@ -56,7 +56,7 @@ export async function form(root, folder, hint, f) {
     for (const x of fields) x.problem('');
     if (!Object.keys(set).length) return note(t('nothing_changed'));
     const moves = !folder && wherePage(fields, file);
-    if (moves && !(await sure({title: t(moves.off ? 'page_off_title' : 'page_moves_title'), text: [t('page_ends'), moves.text, t('page_back')], yes: t(moves.off ? 'page_off_yes' : 'page_moves_yes'), danger: true}))) return;
+    if (moves && !(await sure({title: t(moves.off ? 'page_off_title' : 'page_moves_title'), text: [t('page_ends'), moves.text, t('page_return')], yes: t(moves.off ? 'page_off_yes' : 'page_moves_yes'), danger: true}))) return;
     try {
       await post('settings', {folder, set});
     } catch (e) {
@@ -71,7 +71,7 @@ export async function form(root, folder, hint, f) {
       line.moved = true; // that the node does not answer here is no surprise
       line.onchange();
       const title = h('h2', {tabindex: '-1'}, t(moves.off ? 'page_is_off' : 'page_has_moved'));
-      swap(root, h('section', {class: 'panel', role: 'status'}, title, h('p', {}, t('saved_only'), ' ', moves.text), h('p', {}, t('page_back')), h('pre', {class: 'command'}, 'qsync open')));
+      swap(root, h('section', {class: 'panel', role: 'status'}, title, h('p', {}, t('saved_only'), ' ', moves.text), h('p', {}, t('page_return')), h('pre', {class: 'command'}, 'qsync open')));
       return title.focus();
     }
     const held = root.contains(document.activeElement);
