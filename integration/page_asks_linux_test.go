@@ -35,6 +35,19 @@ func TestPageIsMoved(t *testing.T) {
 	if now := read(t, file); !strings.Contains(now, at) {
 		t.Errorf("config.yaml is\n%s", now)
 	}
+	p.types("This page, at", next[strings.LastIndex(next, ":")+1:]) // of this machine
+	p.press("Save")
+	p.seesIn("dialog", "Move this page?", "http://"+next)
+	p.pressIn("dialog", "Cancel")
+	p.until("none", "dialog[open]")
+	for typed, at := range map[string]string{
+		"7600": "127.0.0.1 7600", "192.168.0.10": "192.168.0.10 7555", "nas.lan:7600": "nas.lan 7600", ":7600": "* 7600", "127.0.0.1:0": "127.0.0.1 0",
+		"::1": "[::1] 7555", "[::1]": "[::1] 7555", "[::1]:7600": "[::1] 7600",
+	} {
+		if got := ask[string](p, call("module", "settings.js")+".then(m => m.pageAt("+quoted(typed)+").join(' '))"); got != at {
+			t.Errorf("%s would be at %s, not %s", typed, got, at)
+		}
+	}
 	p.types("This page, at", next)
 	p.press("Save")
 	p.seesIn("dialog", "Move this page?", "http://"+next, "qsync open")

@@ -90,10 +90,23 @@ function wherePage(fields, file) {
   const of = n => fields.find(x => x.name === 'web.' + n);
   const [listen, cert, key] = ['listen', 'cert', 'key'].map(of);
   if (![listen, cert, key].some(x => x?.changed())) return null;
-  const at = listen?.value() || 'auto';
+  const at = (listen?.value() || 'auto').trim();
   if (at === 'off') return {off: true, text: t('page_to_off', {file: within(file)})};
   if (at === 'auto') return {text: t('page_to_auto')};
-  return {text: t('page_to', {at: within((cert?.value() && key?.value() ? 'https://' : 'http://') + at.replace(/^:/, '*:'))})};
+  const [host, port] = pageAt(at);
+  if (Number(port) === 0) return {text: t('page_to_free', {at: within(host)})};
+  return {text: t('page_to', {at: within(`${cert?.value() && key?.value() ? 'https' : 'http'}://${host}:${port}`)})};
+}
+
+// pageAt is the host and the port of an address of which either may be left out, as the
+// node takes it.
+export function pageAt(at) {
+  if (/^\d+$/.test(at)) return ['127.0.0.1', at];
+  if (/^[\d.]+$/.test(at)) return [at, '7555'];
+  if (/^\[[^\]]*\]$/.test(at)) return [at, '7555'];
+  if (/^[^[\]]*:[^[\]]*:[^[\]]*$/.test(at)) return [`[${at}]`, '7555'];
+  const colon = at.lastIndexOf(':');
+  return [at.slice(0, colon) || '*', at.slice(colon + 1)];
 }
 
 // control is one setting with its label, its help, and what is wrong with it.
