@@ -317,6 +317,10 @@ func (r *round) settleDir(p folder.Path) (bool, error) {
 	}
 	res := rec.Register.Resolve()
 	if res.Value.Kind != folder.Dir {
+		if rec.Local.Implicit && !rec.Register.Live() {
+			f.lostEntry(p) // what it was made for was removed while it was being made
+			f.wakeSyncer()
+		}
 		return rec.Local.Implicit, nil
 	}
 	placed, err := f.root.SetMeta(p, res.Value, rec.Local)

@@ -4,6 +4,9 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"qsync/folder"
+	"qsync/store"
 )
 
 // TestRemovedAroundTheUntold: a directory that goes elsewhere stays for what nobody has
@@ -23,6 +26,41 @@ func TestRemovedAroundTheUntold(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		if !a.exists("d/untold") {
 			t.Error("it was not looked for:", a.tree())
+		}
+		c.converged(20 * time.Second)
+	})
+}
+
+// TestRemovedWhileBeingMade: a directory whose removal was heard while it was being made
+// for a peer, so that the map has it only when nothing keeps it any more, goes again. It
+// would be on this machine alone until the next look at everything. (I1, I17)
+func TestRemovedWhileBeingMade(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		c.line()
+		a.write("p/q/f", "f")
+		c.start()
+		c.converged(20 * time.Second)
+		a.remove("p/q")
+		c.converged(20 * time.Second)
+		rec := b.record("p/q")
+		if rec.Register.Live() || rec.Local != (folder.Local{}) {
+			c.Fatalf("%+v", rec)
+		}
+		b.f.touched.add("p/q")
+		b.f.placing.add("p/q")
+		b.must(os.Mkdir(b.path("p/q"), 0o755))
+		made, err := b.f.root.Look("p/q")
+		b.must(err)
+		made.Implicit = true
+		_, err = b.f.store.Commit([]store.Change{{Path: "p/q", After: made, Applied: true}}, true)
+		b.must(err)
+		b.f.placed("p/q")
+		b.f.wakeSyncer()
+		time.Sleep(5 * time.Second)
+		if b.exists("p/q") {
+			c.Error("it stays:", b.tree())
 		}
 		c.converged(20 * time.Second)
 	})
