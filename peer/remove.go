@@ -305,7 +305,8 @@ func (r *round) settleDirs() error {
 }
 
 // settleDir reports false if p is to be something else than a directory, but is
-// still one: then what we did in it must go on being no change of a user's.
+// still one: then what we did in it must go on being no change of a user's. One that
+// a receiver's user made stays what it is.
 func (r *round) settleDir(p folder.Path) (bool, error) {
 	f := r.f
 	rec, err := f.store.Record(p)
@@ -321,7 +322,7 @@ func (r *round) settleDir(p folder.Path) (bool, error) {
 			f.lostEntry(p) // what it was made for was removed while it was being made
 			f.wakeSyncer()
 		}
-		return rec.Local.Implicit, nil
+		return rec.Local.Implicit || rec.Stands(), nil
 	}
 	placed, err := f.root.SetMeta(p, res.Value, rec.Local)
 	if err != nil {

@@ -65,3 +65,43 @@ func TestRemovedWhileBeingMade(t *testing.T) {
 		c.converged(20 * time.Second)
 	})
 }
+
+// TestRemovedAtTheSourceOwnHere: a receiver's user has made a directory that the source
+// has, too, and removes again. It stays for what is the user's in it, and the folder is
+// in sync all the same: it waits for nothing. (I17)
+func TestRemovedAtTheSourceOwnHere(t *testing.T) {
+	t.Parallel()
+	for range 30 { // it depends on which of two comes first
+		removedAtTheSource(t)
+	}
+}
+
+func removedAtTheSource(t *testing.T) {
+	bubble(t, 3, func(c *cluster) {
+		a, b, d := c.nodes[0], c.nodes[1], c.nodes[2]
+		a.cfg.Mode, b.cfg.Mode, d.cfg.Mode = Send, Receive, Receive
+		c.line()
+		a.write("steady", "1")
+		c.start()
+		time.Sleep(20 * time.Second)
+		b.write("d2/d3/a", "of b")
+		time.Sleep(4 * time.Second)
+		d.write("d2/d3/a", "of d, longer")
+		time.Sleep(2 * time.Second)
+		c.net.part(b, d)
+		a.write("d2/d3/a", "of a")
+		time.Sleep(2 * time.Second)
+		a.remove("d2/d3")
+		time.Sleep(200 * time.Millisecond)
+		c.net.join(b, d)
+		time.Sleep(2 * time.Minute)
+		for _, m := range []*machine{b, d} {
+			if s := m.f.Status(); s.Want != (Amount{}) || s.State != "idle" {
+				t.Errorf("%s is %s and wants %+v: %s\n%s", m.name, s.State, s.Want, s.Reason, m.tree())
+			}
+			if n := len(m.tree()); n != 4 && n != 5 { // under its own name, or a conflict's
+				t.Errorf("%s has not what its user wrote:\n%s", m.name, m.tree())
+			}
+		}
+	})
+}
