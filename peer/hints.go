@@ -43,6 +43,7 @@ func (f *Folder) scanHints(ctx context.Context, hints <-chan disk.Hint) error {
 		return nil
 	}
 	s := f.newScan(ctx, false)
+	defer s.end()
 	defer f.movedDirs.clear()
 	if err := s.glances(looks); err != nil {
 		return err

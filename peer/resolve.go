@@ -160,6 +160,7 @@ func (f *Folder) lookAt(ctx context.Context, paths ...folder.Path) error {
 		return nil // what is gone is the brake's business
 	}
 	s := f.newScan(ctx, false)
+	defer s.end()
 	for _, p := range paths {
 		if p != "" {
 			if err := s.glance(look{path: p}); err != nil {

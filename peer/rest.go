@@ -118,6 +118,7 @@ func (f *Folder) scanRested(ctx context.Context) error {
 		return nil
 	}
 	s := f.newScan(ctx, false)
+	defer s.end()
 	if err := s.settleDatabases(); err != nil {
 		return err
 	}

@@ -79,16 +79,11 @@ func (f *Folder) scanLoop(ctx context.Context) error {
 	}
 }
 
-func (f *Folder) syncing() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.state == "syncing"
-}
-
 // scanAll looks at every entry.
 func (f *Folder) scanAll(ctx context.Context) error { return f.newScan(ctx, true).all() }
 
 func (s *scan) all() error {
+	defer s.end()
 	f := s.f
 	if err := f.checkRoot(false); err != nil {
 		return err
@@ -97,10 +92,8 @@ func (s *scan) all() error {
 	f.motion.looked()
 	f.links.clear()
 	began := time.Now()
-	defer func() {
-		f.setState("idle")
-		f.wakeSyncer()
-	}()
+	defer f.wakeSyncer()
+	defer f.setState("idle")
 	if err := s.one("", false); err != nil {
 		return err
 	}
@@ -109,7 +102,9 @@ func (s *scan) all() error {
 		return err
 	}
 	if f.cfg.Once || f.cfg.Plan != nil {
-		if err := f.newScan(s.ctx, false).awaitDatabases(s.ctx); err != nil {
+		rest := f.newScan(s.ctx, false)
+		defer rest.end()
+		if err := rest.awaitDatabases(s.ctx); err != nil {
 			return err
 		}
 	}
@@ -128,10 +123,10 @@ func (s *scan) all() error {
 type scan struct {
 	f        *Folder
 	ctx      context.Context
+	end      func() // the caller's to call
 	whole    bool
 	batch    []store.Change
 	since    time.Time
-	from     uint64               // the first journal position given out since this look began
 	asked    time.Time            // when the hints had been given that it is about
 	gone     []store.Change       // vanished entries, held back until they are counted
 	turned   []store.Change       // directories that are something else now: told once what was below is told to be gone
@@ -162,7 +157,7 @@ func (f *Folder) newScan(ctx context.Context, whole bool) *scan {
 	f.bases.ask(f.databaseGone)
 	f.settled.clear() // from here on: what is settled while this look is under way
 	return &scan{
-		f: f, ctx: ctx, whole: whole, from: f.store.Identity().Seq + 1, since: time.Now(), asked: time.Now(), initial: f.store.Fresh() && !f.scanned.isOpen(),
+		f: f, ctx: ctx, end: f.store.Looks(), whole: whole, since: time.Now(), asked: time.Now(), initial: f.store.Fresh() && !f.scanned.isOpen(),
 		seen: make(map[folder.Path]int), counted: make(map[folder.Path]bool), packed: make(map[folder.Path]bool),
 	}
 }
@@ -313,7 +308,7 @@ func (s *scan) found(x disk.Found) error {
 	if s.foundAgain(&x) {
 		return nil
 	}
-	c := store.Change{Path: x.Path, Before: x.Before, After: x.After, From: s.from}
+	c := store.Change{Path: x.Path, Before: x.Before, After: x.After, Looked: true}
 	if s.initial {
 		c.Why = store.WhyFound
 	}

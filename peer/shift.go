@@ -205,6 +205,12 @@ func (f *Folder) keepLoop(ctx context.Context) error {
 	}
 }
 
+func (f *Folder) syncing() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.state == "syncing"
+}
+
 func (f *Folder) setState(s string) {
 	f.mu.Lock()
 	same := f.state == s

@@ -82,6 +82,7 @@ func TestSwappedAndNewerMeanwhile(t *testing.T) {
 		b.f.swaps.last = map[folder.Path][]swapNote{"x": {{digest: digestOf(second), dot: rec.Register.Resolve().Winner.Dot}}}
 		b.f.swaps.mu.Unlock()
 		look := b.f.newScan(b.f.ctx, false)
+		defer look.end()
 		b.must(look.glance(lookAt("x")))
 		if len(look.batch) != 1 {
 			c.Fatal(look.batch)
@@ -111,6 +112,7 @@ func TestCameAndWentMeanwhile(t *testing.T) {
 		a.write("d/stays", "1")
 		c.converged(20 * time.Second)
 		look := b.f.newScan(b.f.ctx, false)
+		defer look.end()
 		a.write("d/x", "content")
 		c.converged(20 * time.Second)
 		found := disk.Found{Path: "d/x", After: b.record("d/x").Local}
@@ -135,6 +137,47 @@ func TestCameAndWentMeanwhile(t *testing.T) {
 		c.converged(20 * time.Second)
 		if a.read("d/x") != "content" {
 			c.Error("it has not come back")
+		}
+	})
+}
+
+// TestCameAndWentUntold: the same, where the peer's removal had been heard before the
+// look began, and sync tells the map only now that it had put the file there, and
+// that it has removed it.
+func TestCameAndWentUntold(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		c.line()
+		c.start()
+		a.write("d/x", "content")
+		c.converged(20 * time.Second)
+		there := b.record("d/x").Local
+		a.remove("d/x")
+		c.converged(20 * time.Second)
+		look := b.f.newScan(b.f.ctx, false)
+		found := disk.Found{Path: "d/x", After: there}
+		found.After.Dot = folder.Dot{}
+		look.since, look.began = time.Now(), time.Now()
+		b.must(look.found(found))
+		for _, told := range []store.Change{
+			{Path: "d/x", After: there, Applied: true},
+			{Path: "d/x", Before: there, Applied: true},
+		} {
+			out, err := b.f.store.Commit([]store.Change{told}, true)
+			if b.must(err); len(out.Stale) > 0 {
+				c.Fatal(out)
+			}
+		}
+		b.must(look.finish())
+		look.end()
+		if r := b.record("d/x"); r.Register.Live() || r.Local != (folder.Local{}) {
+			c.Errorf("it is somebody's again: %+v", r)
+		}
+		c.converged(20 * time.Second)
+		b.write("d/x", "content") // a user's, later
+		if c.converged(20 * time.Second); a.read("d/x") != "content" {
+			c.Error("what a user wrote there is not told of")
 		}
 	})
 }

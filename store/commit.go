@@ -24,10 +24,10 @@ type Change struct {
 	// To is for the log too: where what was at Path has been moved to.
 	To folder.Path
 
-	// From is the first journal position that was given out when the observer had
-	// begun, 0 if it holds the path meanwhile: what it saw where nothing was known to
-	// be, sync may have put there and removed again since.
-	From uint64
+	// Looked: After was seen by a look that began with [Store.Looks]. Where Before is
+	// nothing, sync may have put that there and removed it again since: the map is as
+	// it was, and only a new look tells.
+	Looked bool
 
 	// Again: After is announced as a new write even if its content is known,
 	// unless a live write of that content belongs to the same database.
@@ -82,9 +82,12 @@ func (t *txn) commit(c *Change, announce bool, out *Outcome) error {
 	if err != nil {
 		return err
 	}
-	if old.Local != c.Before || c.From != 0 && old.Seq >= c.From && old.Tombstone() && c.After.Value.Kind != folder.Absent {
+	if old.Local != c.Before || c.Looked && c.After.Value.Kind != folder.Absent && t.store.emptied.has(c.Path) {
 		out.Stale = append(out.Stale, c.Path)
 		return nil
+	}
+	if c.After.Value.Kind == folder.Absent && old.Local.Value.Kind != folder.Absent {
+		t.emptied = append(t.emptied, c.Path)
 	}
 	r := old
 	r.Local = c.After

@@ -31,12 +31,6 @@ type Record struct {
 // Known reports whether a record exists at all.
 func (r Record) Known() bool { return r.Seq != 0 || r.Local.Value.Kind != folder.Absent }
 
-// Tombstone reports whether it only says that something was deleted, and nothing
-// is on disk.
-func (r Record) Tombstone() bool {
-	return r.Known() && !r.Register.Live() && r.Local.Value.Kind == folder.Absent
-}
-
 // Wanted reports whether the disk differs from what the register shows, and
 // how many bytes of content bringing it there takes at most.
 func (r Record) Wanted() (bool, int64) {

@@ -101,6 +101,7 @@ type Store struct {
 
 	digests digestIndex
 	peers   peerCache
+	emptied emptied
 	rows    rowWriter   // under writing
 	damaged atomic.Bool // something could not be read
 	broken  atomic.Bool // a commit failed
@@ -240,7 +241,8 @@ type txn struct {
 	log     []Logged                    // what has happened
 	authors map[folder.ReplicaID]Author // met on the way
 	closing bool
-	flushed bool  // the digest index was written
+	flushed bool // the digest index was written
+	emptied []folder.Path
 	time    int64 // unix seconds
 }
 
@@ -277,6 +279,7 @@ func (s *Store) write(fn func(*txn) error) error {
 	fault.Point("map-committed")
 	s.peers.commit(t)
 	s.digests.commit(t)
+	s.emptied.add(t.emptied)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t.meta.Seq != s.meta.Seq {
