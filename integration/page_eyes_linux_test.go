@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -182,6 +183,17 @@ func (w *windowed) settled() {
 			m.eventually(func() error { return m.rests(1) })
 		}
 	}
+}
+
+// stopped takes a directory of a node's folder out of it, all at once, and waits until the
+// page shows that the brake has stopped the folder for it. It returns where it is now.
+func (w *windowed) stopped(p *tab, i int, path string) (aside string) {
+	w.Helper()
+	aside = filepath.Join(w.TempDir(), filepath.Base(path))
+	must(w, os.Rename(w.in(i, path), aside))
+	p.pressIn("nav", "Folders")
+	p.seesIn("article", "Stopped", "Look and decide")
+	return aside
 }
 
 // view is the address within the page of a part of a node's folder.

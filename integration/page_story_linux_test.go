@@ -20,11 +20,10 @@ func TestPageBrake(t *testing.T) {
 	w.settled()
 	p := w.nodes[0].page()
 	p.seesIn("article", "In sync")
-	aside := t.TempDir()
 	stopped := func(rest string) {
 		t.Helper()
-		must(t, os.Rename(w.in(0, "album"), filepath.Join(aside, rest))) // all at once
-		p.seesIn("article", "Stopped", "entries would go", "None of that has been done", "work")
+		w.stopped(p, 0, "album")
+		p.seesIn("article", "entries would go", "None of that has been done", "work")
 		p.seesIn("article .peers", "bert", "away")
 		p.seesIn(".needs", "the brake stopped")
 		p.pressIn("article", "Look and decide")
@@ -44,8 +43,6 @@ func TestPageBrake(t *testing.T) {
 		return nil
 	})
 	w.settled()
-	p.pressIn("main", "Folders")
-	p.seesIn("article", "In sync")
 	stopped("Let it pass")
 	p.pressIn(".ways", "Let it pass")
 	p.seesIn("main", "In sync")

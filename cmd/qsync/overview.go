@@ -43,7 +43,8 @@ type folderView struct {
 	Whole         peer.Amount    `json:"whole"`          // what want was when the present work began, and what has come to it since; want where it has stopped
 	Began         time.Time      `json:"began,omitzero"` // of the run that totals is about
 	Held          *peer.HeldList `json:"held,omitempty"`
-	Pair          bool           `json:"pair,omitempty"` // the other side is in this process
+	Pair          bool           `json:"pair,omitempty"`   // the other side is in this process
+	Unkept        bool           `json:"unkept,omitempty"` // no versions are kept: what sync replaces or removes here goes for good
 }
 
 // glimpses are the folders of an overview as they were a moment ago, for whoever
@@ -109,7 +110,7 @@ func (s *session) overview() (node json.RawMessage, order []string, folders map[
 		for _, f := range s.folders.stopped(u) {
 			st := f.Status()
 			v := viewOf(st)
-			v.Held = s.folders.heldOf(u, st.Path)
+			v.Held, v.Unkept = s.folders.heldOf(u, st.Path), u.conf.Versions == 0
 			add(st.Path, encoded(v))
 		}
 	}
@@ -171,7 +172,7 @@ func (g *manager) view(m *managed) folderView {
 	g.describe(m, &st)
 	v := viewOf(st)
 	v.Whole = m.burst.read(st.Want, st.Totals.Bytes)
-	v.Began, v.Pair = m.began.UTC().Truncate(time.Millisecond), m.paired
+	v.Began, v.Pair, v.Unkept = m.began.UTC().Truncate(time.Millisecond), m.paired, !m.KeepsVersions()
 	if h := m.Held(); h.Entries > 0 {
 		v.Held = &peer.HeldList{Held: h, Paths: []peer.HeldPath{}}
 	}

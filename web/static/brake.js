@@ -11,7 +11,7 @@ export function mount(root, first) {
   const draw = m => {
     const f = m.folders.get(first.path);
     const held = f && f.held;
-    const key = held ? [held.since, held.entries, held.answer, held.why, held.bytes, (held.paths || []).length].join() : 'none';
+    const key = held ? [held.since, held.entries, held.answer, held.why, held.bytes, (held.paths || []).length, f.unkept].join() : 'none';
     if (key === shown) return;
     shown = key;
     if (!held) return swap(root, empty(t('brake_none'), t('brake_none_text')));
@@ -36,7 +36,7 @@ export function mount(root, first) {
       h('dl', {class: 'facts wide'}, h('div', {}, h('dt', {}, t('brake_entries')), h('dd', {}, `${count(held.entries)} / ${count(held.of)}`)), h('div', {}, h('dt', {}, t('col_size')), h('dd', {}, size(held.bytes || 0))), h('div', {}, h('dt', {}, t('brake_since')), h('dd', {}, moment(held.since))),
         held.peers?.length && h('div', {}, h('dt', {}, t('brake_peers')), h('dd', {}, held.peers.map((p, i) => [i > 0 && ', ', name(p)])))),
       held.answer ? h('p', {class: 'strong'}, t('brake_answer_' + held.answer)) : h('div', {class: 'ways'},
-        back, h('div', {class: 'way'}, h('h3', {}, t('brake_confirm')), h('p', {}, t('brake_confirm_' + known)), button(t('brake_confirm'), go(actions.confirm, t('brake_confirmed')))))),
+        back, h('div', {class: 'way'}, h('h3', {}, t('brake_confirm')), h('p', {}, t(f.unkept && known === 'incoming' ? 'brake_confirm_unkept' : 'brake_confirm_' + known)), button(t('brake_confirm'), go(actions.confirm, t('brake_confirmed')))))),
     h('section', {class: 'panel'}, h('h2', {}, t('brake_list')), paths.length < held.entries && h('p', {class: 'muted'}, t('first_of', {n: paths.length, all: count(held.entries)})),
       h('ul', {class: 'plain-list long', tabindex: '0'}, paths.map(p => typeof p === 'string' ? h('li', {}, name(p)) : h('li', {class: 'held-path'}, kindIcon(p.kind), name(p.path, p.raw_path), h('span', {class: 'muted num'}, p.size ? size(p.size) : '')))))); 
   };

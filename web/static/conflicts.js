@@ -16,9 +16,10 @@ export function mount(root, f) {
   const list = h('div', {class: 'stack'}), more = h('p', {class: 'muted'});
   const open = new Set(); // also of those that are drawn anew, for a side has changed
   let gone = false, asked = 0, drawn = '', first = true;
+  const unkept = () => Boolean(model.folders.get(f.path)?.unkept);
   const told = m => {
     const now = m.folders.get(f.path);
-    return now ? [conflicts(now), ...now.conflicts].join('\n') : drawn;
+    return now ? [conflicts(now), unkept(), ...now.conflicts].join('\n') : drawn;
   };
   // What stays in the list keeps its element: somebody may be reading or using it.
   const draw = async begin => {
@@ -28,7 +29,7 @@ export function mount(root, f) {
     try {
       const all = (await verb('conflicts', f.path, {})) || [];
       if (gone || mine !== asked) return;
-      keyed(list, all.slice(0, most), c => [c.path, c.copy, c.raw_copy, c.this.digest, c.this.mtime, c.other.digest].join('\n'), one);
+      keyed(list, all.slice(0, most), c => [c.path, c.copy, c.raw_copy, c.this.digest, c.this.mtime, c.other.digest, unkept()].join('\n'), one);
       if (!all.length) return swap(root, empty(t('no_conflicts'), t('no_conflicts_text')));
       text(more, all.length > most ? t('and_more', {n: all.length - most}) : '');
       if (list.parentNode !== root) swap(root, h('p', {class: 'lead'}, t('conflicts_lead')), list, more);
@@ -66,7 +67,7 @@ export function mount(root, f) {
       if (details.open) { open.add(c.copy); fill(); } else open.delete(c.copy);
     }}, h('summary', {}, h('h2', {}, name(c.path, c.raw_path)), ' ', h('span', {class: 'muted small'}, t('conflict_of', {a: within(c.this.peer || '?'), b: within(c.other.peer || '?')}))), body,
     h('div', {class: 'ways three', role: 'group', 'aria-label': t('what_remains')},
-      way('keep_this', 'keep_this_text', keep('this')), way('keep_other', 'keep_other_text', keep('other')), way('keep_both', 'keep_both_text', keep('both'))));
+      unkept() ? h('p', {}, t('keep_unkept')) : ['this', 'other'].map(x => way('keep_' + x, `keep_${x}_text`, keep(x))), way('keep_both', 'keep_both_text', keep('both'))));
     details.open = open.has(c.copy);
     return {el: details, update() {}};
   }
