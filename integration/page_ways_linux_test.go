@@ -169,6 +169,13 @@ func keepsProfile(p *tab, m *machine, d []string) {
 	p.seesIn("article", "travel", "running", "by-id", "by-link")
 	p.pressIn("article", "Delete")
 	p.pressIn("dialog", "Delete")
+	m.must(0, "forget", d[0])
+	p.pressIn("main", "Load") // its ID is not in the file: it would be a group of its own
+	p.seesIn(".notes", "the sync ID of "+d[0]+" is not known here any more", "qsync join")
+	p.picture("profile-without-id")
+	if now := read(t, filepath.Join(m.home, "config.yaml")); strings.Contains(now, d[0]+"\n") || strings.Contains(now, "travel") {
+		t.Errorf("config.yaml is\n%s", now)
+	}
 	p.pressIn("main", "Delete the file")
 	p.seesIn("dialog", "Delete the file of travel?", "no folder changes")
 	p.pressIn("dialog", "Delete")
@@ -176,5 +183,5 @@ func keepsProfile(p *tab, m *machine, d []string) {
 	p.misses("Saved profiles")
 	gone(t, file)
 	p.pressIn("nav", "Folders")
-	p.until("count", "article", 4)
+	p.until("count", "article", 3)
 }

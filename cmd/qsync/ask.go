@@ -158,7 +158,32 @@ func (c *waitCmd) Run(p *program) error {
 			return err
 		}
 	}
+	if c.Peers == 0 {
+		p.alone(h.ask(askTime), dir)
+	}
 	return nil
+}
+
+// alone says which folders have been waited for without a peer: that nothing is queued
+// for nobody is not that anybody has it.
+func (p *program) alone(nodes []answeringNode, dir string) {
+	var all []string
+	for _, n := range nodes {
+		for _, f := range n.Folders {
+			there := slices.ContainsFunc(f.Peers, func(x peer.PeerStatus) bool { return x.Connected })
+			if !there && f.State != "paused" && (dir == "" || sameDir(f.Path, dir)) {
+				all = append(all, f.Path)
+			}
+		}
+	}
+	const hint = "so nobody was waited for; 'qsync wait --peers 1' waits for one, 'qsync doctor' says why there is none"
+	switch len(all) {
+	case 0:
+	case 1:
+		p.ui.say("note: no peer of %s is connected, %s", quote(all[0]), hint)
+	default:
+		p.ui.say("note: no peer of %d folders is connected (%s is one of them), %s", len(all), quote(all[0]), hint)
+	}
 }
 
 // waitFor lets one node wait, which knows when it is done or out of time; our

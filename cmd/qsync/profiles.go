@@ -244,7 +244,9 @@ func (a admin) removeSaved(name string) error {
 }
 
 // loadProfile adds the folders of a file as a profile, and returns how many were
-// new. Running nodes are still to be told.
+// new. Running nodes are still to be told. A folder whose sync ID is neither in the file
+// nor known here is not added: under a new one it would sync with nobody it had been
+// synced with, and say so nowhere.
 func (a admin) loadProfile(name, file string) (added int, err error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -258,8 +260,27 @@ func (a admin) loadProfile(name, file string) (added int, err error) {
 		return 0, usagef("the profile cannot be called %s: %v; give a NAME", quote(name), err)
 	}
 	err = a.change(func(c *config.Config) (next *config.Config, err error) {
+		for _, f := range profile.Folders {
+			if err := a.identified(c, f); err != nil {
+				return nil, err
+			}
+		}
 		next, added, err = c.Import(profile, name)
 		return next, err
 	})
 	return added, err
+}
+
+// identified is an error where an entry would get a new sync ID if it were added. What
+// has both of its directories on this machine has nobody to lose by that.
+func (h home) identified(c *config.Config, f config.Folder) error {
+	if _, listed := c.Folder(f.Path); listed || f.ID != nil || f.IDFile != "" || f.To != "" {
+		return nil
+	}
+	_, known, err := h.find(f.Path)
+	if err == nil && !known {
+		err = usagef("the sync ID of %s is not known here any more, and the profile does not hold it: nothing was loaded. "+
+			"Join the folder again ('qsync join - %[1]s', and paste the ID that 'qsync id show DIR' prints on a peer), or give it a new ID ('qsync share %[1]s'), then load the profile again", quote(f.Path))
+	}
+	return err
 }

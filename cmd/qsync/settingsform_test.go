@@ -165,8 +165,13 @@ func TestProfilesByRequest(t *testing.T) {
 	a.works(t, "/v1/profiles/delete", profileQuery{Name: "work"})
 	a.confHas(t, dir+" # here")
 	a.works(t, "/v1/forget", dirQuery{dir})
+	a.fails(t, "/v1/profiles/load", profileQuery{Name: "work"}, "the sync ID of "+dir+" is not known here any more")
+	if got := list(); len(got.Profiles) != 0 {
+		t.Errorf("%+v", got)
+	}
+	a.works(t, "/v1/share", shareQuery{Dir: dir})
 	a.works(t, "/v1/profiles/load", profileQuery{Name: "work"})
-	a.confHas(t, "profile: work", "mode: two-way # for now")
+	a.confHas(t, "profile: work")
 	if got := list(); len(got.Profiles) != 1 || got.Profiles[0].State != "running" {
 		t.Errorf("%+v", got)
 	}
