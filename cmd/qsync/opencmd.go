@@ -37,7 +37,7 @@ func (c *openCmd) Run(p *program) error {
 		}
 		return 1
 	})
-	return c.show(p, func(q windowRequest) (string, error) {
+	return c.show(p, func(q windowRequest) (windowAnswer, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), applyTime)
 		defer cancel()
 		var a windowAnswer
@@ -45,33 +45,36 @@ func (c *openCmd) Run(p *program) error {
 		if errors.Is(err, errNoFolder) {
 			err = failf("process %d is of an older qsync that has no page: start it again", nodes[0].PID)
 		}
-		return a.URL, cmp.Or(err, a.err())
-	})
+		return a, cmp.Or(err, a.err())
+	}, browserTime)
 }
 
 // show opens the address that ask gives, or prints it where no browser can be started.
 // What a browser is started with can be seen by all users of the machine: it lets in
-// whoever runs this alone.
-func (c *openCmd) show(p *program, ask func(windowRequest) (string, error)) error {
+// whoever runs this alone. within is how long what starts it may take to fail.
+func (c *openCmd) show(p *program, ask func(windowRequest) (windowAnswer, error), within time.Duration) error {
 	if starter := browserOf(p.vars); starter != nil && !c.URL && !p.flags.JSON {
 		me := os.Getuid()
-		url, err := ask(windowRequest{User: &me})
+		a, err := ask(windowRequest{User: &me})
 		if err != nil {
 			return err
 		}
-		if startBrowser(append(starter, url)) == nil {
-			at, _, _ := strings.Cut(url, "#")
+		if a.User == nil {
+			return failf("the running qsync is an older one: its address would let in whoever sees it in the list of processes. Start it again, or use --url")
+		}
+		if startBrowser(append(starter, a.URL), within) == nil {
+			at, _, _ := strings.Cut(a.URL, "#")
 			return p.print("opening " + at + " in the browser\n")
 		}
 	}
-	url, err := ask(windowRequest{})
+	a, err := ask(windowRequest{})
 	if err != nil {
 		return err
 	}
 	if p.flags.JSON {
-		return p.printJSON(map[string]string{"url": url})
+		return p.printJSON(map[string]string{"url": a.URL})
 	}
-	text := url + "\n"
+	text := a.URL + "\n"
 	if !c.URL {
 		text = "no browser can be started here; open this, it lets in once, within a minute:\n" + text
 	}
@@ -98,7 +101,7 @@ func browserOf(vars map[string]string) []string {
 	return []string{"xdg-open"}
 }
 
-func startBrowser(command []string) error {
+func startBrowser(command []string, within time.Duration) error {
 	cmd := exec.Command(command[0], command[1:]...)
 	if err := cmd.Start(); err != nil {
 		return err
@@ -108,7 +111,7 @@ func startBrowser(command []string) error {
 	select {
 	case err := <-ended:
 		return err
-	case <-time.After(browserTime): // some stay for as long as the browser does
+	case <-time.After(within): // some stay for as long as the browser does
 		return nil
 	}
 }

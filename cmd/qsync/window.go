@@ -299,7 +299,7 @@ func (c *control) openWindow(w http.ResponseWriter, r *http.Request) {
 	} else if url, err := c.window.ticket(r.Context(), q.User); err != nil {
 		a.waitAnswer = waitAnswer{Code: exitCode(err), Missing: explain(err)}
 	} else {
-		a.URL = url
+		a.URL, a.User = url, q.User
 	}
 	answer(w, a)
 }
@@ -313,5 +313,6 @@ type windowRequest struct {
 // windowAnswer is an address that lets in once.
 type windowAnswer struct {
 	waitAnswer
-	URL string `json:"url,omitempty"`
+	URL  string `json:"url,omitempty"`
+	User *int   `json:"user,omitempty"` // whose browser alone it lets in; an older node knows of no such thing
 }
