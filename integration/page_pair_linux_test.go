@@ -387,7 +387,8 @@ func TestPageVersionSeen(t *testing.T) {
 	p.chooses("Look at", "v1")
 	p.seesIn("dialog pre.text", "first")
 	p.pressIn("dialog", "Restore this one")
-	p.seesIn("dialog", "1 replaced")
+	p.seesIn("dialog", "1 replaced", "The version that was replaced on")
+	p.misses("Version 1") // which is another one by now
 	p.pressIn("dialog", "Restore")
 	holds(t, w.in(0, "letter.txt"), "first\n")
 	holds(t, w.in(1, "letter.txt"), "first\n")

@@ -44,6 +44,7 @@ type restoreLine struct {
 type restoreEnd struct {
 	Event  string         `json:"event"` // restored, or with -n planned
 	Counts map[string]int `json:"counts"`
+	Bytes  int64          `json:"bytes"`        // of the files that came back
 	At     *time.Time     `json:"at,omitempty"` // as it was then
 }
 
@@ -97,6 +98,9 @@ func (c *restoreCmd) Run(p *program) error {
 	return r.end()
 }
 
+// restores are the actions that bring something back.
+var restores = []string{"add", "replace", "copy"}
+
 // restoring is one run of the command.
 type restoring struct {
 	p      *program
@@ -105,6 +109,7 @@ type restoring struct {
 	to     string      // absolute; "" is its own place
 	dry    bool
 	counts map[string]int
+	bytes  int64        // of files that came back
 	as     restoreQuery // with the time or the number that was meant
 	dirs   []madeDir    // by --to, those above first
 	made   map[string]bool
@@ -119,6 +124,9 @@ func (r *restoring) part(a restoreAnswer) (restoreQuery, bool, error) {
 			r.copy(it)
 		}
 		r.counts[it.Action]++
+		if slices.Contains(restores, it.Action) && it.Kind == "file" {
+			r.bytes += it.Size
+		}
 		if err := r.line(it); err != nil {
 			return restoreQuery{}, false, err
 		}
@@ -180,7 +188,7 @@ func (r *restoring) end() error {
 		if r.dry {
 			event = "planned"
 		}
-		if err := r.p.printJSON(restoreEnd{event, r.counts, at}); err != nil {
+		if err := r.p.printJSON(restoreEnd{event, r.counts, r.bytes, at}); err != nil {
 			return err
 		}
 	}
@@ -188,16 +196,20 @@ func (r *restoring) end() error {
 	if r.in != "" {
 		name = quote(string(r.in))
 	}
-	done := r.counts["add"] + r.counts["replace"] + r.counts["copy"]
+	done := int64(0)
+	for _, action := range restores {
+		done += int64(r.counts[action])
+	}
+	back := fmt.Sprintf("%s (%s)%s", plural(done, "entry", "entries"), size(r.bytes), when)
 	switch {
 	case total == 0 && r.as.Number > 0:
 		return failf("there is no version %d of %s; 'qsync versions' lists those that are kept", r.as.Number, name)
 	case total == 0:
 		r.p.ui.say("sync has replaced or removed nothing at %s since then: it is as it was, as far as this node knows", name)
 	case r.dry:
-		r.p.ui.say("%s%s would be restored; nothing was touched", plural(int64(done), "entry", "entries"), when)
+		r.p.ui.say("%s would be restored; nothing was touched", back)
 	default:
-		r.p.ui.say("%s%s restored%s", plural(int64(done), "entry", "entries"), when, r.left())
+		r.p.ui.say("%s restored%s", back, r.left())
 	}
 	if r.counts["failed"] > 0 {
 		return outcome(errPartial)

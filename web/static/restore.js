@@ -43,7 +43,7 @@ export async function restore(f, items, at, done) {
   const line = h('p', {class: 'strong', role: 'status'});
   const summary = kinds.filter(k => counts[k]).map(k => t('r_' + k, {n: counts[k]})).join(' · ');
   const ok = await dialog({title: t('restore_title', {n: todo}), body: [
-    h('p', {}, at ? t('restore_at', {time: moment(at)}) : items[0].number ? t('state_version', {n: items[0].number}) : t('restore_last')), h('p', {class: 'strong'}, summary), h('p', {class: 'muted'}, [counts.replace > 0 && t('restore_kept'), t('restore_edit')].filter(Boolean).join(' ')),
+    h('p', {}, at ? t('restore_at', {time: moment(at)}) : items[0].number ? t('restore_version', {time: moment(items[0].replaced)}) : t('restore_last')), h('p', {class: 'strong'}, summary), h('p', {class: 'muted'}, [counts.replace > 0 && t('restore_kept'), t('restore_edit')].filter(Boolean).join(' ')),
     h('ul', {class: 'plain-list long', tabindex: '0'}, first.map(x => h('li', {}, h('span', {class: 'tag tag-' + ({add: 'added', replace: 'modified', failed: 'deleted'}[x.action] || '')}, has('ra_' + x.action) ? t('ra_' + x.action) : x.action), ' ', name(x.path, x.raw_path), x.problem && h('span', {class: 'problem', lang: 'en'}, ' ' + x.problem)))),
     todo > first.length && h('p', {class: 'muted'}, t('and_more', {n: todo - first.length})), line,
   ], actions: [{label: t('cancel'), value: null}, {label: t('restore'), main: true, async run() {
