@@ -6,9 +6,9 @@ import (
 	"qsync/peer"
 )
 
-// burst is the work that a folder is at: from when something is wanted until nothing
-// is. Whoever looks at the folder, from wherever and since whenever, sees the same of
-// it.
+// burst is the work that a folder is at, or all of a run: from when something is wanted
+// until nothing is. Whoever looks at it, from wherever and since whenever, sees the same
+// of it.
 type burst struct {
 	mu    sync.Mutex
 	begun bool

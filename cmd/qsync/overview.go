@@ -13,7 +13,6 @@ import (
 const (
 	overviewProblems = 100 // and conflicts
 	overviewPeers    = 200
-	overviewHeld     = 100
 )
 
 // nodeView is the node, as an overview has it. Nothing in it changes of itself
@@ -205,7 +204,6 @@ func (g *manager) notice(u *unit, m *managed) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	l.Paths = l.Paths[:min(len(l.Paths), overviewHeld)]
 	u.held = append(u.held, heldPart{m.Dir(), l})
 }
 

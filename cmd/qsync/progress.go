@@ -8,12 +8,8 @@ import (
 )
 
 // meter turns the states of a run's folders, one after the other, into how far
-// the present burst of work is. A burst begins when work turns up and ends when
-// none is left.
-type meter struct {
-	start, peak peer.Amount // what had been moved at the start; the most there was to do
-	busy        bool
-}
+// the present burst of work of all of them is.
+type meter struct{ burst burst }
 
 // reading is one look at the meter.
 type reading struct {
@@ -76,14 +72,8 @@ func (m *meter) read(folders []peer.FolderStatus, pair bool) (r reading) {
 		}
 	}
 	r.Busy = r.Left.Entries > 0 || r.Left.Bytes > 0
-	r.Began, r.Ended = r.Busy && !m.busy, m.busy && !r.Busy
-	if r.Began {
-		m.start, m.peak = peer.Amount{Bytes: moved}, peer.Amount{}
-	}
-	m.busy = r.Busy
-	m.peak.Bytes = max(m.peak.Bytes, moved-m.start.Bytes+r.Left.Bytes)
-	m.peak.Entries = max(m.peak.Entries, r.Left.Entries)
-	r.Total = m.peak
+	r.Began, r.Ended = r.Busy && !m.burst.begun, m.burst.begun && !r.Busy
+	r.Total = m.burst.read(r.Left, moved)
 	if r.ETA == nil && r.Busy && r.Rate > 0 {
 		eta := (r.Left.Bytes + r.Rate - 1) / r.Rate
 		r.ETA = &eta
