@@ -180,24 +180,42 @@ func (w *worker) read(it *item) (folder.Value, info, error) {
 		w.database = sqliteOf(fault.Reader(f)) == Database
 		return v, in, nil
 	}
+	var sp *chunk.Splitter
 	if split := w.q.split; split != nil && in.Size >= relayMin {
 		if guide, ok := split(it.found.Before.Value, in.Size); ok {
-			v.Digest, err = w.hashAndSplit(f, in.Size, chunk.NewSplitter(chunk.Bits(in.Size), guide))
-			return v, in, err
+			sp = chunk.NewSplitter(chunk.Bits(in.Size), guide)
 		}
 	}
-	v.Digest, err = w.hash(f, in.Size, nil)
+	switch {
+	case sp != nil || in.Size >= aheadMin:
+		v.Digest, err = w.hashAhead(f, in.Size, sp)
+	default:
+		v.Digest, err = w.hash(f, in.Size)
+	}
 	return v, in, err
 }
 
-// hashAndSplit is hash that makes the recipe too, on another core if there is one.
-func (w *worker) hashAndSplit(f io.Reader, size int64, sp *chunk.Splitter) (folder.Digest, error) {
-	l := w.q.root.newRelay(func(p []byte) error { _, err := sp.Write(p); return err })
-	d, err := w.hash(f, size, l)
-	if err = errors.Join(err, l.end(w.q.root)); err == nil {
+// aheadMin is from how many bytes on it pays to read a file on one core while it is
+// digested on another. In a scan of many files all cores have their own anyway.
+const aheadMin = 16 << 20
+
+// hashAhead is hash with a core, if there is one, for each: reading, digesting, and
+// making the recipe where sp is given.
+func (w *worker) hashAhead(f io.Reader, size int64, sp *chunk.Splitter) (folder.Digest, error) {
+	stages := []func([]byte) error{func(p []byte) error { _, err := w.h.Write(p); return err }}
+	if sp != nil {
+		stages = append(stages, func(p []byte) error { _, err := sp.Write(p); return err })
+	}
+	w.reset()
+	l := w.q.root.newRelay(stages...)
+	err := w.readAll(f, size, l.buffer, l.send)
+	if err = errors.Join(err, l.end(w.q.root)); err != nil {
+		return folder.Digest{}, err
+	}
+	if sp != nil {
 		w.recipe = sp.Recipe()
 	}
-	return d, err
+	return w.h.Sum(), nil
 }
 
 // Buffers fit the file, between these sizes.
@@ -206,46 +224,54 @@ const (
 	maxBuf = 256 << 10
 )
 
-// hash reads all of f, and hands it on to the relay, if there is one. A file that
-// does not end where its stat said is being written to, and read no further.
-func (w *worker) hash(f io.Reader, size int64, on *relay) (folder.Digest, error) {
+// hash reads and digests all of f.
+func (w *worker) hash(f io.Reader, size int64) (folder.Digest, error) {
 	if want := int(min(max(size+1, minBuf), maxBuf)); len(w.buf) < want {
 		w.buf = make([]byte, want)
 	}
+	w.reset()
+	err := w.readAll(f, size, func() []byte { return w.buf }, func(p []byte) { w.h.Write(p) })
+	if err != nil {
+		return folder.Digest{}, err
+	}
+	return w.h.Sum(), nil
+}
+
+// reset makes the hasher one that has seen nothing.
+func (w *worker) reset() {
 	if w.h == nil {
 		w.h = chunk.New()
 	}
 	w.h.Reset()
+}
+
+// readAll reads all of f into the buffers that it is given, and hands them on. A file
+// that does not end where its stat said is being written to, and read no further.
+func (w *worker) readAll(f io.Reader, size int64, buffer func() []byte, take func([]byte)) error {
 	w.q.files.Add(1)
 	total := int64(0)
 	r := fault.Reader(f)
 	for {
-		buf := w.buf
-		if on != nil {
-			buf = on.buffer()
-		}
+		buf := buffer()
 		n, err := r.Read(buf)
-		w.h.Write(buf[:n])
 		if total == 0 {
 			w.database = bytes.HasPrefix(buf[:n], databaseHeader)
 		}
-		if on != nil {
-			on.send(buf[:n])
-		}
+		take(buf[:n])
 		w.q.bytes.Add(int64(n))
 		total += int64(n)
 		switch {
 		case total == size && size > 0: // more of it would show in the stat
-			return w.h.Sum(), nil
+			return nil
 		case err == io.EOF && total == size:
-			return w.h.Sum(), nil
+			return nil
 		case err == io.EOF || total > size:
-			return folder.Digest{}, ErrChanging
+			return ErrChanging
 		case err != nil:
-			return folder.Digest{}, err
+			return err
 		}
 		if err := w.q.ctx.Err(); err != nil {
-			return folder.Digest{}, err
+			return err
 		}
 	}
 }

@@ -22,10 +22,17 @@ func (s *Staged) Split(sp *chunk.Splitter) bool {
 }
 
 // cut takes content into the recipe.
-func (s *Staged) cut(p []byte) {
+func (s *Staged) cut(p []byte) error {
 	if s.split != nil {
 		s.split.Write(p)
 	}
+	return nil
+}
+
+// digest takes content into the digest.
+func (s *Staged) digest(p []byte) error {
+	s.hash.Write(p)
+	return nil
 }
 
 // doneStep is how much is read before the system is told that it is done with.
@@ -89,7 +96,7 @@ func (s *Staged) CopyPart(f *os.File, offset, n int64) error {
 	if n < relayMin {
 		return s.copyHere(from, n)
 	}
-	l := s.r.newRelay(s.append, func(p []byte) error { s.cut(p); return nil })
+	l := s.r.newRelay(s.digest, s.append, s.cut)
 	read := &doneWith{Reader: from, f: f, at: offset, done: offset}
 	left, err := s.pass(read, n, l)
 	read.tell()
@@ -103,14 +110,13 @@ func (s *Staged) CopyPart(f *os.File, offset, n int64) error {
 	return nil
 }
 
-// pass reads n bytes, digests them and hands them on. It ends early, with the number
+// pass reads n bytes and hands them on. It ends early, with the number
 // of bytes that are left, when from does or l has failed.
 func (s *Staged) pass(from io.Reader, n int64, l *relay) (left int64, err error) {
 	for n > 0 && err == nil && l.failed() == nil {
 		b := l.buffer()
 		var got int
 		got, err = from.Read(b[:min(int64(len(b)), n)])
-		s.hash.Write(b[:got])
 		l.send(b[:got])
 		n -= int64(got)
 	}
@@ -145,7 +151,7 @@ func (d *doneWith) tell() {
 func (s *Staged) readShared(n int64) error {
 	s.zeros = 0 // a hole now, whatever its length
 	from := fault.Reader(io.NewSectionReader(s.f, s.size, n))
-	l := s.r.newRelay(func(p []byte) error { s.begin(p); s.cut(p); s.size += int64(len(p)); return nil })
+	l := s.r.newRelay(s.digest, func(p []byte) error { s.begin(p); s.size += int64(len(p)); return s.cut(p) })
 	n, err := s.pass(from, n, l)
 	if lerr := l.end(s.r); n > 0 || lerr != nil {
 		s.failed = true
