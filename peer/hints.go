@@ -136,14 +136,14 @@ func (s *scan) above(p folder.Path) (top folder.Path, err error) {
 // Most hints are echoes of what sync itself has done.
 func (s *scan) glance(l look) error {
 	if !l.deep && !s.f.written.has(l.path) {
-		if own, ok := s.f.echoes.of(l.path); ok && s.f.root.UnchangedUntil(l.path, own, s.asked) {
+		if own, ok := s.f.echoes.of(l.path); ok && s.f.root.UnchangedUntil(l.path, own, s.asked, false) {
 			return nil
 		}
 		rec, err := s.f.store.Record(l.path)
 		if err != nil {
 			return err
 		}
-		if s.f.root.UnchangedUntil(l.path, rec.Local, s.asked) {
+		if s.f.root.UnchangedUntil(l.path, rec.Local, s.asked, s.f.isOurTime(l.path)) {
 			return nil
 		}
 	}

@@ -183,7 +183,7 @@ func (s *scan) one(under folder.Path, shallow bool) error {
 		Ignore:  f.ignore(),
 		Mounts:  f.mounts.has,
 		Whole:   s.unmounted,
-		Touched: func(p folder.Path) bool { return f.touched.has(p) || f.settled.has(p) },
+		Touched: f.isOurTime,
 		Watch:   f.diskWatcher(),
 		Linked:  s.linked,
 		Renamed: f.wasAt,

@@ -106,3 +106,7 @@ func (t *touchedDirs) drop(p folder.Path) {
 	delete(t.m, p)
 	t.settled()
 }
+
+// isOurTime reports whether the modification time of a directory is, or may be, what
+// our own work in it has left.
+func (f *Folder) isOurTime(p folder.Path) bool { return f.touched.has(p) || f.settled.has(p) }

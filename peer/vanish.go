@@ -306,7 +306,7 @@ func (s *scan) stillGone() error {
 	back := make(map[folder.Path]bool)
 	gone := slices.DeleteFunc(slices.Clone(s.gone), func(c store.Change) bool {
 		r := s.f.root
-		if s.f.back[c.Path] || r.KindOf(c.Path) == folder.Absent || r.UnchangedUntil(c.Path, folder.Local{}, time.Now()) {
+		if s.f.back[c.Path] || r.KindOf(c.Path) == folder.Absent || r.UnchangedUntil(c.Path, folder.Local{}, time.Now(), false) {
 			return false
 		}
 		s.f.look.add(c.Path, false)

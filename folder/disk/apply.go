@@ -251,12 +251,13 @@ func (r *Root) Restat(p folder.Path, l folder.Local) (folder.Stat, bool) {
 // Unchanged reports whether p is exactly what l says, as far as a stat can tell:
 // then a scan of it would find nothing.
 func (r *Root) Unchanged(p folder.Path, l folder.Local) bool {
-	return r.UnchangedUntil(p, l, time.Now())
+	return r.UnchangedUntil(p, l, time.Now(), false)
 }
 
 // UnchangedUntil is [Root.Unchanged] for changes up to the time since: several
-// hints of one moment share what is found out about spellings.
-func (r *Root) UnchangedUntil(p folder.Path, l folder.Local, since time.Time) bool {
+// hints of one moment share what is found out about spellings. Of a touched directory
+// (see [ScanOptions]) the modification time says nothing.
+func (r *Root) UnchangedUntil(p folder.Path, l folder.Local, since time.Time, touched bool) bool {
 	d, err := r.parent(p)
 	if err != nil {
 		return false
@@ -272,7 +273,7 @@ func (r *Root) UnchangedUntil(p folder.Path, l folder.Local, since time.Time) bo
 	case err != nil:
 		return false
 	case l.Value.Kind == folder.Dir:
-		return in.Kind == folder.Dir && in.Mode == l.Value.Mode && in.MTime == l.Value.MTime
+		return in.Kind == folder.Dir && in.Mode == l.Value.Mode && (touched || in.MTime == l.Value.MTime)
 	}
 	return unchanged(in, &l)
 }
