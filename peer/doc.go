@@ -69,6 +69,19 @@
 // measured lately is tried where the other one is slow. A large file changes ways
 // in the middle; what was under way on a lane that ended is asked for again.
 //
+// # Many receivers
+//
+// Content that several peers want at the same time goes through each of them in an
+// order of its own, so that they can have it from each other; who has a file says so
+// in its index. A file of 8 MiB or more that many ask for is given to two of them at
+// a time, to one where five or more ask (rations.go). The others, whose handshake says
+// that they know of this, are answered Busy, and ask those peers that lack something
+// themselves for the bytes that come next: these give what has come to them of that
+// digest, and what comes while they are asked (follow.go). They have not verified it,
+// so it is taken for what it is only when the whole is; if that is something else, the
+// next attempt asks no such peer. Busy is said for two seconds to one that goes on
+// asking, and not on account of a peer that takes a quarter of what another one did.
+//
 // A link stands for one folder and one peer. Two links between the same nodes
 // collapse into the one whose dialer has the smaller node ID and, of one dialer's,
 // that of the smaller rank (see package protocol), unless the peer has restarted:

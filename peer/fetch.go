@@ -142,6 +142,7 @@ type fetchJob struct {
 	patience time.Duration        // for the first word of an answer
 	lost     map[folder.Path]bool // whose author has it no more
 	whole    bool                 // nothing is handed over before all is there
+	leader   *session             // who was followed last
 }
 
 func (x *fetchJob) handOver() {

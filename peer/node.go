@@ -170,7 +170,7 @@ func (n *Node) accept(l *authLink) {
 
 // ident is what this node tells a peer that proved itself.
 func (n *Node) ident() certs.Ident {
-	id := certs.Ident{Name: n.cfg.Name, Epoch: n.run, Caps: capRecipes | capPacked | capCompares}
+	id := certs.Ident{Name: n.cfg.Name, Epoch: n.run, Caps: capRecipes | capPacked | capCompares | capFollows}
 	if n.cfg.TCP != nil {
 		id.Caps |= capLanes
 	}

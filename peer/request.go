@@ -219,7 +219,7 @@ func (x *fetchJob) large(s *session, w want) (left []want, err error) {
 
 func (x *fetchJob) largeBy(s *session, w want, d *delta) (left []want, err error) {
 	again := []want{w}
-	got, there := x.f.underway.begin(w.rec.Path), false
+	coming, there := x.f.underway.begin(&w), false
 	defer func() {
 		if !there {
 			x.f.underway.end(w.rec.Path)
@@ -233,14 +233,18 @@ func (x *fetchJob) largeBy(s *session, w want, d *delta) (left []want, err error
 	if d == nil && w.size() >= cmp.Or(x.f.cfg.Bypass, disk.LargeForMemory()) {
 		staged.Bypass()
 	}
-	got.Store(have)
+	coming.came.Store(have)
+	if d == nil && w.size() >= rationLeast {
+		x.f.underway.show(coming, staged.Coming())
+	}
 	x.f.changed() // peers are told how much comes
+	one := false  // all of it comes from s
 	if have < w.size() {
 		var status protocol.Status
 		if d != nil {
-			status, err = x.restBy(s, w, counted{staged, got}, d)
+			status, err = x.insist(func() (protocol.Status, error) { return x.restBy(s, w, counted{staged, &coming.came}, d) })
 		} else {
-			status, err = x.rest(s, w, counted{staged, got}, have)
+			status, one, err = x.rest(s, w, counted{staged, &coming.came}, have)
 		}
 		if status == protocol.Changed || errors.Is(err, errBase) {
 			staged.Discard() // what is here is as wrong
@@ -259,42 +263,29 @@ func (x *fetchJob) largeBy(s *session, w want, d *delta) (left []want, err error
 	}
 	if err := x.finished(w, staged); err != nil {
 		if errors.Is(err, disk.ErrContent) {
-			if have == 0 && d == nil { // else somebody else may have sent the beginning
+			if one { // else somebody else may have sent some of it
 				x.lied(s, w)
 			}
+			x.f.underway.misled.add(w.rec.Path)
 			return again, err
 		}
 		return nil, x.f.pathFailed(w.rec.Path, err)
 	}
 	there = true // the placer ends it
+	x.f.underway.misled.drop(w.rec.Path)
 	if split {
 		x.f.keepRecipe(w.digest(), d.recipe.Recipe())
 	}
 	return nil, nil
 }
 
-// rest brings the content of a large file from byte have on, in one way or
-// another.
-func (x *fetchJob) rest(s *session, w want, staged counted, have int64) (protocol.Status, error) {
-	for {
-		status, err := x.restFrom(s, w, staged, have)
-		if !errors.Is(err, errMove) {
-			return status, err
-		}
-		if _, have, err = staged.Digest(); err != nil {
-			return protocol.Failed, fmt.Errorf("%w: %w", errStaging, err)
-		}
-		staged.n.Store(have)
-	}
-}
-
-func (x *fetchJob) restFrom(s *session, w want, staged io.Writer, have int64) (protocol.Status, error) {
+// restFrom brings so many bytes of the content of a large file, from byte have on.
+func (x *fetchJob) restFrom(s *session, w want, staged io.Writer, have, length int64) (protocol.Status, error) {
 	mem := x.f.node.fetching
 	if err := mem.take(x.ctx, askRoom); err != nil {
 		return protocol.Failed, err
 	}
 	defer mem.give(askRoom)
-	length := w.size() - have
 	st, r, err := x.ask(s, []protocol.Item{{Path: w.rec.Path, Digest: w.digest(), Size: w.size(), Offset: have, Length: length}})
 	if err != nil {
 		return protocol.Failed, err

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"qsync/folder"
@@ -74,7 +75,7 @@ func (s *session) serve(ctx context.Context, st Stream, flow *flow) error {
 	defer flow.trial.leave()
 	// Small answers gather into writes that fill a burst of packets.
 	out := protocol.NewPacker(&timed{&steady{Stream: st, hurry: s.mem.greedy}, flow}, &packing{s: s, flow: flow}, s.f.node.encoders)
-	a := &answer{s: s, st: st, w: protocol.NewWriter(out), hash: chunk.New()}
+	a := &answer{ctx: ctx, s: s, st: st, w: protocol.NewWriter(out), hash: chunk.New()}
 	for i := range req.Items {
 		st.SetDeadline(time.Now().Add(requestWait))
 		if err := a.item(&req.Items[i]); err != nil {
@@ -86,12 +87,14 @@ func (s *session) serve(ctx context.Context, st Stream, flow *flow) error {
 
 // answer is the answer to one request, under way.
 type answer struct {
+	ctx   context.Context
 	s     *session
 	st    Stream
 	w     *protocol.Writer
 	small []byte // for the content of small files, one after another
 	hash  *chunk.Hasher
-	busy  bool // the rest has to wait
+	given *atomic.Int64 // counts what is given of large content
+	busy  bool          // the rest has to wait
 }
 
 func (a *answer) item(it *protocol.Item) error {
@@ -99,6 +102,11 @@ func (a *answer) item(it *protocol.Item) error {
 		return a.w.Write(&protocol.Response{Status: protocol.Busy})
 	}
 	f, local, status := contentBy(a.s.f, it.Path, it.Digest, a.s.f.root.OpenContent)
+	if status == protocol.NotHere {
+		if ok, err := a.coming(it); ok || err != nil {
+			return err
+		}
+	}
 	if status != protocol.OK {
 		return a.w.Write(&protocol.Response{Status: status})
 	}
@@ -109,6 +117,9 @@ func (a *answer) item(it *protocol.Item) error {
 	a.hash.Reset()
 	if it.Length <= smallAnswer {
 		return a.whole(f, it)
+	}
+	if a.rations(it) {
+		return a.large(f, it)
 	}
 	return a.parts(f, it)
 }
@@ -142,6 +153,9 @@ func (a *answer) parts(f io.ReaderAt, it *protocol.Item) error {
 			return err
 		}
 		a.s.f.counts.sent.Add(int64(len(buf)))
+		if a.given != nil {
+			a.given.Add(int64(len(buf)))
+		}
 	}
 	return nil
 }

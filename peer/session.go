@@ -33,6 +33,7 @@ const (
 	capPacked               // it reads packed frames in answers
 	capLanes                // it knows TCP: lanes, and links over it
 	capCompares             // it answers Ranges
+	capFollows              // refused large content, it asks those to whom that comes
 )
 
 // session is the conversation with one peer about one folder.

@@ -13,8 +13,8 @@ import (
 // Several receivers of one source share the work of its uplink. Each goes
 // through the tree in an order of its own, so that they ask it for different things,
 // and asks first for what the index of a fellow says that this one has by now. So content
-// leaves the source a little more than once, however many want it. A file is the
-// smallest part: of one large file each asks whoever has all of it.
+// leaves the source a little more than once, however many want it. Of one large file
+// they hand on what has come: see follow.go.
 
 // Segments of what is wanted: so many at most, of so many entries at least.
 const (

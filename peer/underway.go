@@ -9,29 +9,67 @@ import (
 )
 
 // underway is what has come of large files that are not in the map yet: it is
-// wanted no more, as far as people are concerned who watch it come.
+// wanted no more, as far as people are concerned who watch it come. Others that
+// want the same can have of it what has come.
 type underway struct {
-	mu sync.Mutex
-	m  map[folder.Path]*atomic.Int64
+	mu    sync.Mutex
+	m     map[folder.Path]*arrival
+	going rations // to others
+
+	misled pathSet // what came by way of others was something else
 }
 
-// begin counts the bytes of a file that is about to come.
-func (u *underway) begin(p folder.Path) *atomic.Int64 {
+// arrival is a large file that comes.
+type arrival struct {
+	came   atomic.Int64 // bytes, also what is not on the disk yet
+	digest folder.Digest
+	size   int64
+	file   *disk.Coming // nil where nobody can read it
+	ended  chan struct{}
+}
+
+// begin notes that w is about to come.
+func (u *underway) begin(w *want) *arrival {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.m == nil {
-		u.m = make(map[folder.Path]*atomic.Int64)
+		u.m = make(map[folder.Path]*arrival)
 	}
-	n := new(atomic.Int64)
-	u.m[p] = n
-	return n
+	a := &arrival{digest: w.digest(), size: w.size(), ended: make(chan struct{})}
+	if old := u.m[w.rec.Path]; old != nil {
+		close(old.ended)
+	}
+	u.m[w.rec.Path] = a
+	return a
+}
+
+// show lets others read what comes.
+func (u *underway) show(a *arrival, file *disk.Coming) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	a.file = file
 }
 
 // end is for a file that is in the map, or comes from elsewhere or not at all.
 func (u *underway) end(p folder.Path) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	delete(u.m, p)
+	if a := u.m[p]; a != nil {
+		close(a.ended)
+		delete(u.m, p)
+	}
+}
+
+// of returns what can be read of content d while it comes, nil for nothing.
+func (u *underway) of(d folder.Digest) *arrival {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, a := range u.m {
+		if a.digest == d && a.file != nil {
+			return a
+		}
+	}
+	return nil
 }
 
 // busy reports whether anything comes.
@@ -45,8 +83,8 @@ func (u *underway) bytes() int64 {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	sum := int64(0)
-	for _, n := range u.m {
-		sum += n.Load()
+	for _, a := range u.m {
+		sum += a.came.Load()
 	}
 	return sum
 }

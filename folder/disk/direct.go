@@ -25,6 +25,7 @@ const (
 // meanwhile.
 type direct struct {
 	f    *os.File
+	to   *Staged       // that what has landed is told to
 	hash *chunk.Hasher // what it digests with; nil until [direct.digests]
 	upto int64         // the content that has been digested; the writer's, like hash
 	buf  []byte        // of what comes next: cap is directBuffer
@@ -68,7 +69,7 @@ func (s *Staged) straight(p []byte, off int64) error {
 			return err
 		}
 		p, off = p[head:], off+head
-		if s.direct = newDirect(s.f); s.direct == nil {
+		if s.direct = newDirect(s); s.direct == nil {
 			s.past = false
 			return s.through(p, off)
 		}
@@ -100,11 +101,11 @@ func (s *Staged) endDirect() error {
 }
 
 // newDirect returns nil where the file system cannot.
-func newDirect(f *os.File) *direct {
-	if setDirect(f, true) != nil {
+func newDirect(s *Staged) *direct {
+	if setDirect(s.f, true) != nil {
 		return nil
 	}
-	d := &direct{f: f, full: make(chan directPart, directCount+1), free: make(chan directPart, directCount), done: make(chan struct{})}
+	d := &direct{f: s.f, to: s, full: make(chan directPart, directCount+1), free: make(chan directPart, directCount), done: make(chan struct{})}
 	for range directCount {
 		d.free <- directPart{b: aligned()}
 	}
@@ -136,6 +137,9 @@ func (d *direct) run() {
 				if d.err = setDirect(d.f, false); d.err == nil {
 					_, d.err = d.f.WriteAt(p.b, p.off)
 				}
+			}
+			if d.err == nil {
+				d.to.landed.Store(p.off + int64(len(p.b)))
 			}
 		}
 		d.free <- directPart{b: p.b[:0], err: d.err}

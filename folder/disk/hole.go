@@ -69,7 +69,11 @@ func (s *Staged) writeAt(p []byte, off int64) error {
 // through writes p through the memory in which the system holds files.
 func (s *Staged) through(p []byte, off int64) error {
 	_, err := s.f.WriteAt(p, off)
-	if end := off + int64(len(p)); err == nil && end-s.begun >= writeAhead {
+	end := off + int64(len(p))
+	if err == nil && len(p) > 0 {
+		s.landed.Store(end)
+	}
+	if err == nil && end-s.begun >= writeAhead {
 		startWriting(s.f, s.begun, end-s.begun)
 		s.begun = end
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync/atomic"
 	"syscall"
 
 	"qsync/folder"
@@ -36,6 +37,7 @@ type Staged struct {
 	hash   *chunk.Hasher
 	split  *chunk.Splitter // nil where no recipe is wanted
 	size   int64           // bytes of content so far
+	landed atomic.Int64    // of them, from the start, can be read, see Coming
 	zeros  int64           // zero bytes at the end of it that are not written yet
 	begun  int64           // up to there the system has been asked to write it to the disk
 	part   string          // its name as a resumable file, claimed until close
@@ -142,6 +144,7 @@ func (s *Staged) readPart(size int64) error {
 		}
 	}
 	s.size = n
+	s.landed.Store(n)
 	fault.Point("part-reread")
 	return nil
 }
@@ -282,6 +285,7 @@ func (s *Staged) Finish(v folder.Value) error {
 		s.failed = true
 		return fmt.Errorf("finish staged file: %w", err)
 	}
+	s.landed.Store(s.size)
 	s.value, s.ready = v, true
 	s.doneHashing()
 	fault.Point("stage-finished")
