@@ -26,16 +26,17 @@ const (
 	followWait    = 5 * time.Second        // for bytes that have yet to come, in one request
 )
 
-// rest brings the content of a large file from byte have on, in one way or another,
-// and reports whether it came in one piece, which s had.
-func (x *fetchJob) rest(s *session, w want, staged counted, have int64) (status protocol.Status, one bool, err error) {
+// rest brings what is missing of the content of a large file, in one way or another,
+// and reports whether all of it came in one piece, which s had.
+func (x *fetchJob) rest(s *session, w want, staged counted) (status protocol.Status, one bool, err error) {
+	have := staged.n.Load()
 	one = have == 0
 	for came := time.Now(); ; {
 		length := w.size() - have
 		if x.f.mayFollow(w) && len(x.fellows(s)) >= rationMany-1 {
 			length = min(length, followLength(w.size()))
 		}
-		status, err = x.restFrom(s, w, staged, have, length)
+		status, err = x.restFrom(s, w, staged, length)
 		switch {
 		case errors.Is(err, errMove):
 			came = time.Now()
@@ -80,7 +81,7 @@ func (x *fetchJob) follow(s *session, w want, staged counted) error {
 			break
 		}
 		have := staged.n.Load()
-		_, err := x.restFrom(o, w, staged, have, min(w.size()-have, followLength(w.size())))
+		_, err := x.restFrom(o, w, staged, min(w.size()-have, followLength(w.size())))
 		if errors.Is(err, errStaging) || x.ctx.Err() != nil {
 			return err
 		}

@@ -244,7 +244,7 @@ func (x *fetchJob) largeBy(s *session, w want, d *delta) (left []want, err error
 		if d != nil {
 			status, err = x.insist(func() (protocol.Status, error) { return x.restBy(s, w, counted{staged, &coming.came}, d) })
 		} else {
-			status, one, err = x.rest(s, w, counted{staged, &coming.came}, have)
+			status, one, err = x.rest(s, w, counted{staged, &coming.came})
 		}
 		if status == protocol.Changed || errors.Is(err, errBase) {
 			staged.Discard() // what is here is as wrong
@@ -279,14 +279,14 @@ func (x *fetchJob) largeBy(s *session, w want, d *delta) (left []want, err error
 	return nil, nil
 }
 
-// restFrom brings so many bytes of the content of a large file, from byte have on.
-func (x *fetchJob) restFrom(s *session, w want, staged io.Writer, have, length int64) (protocol.Status, error) {
+// restFrom brings the next so many bytes of the content of a large file.
+func (x *fetchJob) restFrom(s *session, w want, staged counted, length int64) (protocol.Status, error) {
 	mem := x.f.node.fetching
 	if err := mem.take(x.ctx, askRoom); err != nil {
 		return protocol.Failed, err
 	}
 	defer mem.give(askRoom)
-	st, r, err := x.ask(s, []protocol.Item{{Path: w.rec.Path, Digest: w.digest(), Size: w.size(), Offset: have, Length: length}})
+	st, r, err := x.ask(s, []protocol.Item{{Path: w.rec.Path, Digest: w.digest(), Size: w.size(), Offset: staged.n.Load(), Length: length}})
 	if err != nil {
 		return protocol.Failed, err
 	}
