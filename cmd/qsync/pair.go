@@ -29,6 +29,9 @@ func (c *syncCmd) runPair(p *program) error {
 		return err
 	}
 	defer s.end()
+	if !c.Once && !s.dry {
+		s.openWindow()
+	}
 	plan := &planned{from: src, to: dst}
 	if missing {
 		made, err := s.makeDir(dst)
