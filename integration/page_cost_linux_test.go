@@ -83,6 +83,13 @@ func TestPageFirstLoad(t *testing.T) {
 		if cached := ask[string](p, "performance.getEntriesByType('resource').filter(r => /\\.(js|css)$/.test(r.name) && r.transferSize === 0).map(r => r.name).join(' ')"); cached != "" {
 			t.Errorf("the browser had these already: %s", cached)
 		}
+		// It is shown while the page is read still, before its scripts run, and once.
+		if late := ask[string](p, `(() => {
+			const [page] = performance.getEntriesByType('navigation'), shown = performance.getEntriesByType('resource').filter(r => r.name.endsWith('/session'));
+			return shown.length === 1 && shown[0].startTime < page.domInteractive ? '' : JSON.stringify([page, shown]);
+		})()`); late != "" {
+			t.Errorf("the ticket is shown late: %s", late)
+		}
 		p.pressIn("article", "Pause")
 		p.seesIn("article", "Paused")
 		p.pressIn("article", "Resume")

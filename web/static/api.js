@@ -35,9 +35,8 @@ export function notePage(page) {
 
 // early is the answer to what was asked before this module was there.
 async function early(path) {
-  const first = self.qsyncEarly;
-  if (!first || path !== '/api/v1/overview') return null;
-  self.qsyncEarly = null;
+  const first = self.qsyncEarly[path];
+  delete self.qsyncEarly[path];
   return first;
 }
 
