@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -81,4 +83,54 @@ func TestPageNamesThatAreBytes(t *testing.T) {
 		must(t, err)
 		holds(t, w.in(1, name), string(b))
 	}
+}
+
+// What files hold is shown, and nothing of it runs: a page and a drawing with scripts are
+// their text, and what is neither text nor a picture is not shown. Of two sides of
+// such a one that conflict their size, time and peer are told.
+func TestPageFilesThatAreNoText(t *testing.T) {
+	t.Parallel()
+	w := newWindowed(t, "")
+	const script = "<script>parent.opener.top.ran()</script>"
+	write(t, w.in(0, "page.html"), "<!doctype html><body onload=ran()>"+script)
+	write(t, w.in(0, "drawing.svg"), `<svg xmlns="http://www.w3.org/2000/svg" onload="ran()">`+script+`</svg>`)
+	write(t, w.in(0, "data.bin"), "one\x00\x01\xff")
+	w.settled()
+	w.runs[1].end(sigterm, 143)
+	write(t, w.in(0, "data.bin"), "of anna\x00\x01\xff")
+	write(t, w.in(1, "data.bin"), "of bert, longer\x00\x01\xff")
+	w.again(1)
+	w.settled()
+
+	p := newTab(t)
+	w.nodes[0].lets(p)
+	ask[bool](p, "window.ran = () => { window.hasRun = true }, true")
+	p.seesIn("article", "1 conflict")
+	w.view(p, 0, "versions")
+	for name, text := range map[string]string{"page.html": "<body onload=ran()>" + script, "drawing.svg": `onload="ran()">` + script} {
+		p.pressIn("table.tree", name)
+		p.seesIn("dialog pre.text", text)
+		p.pressIn("dialog", "Close")
+	}
+	p.pressIn("table.tree", "data.bin")
+	p.seesIn("dialog", "This is neither text nor a picture that can be shown")
+	p.pressIn("dialog", "Close")
+	if ask[bool](p, "Boolean(window.hasRun) || document.querySelectorAll('main iframe, main object, main embed, dialog iframe').length > 0") {
+		t.Error("a file runs in the page")
+	}
+
+	w.view(p, 0, "conflicts")
+	p.seesIn("details[open]", "data.bin", "anna", "bert", "10 bytes", "18 bytes", "This is neither text nor a picture that can be shown")
+	for i, who := range []string{"anna", "bert"} {
+		facts := ask[[]string](p, "[...document.querySelectorAll('details[open] .side')].map(s => s.innerText)")
+		of := slices.IndexFunc(facts, func(s string) bool { return strings.Contains(s, who) })
+		if len(facts) != 2 || of < 0 || !strings.Contains(facts[of], []string{"10 bytes", "18 bytes"}[i]) || !strings.Contains(facts[of], "ago") && !strings.Contains(facts[of], "now") {
+			t.Errorf("of %s is told %q", who, facts)
+		}
+	}
+	// Nothing is chosen for the person.
+	if chosen := ask[int](p, "document.querySelectorAll('details[open] .ways :is(:checked, [aria-pressed=true], [aria-checked=true], .main)').length"); chosen != 0 {
+		t.Error("one of the ways is chosen already")
+	}
+	p.picture("conflict-of-bytes")
 }

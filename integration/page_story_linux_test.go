@@ -28,6 +28,8 @@ func TestPageBrake(t *testing.T) {
 		p.seesIn(".needs", "the brake stopped")
 		p.pressIn("article", "Look and decide")
 		p.seesIn("main", "album/00.jpg", "album/59.jpg", rest)
+		// Sixty files, of "picture 0" and so on, and their directory.
+		p.seesIn("dl.facts", "Entries", "61 / 61", "Size", "590 bytes")
 	}
 	stopped("Bring them back")
 	p.picture("brake")
@@ -190,6 +192,12 @@ func TestPageOwnNodeGoes(t *testing.T) {
 	p.awayIsFine()
 	w.runs[0].kill()
 	p.seesIn(".banners", "The node went away")
+	eventually(t, func() error { // who does not see it hears it
+		if said, err := tryAsk[string](p, "document.querySelector('[aria-live=polite]#live').textContent"); err != nil || !strings.Contains(said, "The node does not answer") {
+			return fmt.Errorf("said is %q (%v)", said, err)
+		}
+		return nil
+	})
 	p.pressIn("article", "Pause")
 	p.seesIn(".notes", "The node does not answer")
 	write(t, w.in(0, "meanwhile.txt"), "meanwhile")
