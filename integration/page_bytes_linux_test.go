@@ -38,7 +38,7 @@ func TestPageNamesThatAreBytes(t *testing.T) {
 	p.chooses("Compare with", "v2")
 	p.seesIn("dialog table.diff", "two", "three")
 	p.pressIn("dialog", "Restore this one")
-	p.seesIn("dialog", "1 come back", `caf\xe9.txt`)
+	p.seesIn("dialog", "1 comes back", `caf\xe9.txt`)
 	p.pressIn("dialog", "Restore")
 	holds(t, w.in(0, file), "one\nthree\n")
 	p.until("none", "dialog[open]")

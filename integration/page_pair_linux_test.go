@@ -318,7 +318,7 @@ func TestPageRestore(t *testing.T) {
 	p.pressIn("table.tree", "plain.txt")
 	p.seesIn("dialog pre.text", "plain")
 	p.pressIn("dialog", "Restore this one")
-	p.seesIn("dialog", "1 come back")
+	p.seesIn("dialog", "1 comes back")
 	p.pressIn("dialog", "Restore")
 	holds(t, w.in(0, "plain.txt"), "plain\n")
 	p.sees("1 entry restored.")

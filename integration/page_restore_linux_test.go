@@ -84,7 +84,7 @@ func TestPageWithoutVersions(t *testing.T) {
 	p.pressIn("table.tree", "Choose there.txt")
 	p.pressIn("table.tree", "Choose gone.txt")
 	p.press("Restore 2 chosen")
-	p.seesIn("dialog", "Restore 1 entry?", "1 come back · 1 cannot", "what is there now would be lost", "an edit like any other")
+	p.seesIn("dialog", "Restore 1 entry?", "1 comes back · 1 cannot", "what is there now would be lost", "an edit like any other")
 	p.misses("goes to the versions")
 	p.picture("restore-without-versions")
 	p.pressIn("dialog", "Restore")
