@@ -59,7 +59,9 @@ func filtersHistory(w *windowed, p *tab) {
 	some("a pattern", func(r logRow) bool { return r.Path == "trip/deep/day2.txt" })
 	clear()
 	p.chooses("By whom", "here")
-	some("here", func(r logRow) bool { return r.By == "here" && (r.Change == "restored" || r.Change == "added") })
+	some("here", func(r logRow) bool { // a directory that came back gets its time when all is in it, which may be seen by itself
+		return r.By == "here" && (r.Change == "restored" || r.Change == "added" || r.Change == "permissions or time" && strings.HasPrefix(r.Path, "trip"))
+	})
 	p.chooses("By whom", "bert")
 	some("a peer", func(r logRow) bool { return strings.Contains(r.By, "bert") && r.Change != "restored" })
 	clear()
