@@ -67,7 +67,9 @@
 // the better way (route.go): by bytes a second and, where these are about equal, by
 // processor time a byte, both measured while content comes in. A way that was not
 // measured lately is tried where the other one is slow. A large file changes ways
-// in the middle; what was under way on a lane that ended is asked for again.
+// in the middle; what was under way on a lane that ended is asked for again. Where
+// several lanes are open, which is so on long lines without BBR, a large file comes in
+// parts over all of them (spread.go).
 //
 // # Many receivers
 //

@@ -36,7 +36,12 @@ func (x *fetchJob) rest(s *session, w want, staged counted) (status protocol.Sta
 		if x.f.mayFollow(w) && len(x.fellows(s)) >= rationMany-1 {
 			length = min(length, followLength(w.size()))
 		}
-		status, err = x.restFrom(s, w, staged, length)
+		if length > spreadPart && s.lanes.spreads() {
+			one, length = false, min(length, spreadMost)
+			status, err = x.spread(s, w, staged, length)
+		} else {
+			status, err = x.restFrom(s, w, staged, length)
+		}
 		switch {
 		case errors.Is(err, errMove):
 			came = time.Now()

@@ -86,6 +86,12 @@ func (l *lanes) room() bool {
 	return !l.ended && len(l.all) < maxLanes
 }
 
+func (l *lanes) open() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.all)
+}
+
 // take gives a lane that the peer has opened to the session, or ends it.
 func (l *lanes) take(m *muxLink) {
 	if x := l.add(m, false); x != nil {

@@ -106,6 +106,51 @@ func TestManyLanes(t *testing.T) {
 	})
 }
 
+// TestSpread: where one connection brings little, one file takes all lanes; also when
+// one of them breaks meanwhile.
+func TestSpread(t *testing.T) {
+	t.Parallel()
+	for _, breaks := range []bool{false, true} {
+		t.Run(fmt.Sprint(breaks), func(t *testing.T) {
+			t.Parallel()
+			bubble(t, 2, func(c *cluster) {
+				c.wires = newWires()
+				c.wires.latency, c.wires.rate = 20*time.Millisecond, 1<<20
+				c.full()
+				a, b := c.nodes[0], c.nodes[1]
+				for _, m := range c.nodes {
+					c.net.slow(m, 256<<10)
+				}
+				a.write("first", noise(8<<20)) // which asks for lanes
+				c.start()
+				c.converged(time.Minute)
+				if n, _ := b.lanesOf(); n < maxLanes-1 { // it may be in before the last one is
+					c.Fatalf("%d lanes", n)
+				}
+				const size = 16 << 20
+				content := noise(size)
+				began, most := time.Now(), 8*time.Second
+				a.write("large", content)
+				if breaks {
+					most = 12 * time.Second
+					time.Sleep(2 * time.Second)
+					c.wires.killOne()
+				}
+				c.converged(time.Minute)
+				if took := time.Since(began); took > most {
+					c.Errorf("%v for what one connection brings in 16 s", took)
+				}
+				if b.read("large") != content {
+					c.Error("other content")
+				}
+				if got := b.f.counts.received.Load(); got > 8<<20+size+4*spreadPart {
+					c.Errorf("%d bytes have come", got)
+				}
+			})
+		})
+	}
+}
+
 // TestLaneLost: a lane that breaks, or goes dark, while content comes over it
 // costs a moment and nothing of the content; nobody is told of a lost peer.
 func TestLaneLost(t *testing.T) {

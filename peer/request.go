@@ -21,7 +21,10 @@ func (x *fetchJob) ask(s *session, items []protocol.Item) (*routed, *protocol.Re
 	for i := range items {
 		n += items[i].Length
 	}
-	way := s.route(n)
+	return x.askBy(s.route(n), items)
+}
+
+func (x *fetchJob) askBy(way route, items []protocol.Item) (*routed, *protocol.Reader, error) {
 	opened, err := x.open(way.link(), &protocol.Request{Items: items})
 	if err != nil {
 		return nil, nil, way.lost(err)
@@ -281,17 +284,27 @@ func (x *fetchJob) largeBy(s *session, w want, d *delta) (left []want, err error
 
 // restFrom brings the next so many bytes of the content of a large file.
 func (x *fetchJob) restFrom(s *session, w want, staged counted, length int64) (protocol.Status, error) {
+	return x.stretch(x.ctx, s.route(length), stretchOf(w, staged.n.Load(), length), staged)
+}
+
+func stretchOf(w want, offset, length int64) protocol.Item {
+	return protocol.Item{Path: w.rec.Path, Digest: w.digest(), Size: w.size(), Offset: offset, Length: length}
+}
+
+// stretch brings one stretch of a file.
+func (x *fetchJob) stretch(ctx context.Context, way route, item protocol.Item, to io.Writer) (protocol.Status, error) {
 	mem := x.f.node.fetching
-	if err := mem.take(x.ctx, askRoom); err != nil {
+	if err := mem.take(ctx, askRoom); err != nil {
 		return protocol.Failed, err
 	}
 	defer mem.give(askRoom)
-	st, r, err := x.ask(s, []protocol.Item{{Path: w.rec.Path, Digest: w.digest(), Size: w.size(), Offset: staged.n.Load(), Length: length}})
+	st, r, err := x.askBy(way, []protocol.Item{item})
 	if err != nil {
 		return protocol.Failed, err
 	}
-	st.left = length
-	status, err := x.receive(st, r, staged, length)
+	defer context.AfterFunc(ctx, st.Reset)()
+	st.left = item.Length
+	status, err := x.receive(st, r, to, item.Length)
 	if err != nil || status != protocol.OK {
 		st.Reset()
 		return status, err

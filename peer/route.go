@@ -23,13 +23,45 @@ func (s *session) route(n int64) route {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.prefers() == overLanes {
-		for _, x := range l.all {
-			if r.lane == nil || x.busy < r.lane.busy {
-				r.lane = x
-			}
-		}
+		r.lane = l.idlest()
 	}
 	return r
+}
+
+// overLanes is the way over a lane as long as there is one, which counts as busy until
+// done is called: others are choosing, too.
+func (s *session) overLanes() (way route, done func()) {
+	l := s.lanes
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	x := l.idlest()
+	if x == nil {
+		return route{s: s}, func() {}
+	}
+	x.busy++
+	return route{s, x}, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		x.busy--
+	}
+}
+
+// idlest returns the lane with the fewest requests, nil for none. l.mu is held.
+func (l *lanes) idlest() (idlest *lane) {
+	for _, x := range l.all {
+		if !isClosed(x.link.Done()) && (idlest == nil || x.busy < idlest.busy) {
+			idlest = x
+		}
+	}
+	return idlest
+}
+
+// spreads reports whether several lanes are the better way, so that one file is to
+// take all of them.
+func (l *lanes) spreads() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.all) > 1 && l.prefers() == overLanes
 }
 
 func (r route) link() Link {

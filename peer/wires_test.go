@@ -17,6 +17,7 @@ import (
 type wires struct {
 	mu      sync.Mutex
 	latency time.Duration
+	rate    int64 // bytes a second of each connection, each way; 0 is no limit
 	at      map[netip.AddrPort]*wireEnd
 	refuse  bool                   // nobody listens
 	dark    bool                   // nothing arrives, new connections neither
@@ -119,6 +120,18 @@ func (w *wires) kill() {
 	}
 }
 
+// killOne breaks one of them.
+func (w *wires) killOne() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.conns {
+		if !c.in.is(&c.in.gone) {
+			c.Close()
+			return
+		}
+	}
+}
+
 // set changes how the network behaves.
 func (w *wires) set(fn func()) {
 	w.mu.Lock()
@@ -159,8 +172,9 @@ type wire struct {
 	mu      sync.Mutex
 	parts   []wirePart
 	size    int
-	ended   bool // by the writer
-	gone    bool // the reader
+	sent    time.Time // when all of them are on their way, at a limited rate
+	ended   bool      // by the writer
+	gone    bool      // the reader
 	readBy  time.Time
 	writeBy time.Time
 	changed chan struct{}
@@ -265,11 +279,17 @@ func (p *wire) read(b []byte) (int, error) {
 
 func (p *wire) write(b []byte) (n int, err error) {
 	p.w.mu.Lock()
-	at := time.Now().Add(p.w.latency)
+	latency, rate := p.w.latency, p.w.rate
 	p.w.moved += int64(len(b))
 	p.w.mu.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	at := time.Now()
+	if rate > 0 {
+		at = later(at, p.sent).Add(time.Duration(len(b)) * time.Second / time.Duration(rate))
+		p.sent = at
+	}
+	at = at.Add(latency)
 	for len(b) > 0 {
 		switch {
 		case p.ended:
