@@ -19,6 +19,7 @@ const (
 	followPart    = 16               // of a file one request is for such a part, within the next two:
 	followLeast   = 4 << 20          // then another one may be the better one to ask
 	followMost    = 64 << 20
+	followFirst   = 4                      // times who follows somebody asks the source but once
 	followTries   = 8                      // others that are asked in turn
 	followPause   = 100 * time.Millisecond // about so long, before all are asked again
 	followGivesUp = 4 * time.Second        // without a byte from anybody
@@ -36,10 +37,13 @@ func (x *fetchJob) rest(s *session, w want, staged counted) (status protocol.Sta
 		if x.f.mayFollow(w) && len(x.fellows(s)) >= rationMany-1 {
 			length = min(length, followLength(w.size()))
 		}
-		if length > spreadPart && s.lanes.spreads() {
+		switch {
+		case x.leader != nil && x.leader != s && rand.N(followFirst) > 0:
+			status, err = protocol.Busy, nil // so it would most likely say
+		case length > spreadPart && s.lanes.spreads():
 			one, length = false, min(length, spreadMost)
 			status, err = x.spread(s, w, staged, length)
-		} else {
+		default:
 			status, err = x.restFrom(s, w, staged, length)
 		}
 		switch {
@@ -96,6 +100,7 @@ func (x *fetchJob) follow(s *session, w want, staged counted) error {
 			return nil
 		}
 	}
+	x.leader = nil
 	if !sleep(x.ctx, followPause/2+rand.N(followPause)) {
 		return x.ctx.Err()
 	}
