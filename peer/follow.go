@@ -34,8 +34,12 @@ func (x *fetchJob) rest(s *session, w want, staged counted) (status protocol.Sta
 	one = have == 0
 	for came := time.Now(); ; {
 		length := w.size() - have
-		if x.f.mayFollow(w) && len(x.fellows(s)) >= rationMany-1 {
+		switch {
+		case !x.f.mayFollow(w): // it has come once as something else: who sends all of it answers for it
+		case len(x.fellows(s)) >= rationMany-1:
 			length = min(length, followLength(w.size()))
+		case have == 0 && x.f.isHuge(w.size()):
+			length -= followLeast // in two requests, for neither of which all is digested there once more
 		}
 		switch {
 		case x.leader != nil && x.leader != s && rand.N(followFirst) > 0:

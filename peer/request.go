@@ -233,7 +233,7 @@ func (x *fetchJob) largeBy(s *session, w want, d *delta) (left []want, err error
 		return nil, x.f.pathFailed(w.rec.Path, err)
 	}
 	split := d != nil && staged.Split(d.recipe)
-	if d == nil && w.size() >= cmp.Or(x.f.cfg.Bypass, disk.LargeForMemory()) {
+	if d == nil && x.f.isHuge(w.size()) {
 		staged.Bypass()
 	}
 	coming.came.Store(have)
@@ -280,6 +280,11 @@ func (x *fetchJob) largeBy(s *session, w want, d *delta) (left []want, err error
 		x.f.keepRecipe(w.digest(), d.recipe.Recipe())
 	}
 	return nil, nil
+}
+
+// isHuge reports whether a file of that size is too large a part of the memory here.
+func (f *Folder) isHuge(size int64) bool {
+	return size >= cmp.Or(f.cfg.Bypass, disk.LargeForMemory())
 }
 
 // restFrom brings the next so many bytes of the content of a large file.
