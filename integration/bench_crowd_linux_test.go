@@ -63,9 +63,7 @@ func benchCrowd(b *testing.B, kind string) {
 		}
 	}
 	id := source.start("share", from, "--json").ready().ID
-	if r := source.run("wait"); r.code != 0 { // it has looked at all
-		b.Fatal(r.err)
-	}
+	source.looked(b)
 	var all []*machine
 	var dirs []string
 	for i := 2; i <= benchNodes(b); i++ {
@@ -168,4 +166,65 @@ func (m *machine) sent(name string) int64 {
 	n, err := strconv.ParseInt(string(text[:len(text)-1]), 10, 64)
 	must(m.t, err)
 	return n
+}
+
+// BenchmarkFirstContact tells what crosses the line when two nodes meet for the first
+// time that hold the same files already (QSYNC_BENCH_FILES, 500000 are promised), times
+// and all, and when 100 of them differ. Run it with -benchtime 1x.
+func BenchmarkFirstContact(b *testing.B) {
+	for _, differ := range []int{0, 100} {
+		b.Run(fmt.Sprint(differ), func(b *testing.B) {
+			for b.Loop() {
+				files := benchFiles(b)
+				lan := newLAN(b)
+				one, other := crowdNode(b, lan, 1), crowdNode(b, lan, 2)
+				from, to := filepath.Join(b.TempDir(), "one"), filepath.Join(b.TempDir(), "other")
+				benchTiny(b, from, files)
+				if out, err := exec.Command("cp", "-a", from, to).CombinedOutput(); err != nil {
+					b.Fatalf("cp: %v %s", err, out)
+				}
+				for i := range differ {
+					must(b, os.WriteFile(tiny(from, i*files/100), []byte("changed since"), 0o644))
+				}
+				id := one.start("share", from, "--json").ready().ID
+				one.looked(b)
+				before := one.sent("net") + other.sent("net")
+				took := seconds(func() {
+					other.startFed(id+"\n", "join", "-", to, "--json")
+					other.waits()
+					one.waits()
+				})
+				b.ReportMetric(took, "s")
+				b.ReportMetric(float64(one.sent("net")+other.sent("net")-before)/1024, "KiB-both-ways")
+				b.ReportMetric(0, "ns/op")
+			}
+		})
+	}
+}
+
+// tiny is the path of the i-th file of benchTiny.
+func tiny(dir string, i int) string {
+	return filepath.Join(dir, fmt.Sprintf("d%04d", i/500), fmt.Sprintf("f%06d", i))
+}
+
+// benchTiny makes files of 64 bytes, 500 a directory.
+func benchTiny(b *testing.B, dir string, files int) {
+	b.Helper()
+	for i := range files {
+		p := tiny(dir, i)
+		if i%500 == 0 {
+			must(b, os.MkdirAll(filepath.Dir(p), 0o755))
+		}
+		must(b, os.WriteFile(p, fmt.Appendf(nil, "%064d", i), 0o644))
+	}
+}
+
+// looked waits until the only node of a folder has looked at all of it.
+func (m *machine) looked(b *testing.B) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	if out, err := m.command(ctx, "wait", "--timeout", "9m").CombinedOutput(); err != nil {
+		b.Fatalf("wait: %v\n%s", err, out)
+	}
 }
