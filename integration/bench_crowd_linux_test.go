@@ -190,7 +190,7 @@ func BenchmarkFirstContact(b *testing.B) {
 				one.looked(b)
 				before := one.sent("net") + other.sent("net")
 				took := seconds(func() {
-					other.startFed(id+"\n", "join", "-", to, "--json")
+					other.startFed(id+"\n", "join", "-", to, "--json").ready()
 					other.waits()
 					one.waits()
 				})
