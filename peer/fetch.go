@@ -194,15 +194,20 @@ func (x *fetchJob) run(job []want) error {
 // askOne asks one peer for files and returns those that it did not give.
 func (x *fetchJob) askOne(s *session, todo []want) (left []want) {
 	left, err := x.from(s, todo)
+	x.kept(s, err)
+	if err != nil && x.ctx.Err() == nil {
+		x.f.node.cfg.Log.Debug("fetching", "folder", x.f.Dir(), "peer", s.peer.Name, "error", err)
+	}
+	return left
+}
+
+// kept notes that s kept us waiting, if that is what err says.
+func (x *fetchJob) kept(s *session, err error) {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		x.f.mu.Lock()
 		s.slow = time.Now().Add(slowTime)
 		x.f.mu.Unlock()
 	}
-	if err != nil && x.ctx.Err() == nil {
-		x.f.node.cfg.Log.Debug("fetching", "folder", x.f.Dir(), "peer", s.peer.Name, "error", err)
-	}
-	return left
 }
 
 // isSlow reports whether s kept us waiting lately.

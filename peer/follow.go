@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"qsync/protocol"
@@ -19,12 +20,13 @@ const (
 	followPart    = 16               // of a file one request is for such a part, within the next two:
 	followLeast   = 4 << 20          // then another one may be the better one to ask
 	followMost    = 64 << 20
-	followFirst   = 4                      // times who follows somebody asks the source but once
 	followTries   = 8                      // others that are asked in turn
 	followPause   = 100 * time.Millisecond // about so long, before all are asked again
-	followGivesUp = 4 * time.Second        // without a byte from anybody
+	followGivesUp = 10 * time.Second       // without a byte from anybody
 	followLook    = 10 * time.Millisecond  // at what has come
 	followWait    = 5 * time.Second        // for bytes that have yet to come, in one request
+	followAnswer  = time.Second / 2        // for the first word
+	followTurn    = 6 * time.Second        // of one request: who is followed may be slower than the source
 )
 
 // rest brings what is missing of the content of a large file, in one way or another,
@@ -41,13 +43,10 @@ func (x *fetchJob) rest(s *session, w want, staged counted) (status protocol.Sta
 		case have == 0 && x.f.isHuge(w.size()):
 			length -= followLeast // in two requests, for neither of which all is digested there once more
 		}
-		switch {
-		case x.leader != nil && x.leader != s && rand.N(followFirst) > 0:
-			status, err = protocol.Busy, nil // so it would most likely say
-		case length > spreadPart && s.lanes.spreads():
+		if length > spreadPart && !x.f.underway.misled.has(w.rec.Path) && s.lanes.spreads() {
 			one, length = false, min(length, spreadMost)
 			status, err = x.spread(s, w, staged, length)
-		default:
+		} else {
 			status, err = x.restFrom(s, w, staged, length)
 		}
 		switch {
@@ -60,9 +59,8 @@ func (x *fetchJob) rest(s *session, w want, staged counted) (status protocol.Sta
 		case err != nil || status != protocol.OK || length == w.size()-have:
 			return status, one, err
 		}
-		one = false
 		if now := staged.n.Load(); now > have {
-			came, have = time.Now(), now
+			came, have, one = time.Now(), now, false
 		}
 		if have == w.size() {
 			return protocol.OK, one, nil
@@ -73,10 +71,14 @@ func (x *fetchJob) rest(s *session, w want, staged counted) (status protocol.Sta
 func followLength(size int64) int64 { return min(max(size/followPart, followLeast), followMost) }
 
 // insist asks again while the peer refuses what is made up of parts that are here: it
-// gives it to others, and does not refuse for long.
-func (x *fetchJob) insist(ask func() (protocol.Status, error)) (status protocol.Status, err error) {
+// gives it to others, and does not refuse for long. came is what has come.
+func (x *fetchJob) insist(ask func() (protocol.Status, error), came *atomic.Int64) (status protocol.Status, err error) {
 	for began := time.Now(); ; {
+		before := came.Load()
 		status, err = ask()
+		if came.Load() > before {
+			began = time.Now()
+		}
 		if err != nil || status != protocol.Busy || time.Since(began) > followGivesUp || !sleep(x.ctx, followPause) {
 			return status, err
 		}
@@ -88,16 +90,19 @@ func (x *fetchJob) insist(ask func() (protocol.Status, error)) (status protocol.
 func (x *fetchJob) follow(s *session, w want, staged counted) error {
 	patience := x.patience
 	defer func() { x.patience = patience }()
-	x.patience = answerWait
+	x.patience = followAnswer
 	for _, o := range x.fellows(s) {
 		if !x.f.mayFollow(w) {
 			break
 		}
 		have := staged.n.Load()
-		_, err := x.restFrom(o, w, staged, min(w.size()-have, followLength(w.size())))
+		ctx, end := context.WithTimeout(x.ctx, followTurn)
+		_, err := x.stretchIn(ctx, o, stretchOf(w, have, min(w.size()-have, followLength(w.size()))), staged)
+		end()
 		if errors.Is(err, errStaging) || x.ctx.Err() != nil {
 			return err
 		}
+		x.kept(o, err)
 		_ = x.broken(o, err)
 		if staged.n.Load() > have {
 			x.leader = o
@@ -147,7 +152,7 @@ func (a *answer) large(f io.ReaderAt, it *protocol.Item) error {
 
 // rations reports whether the answer to it is one of those that not all are given.
 func (a *answer) rations(it *protocol.Item) bool {
-	return it.Size >= rationLeast && it.Length >= min(followLeast, it.Size-it.Offset) && a.s.peer.Caps&capFollows != 0
+	return it.Size >= rationLeast && it.Length >= min(spreadPart, it.Size-it.Offset) && a.s.peer.Caps&capFollows != 0
 }
 
 // coming gives what has come of content that is on its way here, and what comes of it
@@ -162,6 +167,9 @@ func (a *answer) coming(it *protocol.Item) (bool, error) {
 		return false, nil // it is in place by now, or given up
 	}
 	defer file.Close()
+	if isClosed(c.ended) {
+		return false, nil // that may be another attempt's
+	}
 	return true, a.large(&arriving{ctx: a.ctx, f: file, c: c}, it)
 }
 

@@ -42,7 +42,7 @@ func TestSwarmOfOneFile(t *testing.T) {
 	bubble(t, 6, func(c *cluster) {
 		c.full()
 		times := c.arrived(c.crowd())
-		if c.Logf("%.2f times the content left its source", times); times > 2.5 {
+		if c.Logf("%.2f times the content left its source", times); times > 3 {
 			c.Error("for five receivers")
 		}
 	})
@@ -140,5 +140,58 @@ func TestSwarmMisled(t *testing.T) {
 		if m.read("large") != content || m.f.Err() != nil || m.peers() != 2 {
 			c.Errorf("%d peers, %v", m.peers(), m.f.Err())
 		}
+	})
+}
+
+// TestSwarmLeavesTheSlow: who is followed and is slow is not followed for long.
+func TestSwarmLeavesTheSlow(t *testing.T) {
+	t.Parallel()
+	bubble(t, 4, func(c *cluster) {
+		c.full()
+		c.sync = false
+		content := random(24 << 20)
+		c.nodes[0].write("large", content)
+		for i, m := range c.nodes {
+			c.net.slow(m, 256<<10) // as lines at home are, upwards
+			if i == 0 {
+				c.net.slow(m, 8<<20)
+			}
+		}
+		began := time.Now()
+		c.start()
+		c.arrived(content)
+		if took := time.Since(began); took > 40*time.Second {
+			c.Error(took, "for what the source alone brings in 9 s")
+		}
+	})
+}
+
+// TestSwarmAroundTheSilent: one that does not answer keeps nobody from the source.
+func TestSwarmAroundTheSilent(t *testing.T) {
+	t.Parallel()
+	bubble(t, 3, func(c *cluster) {
+		source, silent, m := c.nodes[0], c.nodes[1], c.nodes[2]
+		m.dials(source, silent)
+		c.start()
+		c.sync = false
+		silent.write("its own", "x")
+		c.converged(20 * time.Second)
+		content := random(9 << 20)
+		for range 2 {
+			if g, _ := source.f.underway.going.begin(&session{}, digestOf(content)); g == nil {
+				c.Fatal("two are refused")
+			}
+		}
+		for _, s := range m.f.sessions {
+			s.fellow.Store(true)
+		}
+		c.net.slow(source, 8<<20)
+		c.net.mute(silent, 12*time.Second)
+		source.write("large", content)
+		time.Sleep(8 * time.Second)
+		if m.read("large") != content {
+			c.Error("it is waited for")
+		}
+		c.converged(time.Minute)
 	})
 }

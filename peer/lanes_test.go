@@ -151,6 +151,33 @@ func TestSpread(t *testing.T) {
 	}
 }
 
+// TestSpreadInLittleMemory: parts that come wait for no memory that parts behind them
+// hold.
+func TestSpreadInLittleMemory(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		c.wires = newWires()
+		c.wires.latency, c.wires.rate = 20*time.Millisecond, 4<<20
+		c.full()
+		a, b := c.nodes[0], c.nodes[1]
+		for _, m := range c.nodes {
+			c.net.slow(m, 256<<10)
+		}
+		a.write("first", noise(16<<20)) // which asks for lanes
+		c.start()
+		c.converged(time.Minute)
+		mem := b.node.fetching
+		mem.b.mu.Lock()
+		mem.most = 8 << 20
+		mem.b.mu.Unlock()
+		c.sync = false
+		for i := range fetchers {
+			a.write(fmt.Sprint("large", i), noise(6<<20))
+		}
+		c.converged(time.Minute)
+	})
+}
+
 // TestLaneLost: a lane that breaks, or goes dark, while content comes over it
 // costs a moment and nothing of the content; nobody is told of a lost peer.
 func TestLaneLost(t *testing.T) {

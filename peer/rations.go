@@ -15,13 +15,14 @@ import (
 // slow one: who takes much less than another one did has no part in this, and now and
 // then one more is given it, to find that out.
 const (
-	rationLeast = 8 << 20          // bytes from which on
-	rationFew   = 2                // receivers are given it, where few want it,
-	rationMany  = 5                // and one, where so many do
-	rationSlow  = 4                // times as much another one has to take
-	rationWait  = 2 * time.Second  // that one is refused
-	rationAsks  = time.Second      // within which who has nobody else asks again
-	rationSpan  = 10 * time.Second // after which one more is given it, who is refused can be so again, and who does not ask is forgotten
+	rationLeast = 8 << 20                 // bytes from which on
+	rationFew   = 2                       // receivers are given it, where few want it,
+	rationMany  = 5                       // and one, where so many do
+	rationSlow  = 4                       // times as much another one has to take
+	rationWait  = 2 * time.Second         // that one is refused, and
+	rationTimes = 4                       // so often at least, if it has nobody else to ask: then
+	rationAsks  = 1500 * time.Millisecond // it asks again within so long
+	rationSpan  = 10 * time.Second        // after which one more is given it, who is refused can be so again, and who does not ask is forgotten
 )
 
 // rations are who is given what.
@@ -34,9 +35,15 @@ type rations struct {
 type ration struct {
 	given   map[*session]*grant
 	asked   map[*session]time.Time // for the last time
-	refused map[*session]time.Time // for the first time lately
-	extra   time.Time              // when last one more was given it
-	best    float64                // bytes a second that somebody took
+	refused map[*session]refusals
+	extra   time.Time // when last one more was given it
+	best    float64   // bytes a second that somebody took
+}
+
+// refusals are those of one session in a row.
+type refusals struct {
+	since time.Time
+	times int
 }
 
 // grant is the answers to one session that are under way.
@@ -66,7 +73,7 @@ func (r *rations) begin(s *session, d folder.Digest) (g *grant, end func()) {
 		if r.m == nil {
 			r.m = make(map[folder.Digest]*ration)
 		}
-		x = &ration{make(map[*session]*grant), make(map[*session]time.Time), make(map[*session]time.Time), now, 0}
+		x = &ration{make(map[*session]*grant), make(map[*session]time.Time), make(map[*session]refusals), now, 0}
 		r.m[d] = x
 	}
 	if now.Sub(x.asked[s]) > rationAsks {
@@ -116,11 +123,13 @@ func (x *ration) refuses(s *session, now time.Time) bool {
 		x.extra = now
 		return false
 	}
-	since, ok := x.refused[s]
-	if !ok || now.Sub(since) > rationSpan {
-		x.refused[s], since = now, now
+	r := x.refused[s]
+	if r.times == 0 || now.Sub(r.since) > rationSpan {
+		r = refusals{since: now}
 	}
-	return now.Sub(since) < rationWait
+	r.times++
+	x.refused[s] = r
+	return now.Sub(r.since) < rationWait || r.times <= rationTimes
 }
 
 // forget drops who has not asked lately and is given nothing. r.mu is held.

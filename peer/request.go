@@ -245,7 +245,7 @@ func (x *fetchJob) largeBy(s *session, w want, d *delta) (left []want, err error
 	if have < w.size() {
 		var status protocol.Status
 		if d != nil {
-			status, err = x.insist(func() (protocol.Status, error) { return x.restBy(s, w, counted{staged, &coming.came}, d) })
+			status, err = x.insist(func() (protocol.Status, error) { return x.restBy(s, w, counted{staged, &coming.came}, d) }, &coming.came)
 		} else {
 			status, one, err = x.rest(s, w, counted{staged, &coming.came})
 		}
@@ -269,7 +269,9 @@ func (x *fetchJob) largeBy(s *session, w want, d *delta) (left []want, err error
 			if one { // else somebody else may have sent some of it
 				x.lied(s, w)
 			}
-			x.f.underway.misled.add(w.rec.Path)
+			if d == nil {
+				x.f.underway.misled.add(w.rec.Path)
+			}
 			return again, err
 		}
 		return nil, x.f.pathFailed(w.rec.Path, err)
@@ -289,25 +291,30 @@ func (f *Folder) isHuge(size int64) bool {
 
 // restFrom brings the next so many bytes of the content of a large file.
 func (x *fetchJob) restFrom(s *session, w want, staged counted, length int64) (protocol.Status, error) {
-	return x.stretch(x.ctx, s.route(length), stretchOf(w, staged.n.Load(), length), staged)
+	return x.stretchIn(x.ctx, s, stretchOf(w, staged.n.Load(), length), staged)
 }
 
 func stretchOf(w want, offset, length int64) protocol.Item {
 	return protocol.Item{Path: w.rec.Path, Digest: w.digest(), Size: w.size(), Offset: offset, Length: length}
 }
 
-// stretch brings one stretch of a file.
-func (x *fetchJob) stretch(ctx context.Context, way route, item protocol.Item, to io.Writer) (protocol.Status, error) {
+// stretchIn brings one stretch of a file, in the way that is the better one.
+func (x *fetchJob) stretchIn(ctx context.Context, s *session, item protocol.Item, to io.Writer) (protocol.Status, error) {
 	mem := x.f.node.fetching
 	if err := mem.take(ctx, askRoom); err != nil {
 		return protocol.Failed, err
 	}
 	defer mem.give(askRoom)
+	return x.stretch(ctx, s.route(item.Length), item, to)
+}
+
+// stretch brings one stretch of a file. The memory for that, askRoom, is the caller's.
+func (x *fetchJob) stretch(ctx context.Context, way route, item protocol.Item, to io.Writer) (protocol.Status, error) {
 	st, r, err := x.askBy(way, []protocol.Item{item})
 	if err != nil {
 		return protocol.Failed, err
 	}
-	defer context.AfterFunc(ctx, st.Reset)()
+	defer context.AfterFunc(ctx, st.Stream.Reset)() // what is counted is this goroutine's
 	st.left = item.Length
 	status, err := x.receive(st, r, to, item.Length)
 	if err != nil || status != protocol.OK {

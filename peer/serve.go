@@ -101,6 +101,7 @@ func (a *answer) item(it *protocol.Item) error {
 	if a.mustStop() {
 		return a.w.Write(&protocol.Response{Status: protocol.Busy})
 	}
+	a.hash.Reset()
 	f, local, status := contentBy(a.s.f, it.Path, it.Digest, a.s.f.root.OpenContent)
 	if status == protocol.NotHere {
 		if ok, err := a.coming(it); ok || err != nil {
@@ -114,7 +115,6 @@ func (a *answer) item(it *protocol.Item) error {
 	if local.Value.Size != it.Size {
 		return a.w.Write(&protocol.Response{Status: protocol.NotHere})
 	}
-	a.hash.Reset()
 	if it.Length <= smallAnswer {
 		return a.whole(f, it)
 	}

@@ -59,12 +59,14 @@ func (x *fetchJob) spread(s *session, w want, staged counted, length int64) (sta
 // parts.
 func (x *fetchJob) begin(ctx context.Context, s *session, parts chan<- *part, all protocol.Item) {
 	defer close(parts)
-	for end := all.Offset + all.Length; all.Offset < end && x.f.node.fetching.take(ctx, spreadPart) == nil; all.Offset += spreadPart {
+	mem := x.f.node.fetching // all that a part needs at once: who waits for memory has none for this part
+	for end := all.Offset + all.Length; all.Offset < end && ctx.Err() == nil && mem.take(ctx, askRoom+spreadPart) == nil; all.Offset += spreadPart {
 		p, item := &part{done: make(chan struct{})}, all
 		item.Length = min(spreadPart, end-all.Offset)
 		parts <- p // who takes it out does so until the end
 		x.f.group.Go(func() error {
 			defer close(p.done)
+			defer mem.give(askRoom)
 			p.status, p.err = x.part(ctx, s, item, &p.buf)
 			return nil
 		})
