@@ -142,7 +142,9 @@ type fetchJob struct {
 	patience time.Duration        // for the first word of an answer
 	lost     map[folder.Path]bool // whose author has it no more
 	whole    bool                 // nothing is handed over before all is there
-	leader   *session             // who was followed last
+	leader   *session             // who was followed last, if that was quick
+	turns    int                  // so often
+	best     float64              // bytes a second that somebody gave of a large file
 }
 
 func (x *fetchJob) handOver() {

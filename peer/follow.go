@@ -20,6 +20,7 @@ const (
 	followPart    = 16               // of a file one request is for such a part, within the next two:
 	followLeast   = 4 << 20          // then another one may be the better one to ask
 	followMost    = 64 << 20
+	followTurns   = 3                      // with one who is quick, before the source is asked again
 	followTries   = 8                      // others that are asked in turn
 	followPause   = 100 * time.Millisecond // about so long, before all are asked again
 	followGivesUp = 10 * time.Second       // without a byte from anybody
@@ -43,10 +44,14 @@ func (x *fetchJob) rest(s *session, w want, staged counted) (status protocol.Sta
 		case have == 0 && x.f.isHuge(w.size()):
 			length -= followLeast // in two requests, for neither of which all is digested there once more
 		}
-		if length > spreadPart && !x.f.underway.misled.has(w.rec.Path) && s.lanes.spreads() {
+		began := time.Now()
+		switch {
+		case x.leader != nil && x.leader != s && x.f.mayFollow(w) && x.turns%followTurns > 0:
+			status, err = protocol.Busy, nil // so it would most likely say
+		case length > spreadPart && !x.f.underway.misled.has(w.rec.Path) && s.lanes.spreads():
 			one, length = false, min(length, spreadMost)
 			status, err = x.spread(s, w, staged, length)
-		} else {
+		default:
 			status, err = x.restFrom(s, w, staged, length)
 		}
 		switch {
@@ -58,6 +63,9 @@ func (x *fetchJob) rest(s *session, w want, staged counted) (status protocol.Sta
 			}
 		case err != nil || status != protocol.OK || length == w.size()-have:
 			return status, one, err
+		default:
+			x.leader = nil // the source gives it
+			x.quick(length, began)
 		}
 		if now := staged.n.Load(); now > have {
 			came, have, one = time.Now(), now, false
@@ -95,7 +103,7 @@ func (x *fetchJob) follow(s *session, w want, staged counted) error {
 		if !x.f.mayFollow(w) {
 			break
 		}
-		have := staged.n.Load()
+		have, began := staged.n.Load(), time.Now()
 		ctx, end := context.WithTimeout(x.ctx, followTurn)
 		_, err := x.stretchIn(ctx, o, stretchOf(w, have, min(w.size()-have, followLength(w.size()))), staged)
 		end()
@@ -104,8 +112,11 @@ func (x *fetchJob) follow(s *session, w want, staged counted) error {
 		}
 		x.kept(o, err)
 		_ = x.broken(o, err)
-		if staged.n.Load() > have {
-			x.leader = o
+		if got := staged.n.Load() - have; got > 0 {
+			x.turns++
+			if x.leader = o; !x.quick(got, began) {
+				x.leader = nil
+			}
 			return nil
 		}
 	}
@@ -114,6 +125,14 @@ func (x *fetchJob) follow(s *session, w want, staged counted) error {
 		return x.ctx.Err()
 	}
 	return nil
+}
+
+// quick reports whether so many bytes since then are half as many a second as anybody
+// has given in this job.
+func (x *fetchJob) quick(n int64, since time.Time) bool {
+	rate := float64(n) / max(time.Since(since).Seconds(), 1e-3)
+	x.best = max(x.best, rate)
+	return rate >= x.best/2
 }
 
 // fellows returns whom s could be left for: the one that was followed last, and
