@@ -32,7 +32,7 @@ type part struct {
 func (x *fetchJob) spread(s *session, w want, staged counted, length int64) (status protocol.Status, err error) {
 	ctx, stop := context.WithCancel(x.ctx)
 	defer stop()
-	parts := make(chan *part, s.lanes.open()*spreadEach-1)
+	parts := make(chan *part, max(s.lanes.open(), 1)*spreadEach-1) // the last one may just have ended
 	x.f.group.Go(func() error {
 		x.begin(ctx, s, parts, stretchOf(w, staged.n.Load(), length))
 		return nil
