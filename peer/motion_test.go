@@ -11,6 +11,36 @@ import (
 	"qsync/folder"
 )
 
+// TestWaitsForWhatDidNotChange: who waits for a file that is in use is told when it is
+// waited for no more, also where its look finds nothing new.
+func TestWaitsForWhatDidNotChange(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a := c.nodes[0]
+		c.line()
+		a.write("large", "x")
+		c.start()
+		c.converged(20 * time.Second)
+		a.f.motion.mu.Lock()
+		a.f.motion.m = map[folder.Path]*moving{"large": {last: time.Now(), hinted: time.Now(), wait: 2 * time.Second}} // as one that took long to read
+		a.f.motion.mu.Unlock()
+		a.f.look.add("large", false)
+		time.Sleep(time.Second)
+		if a.f.Missing(1) == "" {
+			c.Fatal("it is not waited for")
+		}
+		change := a.f.changes()
+		for n := 0; a.f.Missing(1) != ""; n++ {
+			select {
+			case <-change:
+				change = a.f.changes()
+			case <-time.After(20 * time.Second):
+				c.Fatalf("nothing is told in 20 s, and now %q is missing", a.f.Missing(1))
+			}
+		}
+	})
+}
+
 // F37: a file that is written to all the time is told of at its first changes,
 // then every five seconds at most and more and more seldom; other files do not
 // wait for it, and its end arrives soon.

@@ -49,7 +49,7 @@ func (f *Folder) scanLoop(ctx context.Context) error {
 	rest := time.NewTimer(time.Hour) // there is nothing yet to wait for
 	defer rest.Stop()
 	f.awaitRest(rest)
-	for {
+	for waited := 0; ; {
 		select {
 		case <-ctx.Done():
 			return nil
@@ -76,6 +76,11 @@ func (f *Folder) scanLoop(ctx context.Context) error {
 			return err
 		}
 		f.awaitRest(rest)
+		waits := f.motion.waiting() + f.bases.waiting()
+		if waits < waited {
+			f.changed() // nothing new may have been found in them, but they are waited for no more
+		}
+		waited = waits
 	}
 }
 
