@@ -106,6 +106,23 @@ func TestManyLanes(t *testing.T) {
 	})
 }
 
+// overLanes brings two nodes together on a long line, where each connection over TCP
+// brings so many bytes a second and QUIC little, with a first file of that size.
+func (c *cluster) overLanes(rate int64, first int) (a, b *machine) {
+	c.Helper()
+	c.wires = newWires()
+	c.wires.latency, c.wires.rate = 20*time.Millisecond, rate
+	c.full()
+	a, b = c.nodes[0], c.nodes[1]
+	for _, m := range c.nodes {
+		c.net.slow(m, 256<<10)
+	}
+	a.write("first", noise(first)) // which asks for lanes
+	c.start()
+	c.converged(time.Minute)
+	return a, b
+}
+
 // TestSpread: where one connection brings little, one file takes all lanes; also when
 // one of them breaks meanwhile.
 func TestSpread(t *testing.T) {
@@ -114,16 +131,7 @@ func TestSpread(t *testing.T) {
 		t.Run(fmt.Sprint(breaks), func(t *testing.T) {
 			t.Parallel()
 			bubble(t, 2, func(c *cluster) {
-				c.wires = newWires()
-				c.wires.latency, c.wires.rate = 20*time.Millisecond, 1<<20
-				c.full()
-				a, b := c.nodes[0], c.nodes[1]
-				for _, m := range c.nodes {
-					c.net.slow(m, 256<<10)
-				}
-				a.write("first", noise(8<<20)) // which asks for lanes
-				c.start()
-				c.converged(time.Minute)
+				a, b := c.overLanes(1<<20, 8<<20)
 				if n, _ := b.lanesOf(); n < maxLanes-1 { // it may be in before the last one is
 					c.Fatalf("%d lanes", n)
 				}
@@ -156,16 +164,7 @@ func TestSpread(t *testing.T) {
 func TestSpreadInLittleMemory(t *testing.T) {
 	t.Parallel()
 	bubble(t, 2, func(c *cluster) {
-		c.wires = newWires()
-		c.wires.latency, c.wires.rate = 20*time.Millisecond, 4<<20
-		c.full()
-		a, b := c.nodes[0], c.nodes[1]
-		for _, m := range c.nodes {
-			c.net.slow(m, 256<<10)
-		}
-		a.write("first", noise(16<<20)) // which asks for lanes
-		c.start()
-		c.converged(time.Minute)
+		a, b := c.overLanes(4<<20, 16<<20)
 		mem := b.node.fetching
 		mem.b.mu.Lock()
 		mem.most = 8 << 20
