@@ -277,16 +277,21 @@ func (s *Store) write(fn func(*txn) error) error {
 		return s.failed(err)
 	}
 	fault.Point("map-committed")
+	// What is wanted is seen before the cursors that it came with: who reads these
+	// first never takes what was merged for what is here.
+	s.mu.Lock()
+	moved := t.meta.Seq != s.meta.Seq
+	s.meta = t.meta
+	s.mu.Unlock()
 	s.peers.commit(t)
 	s.digests.commit(t)
 	s.emptied.add(t.emptied)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if t.meta.Seq != s.meta.Seq {
+	if moved {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		close(s.changed)
 		s.changed = make(chan struct{})
 	}
-	s.meta = t.meta
 	return nil
 }
 
