@@ -46,6 +46,43 @@ func TestNameless(t *testing.T) {
 	}
 }
 
+// TestNamelessByPath: who may not link a file by its descriptor, which before Linux
+// 6.10 is for the privileged alone, links it by its name in /proc; a name that is
+// taken stays taken either way, and says nothing about the way.
+func TestNamelessByPath(t *testing.T) {
+	was := linkByPath.Load()
+	t.Cleanup(func() { linkByPath.Store(was) })
+	for _, byPath := range []bool{false, true} {
+		linkByPath.Store(byPath)
+		r := openRoot(t)
+		put(t, r, "a", "one", nothing)
+		wantFile(t, r.full("a"), "one")
+		s := stage(t, r, "two")
+		defer s.Discard()
+		if _, err := r.Put("a", s, nothing); !errors.Is(err, ErrChanged) {
+			t.Fatalf("put over what is there: %v", err)
+		}
+		wantFile(t, r.full("a"), "one")
+		if err := os.Mkdir(r.full("gone"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		d, err := r.parent("gone/b")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		if err := os.Remove(r.full("gone")); err != nil {
+			t.Fatal(err)
+		}
+		if err := (slot{d.dir, "gone/b"}).dir.linkFile(s.f, "b"); !errors.Is(err, fs.ErrNotExist) {
+			t.Fatalf("linked in a directory that is gone: %v", err)
+		}
+		if !byPath && linkByPath.Load() != was {
+			t.Fatal("a directory that is gone was taken for a lack of rights")
+		}
+	}
+}
+
 // TestNamelessReplaces checks that a nameless file replaces one that is there,
 // and that one given up leaves nothing.
 func TestNamelessReplaces(t *testing.T) {
