@@ -14,12 +14,14 @@ import (
 // eyes finds things on the page as a person does: by the words on them, if they
 // can be seen.
 const eyes = `addEventListener('DOMContentLoaded', () => {
-  const look = new MutationObserver(() => { // the first card is there
+  const seen = () => { // the first card is there
     if (!document.querySelector('article')) return;
     look.disconnect();
     performance.mark('usable');
-  });
+  };
+  const look = new MutationObserver(seen);
   look.observe(document, {subtree: true, childList: true});
+  seen(); // it was quicker than the end of the document
 });
 window.qsyncEyes = (() => {
   const plain = s => (s || '').replace(/[\u2066-\u2069\u200e\u200f]/g, '').replace(/\s+/g, ' ').trim();

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -225,6 +226,7 @@ func (s *Server) cookieName() string {
 type entry struct {
 	Ticket   string `json:"ticket"`
 	Password string `json:"password"`
+	Overview bool   `json:"overview"` // what GET /api/v1/overview says comes with the answer
 }
 
 func (s *Server) ask(w http.ResponseWriter, r *http.Request) {
@@ -263,8 +265,44 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request) {
 	cookie, token, end := s.sessions.begin(time.Now())
 	s.setCookie(w, s.cookieName(), cookie, end)
 	s.makeKnown(w, r)
-	reply(w, http.StatusOK, map[string]any{"token": token})
+	let := map[string]any{"token": token}
+	if q.Overview {
+		if all := s.overview(r); all != nil {
+			let["overview"] = all
+		}
+	}
+	reply(w, http.StatusOK, let)
 }
+
+// overview is what the API says of everything, nil if it does not. Who comes in by the
+// page wants that next, and is spared a way to and fro.
+func (s *Server) overview(r *http.Request) json.RawMessage {
+	ask, err := http.NewRequestWithContext(r.Context(), http.MethodGet, "/v1/overview", http.NoBody)
+	if err != nil {
+		return nil
+	}
+	var all noted
+	if s.conf.API.ServeHTTP(&all, ask); all.code != 0 && all.code != http.StatusOK || !json.Valid(all.Bytes()) {
+		return nil
+	}
+	return all.Bytes()
+}
+
+// noted is an answer that goes no further.
+type noted struct {
+	bytes.Buffer
+	header http.Header
+	code   int
+}
+
+func (n *noted) Header() http.Header {
+	if n.header == nil {
+		n.header = make(http.Header)
+	}
+	return n.header
+}
+
+func (n *noted) WriteHeader(code int) { n.code = code }
 
 func (s *Server) leave(w http.ResponseWriter, r *http.Request) {
 	if cookie := s.sessionOf(r); cookie != "" {

@@ -86,8 +86,8 @@ func (g *schemas) webTypes() map[string]operation {
 			"200": content("how it is", "application/json", fixed(object{"password": object{"type": "boolean"}, "in": object{"type": "boolean"}, "version": text})),
 		}},
 		"POST /session": {tag: "session", open: true, summary: "Begins a session, for 30 days, with a ticket of 'qsync open' or with the password. Sets the cookie and gives the token.",
-			body: object{"application/json": object{"schema": object{"type": "object", "properties": object{"ticket": text, "password": text}, "additionalProperties": false}}}, raw: object{
-				"200": content("let in", "application/json", fixed(object{"token": text})),
+			body: object{"application/json": object{"schema": object{"type": "object", "properties": object{"ticket": text, "password": text, "overview": object{"type": "boolean", "description": "have what GET /api/v1/overview says come with the answer"}}, "additionalProperties": false}}}, raw: object{
+				"200": content("let in", "application/json", object{"type": "object", "properties": object{"token": text, "overview": object{"type": "object", "description": "if asked for: as of GET /api/v1/overview"}}, "required": []string{"token"}}),
 				"401": object{"$ref": "#/components/responses/Refused"},
 				"429": object{"$ref": "#/components/responses/Refused"},
 			}},

@@ -6,11 +6,12 @@ import {t, speak, preferred, language, languages, ago} from './words.js';
 import {session, line, whenOut, Refused} from './api.js';
 import {listen} from './stream.js';
 import {model, take, watch, load} from './model.js';
+import * as overview from './overview.js';
 import {sentence, failed, loading, say, unsaved, past} from './ui.js';
 
 const main = document.getElementById('main');
 const views = {
-  '': () => import('./overview.js'), folder: () => import('./folder.js'), map: () => import('./map.js'),
+  '': () => overview, folder: () => import('./folder.js'), map: () => import('./map.js'),
   profiles: () => import('./profiles.js'), settings: () => import('./node.js'),
 };
 
