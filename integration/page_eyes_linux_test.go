@@ -34,7 +34,20 @@ window.qsyncEyes = (() => {
     for (const l of root.querySelectorAll('label')) if (visible(l) && plain(l.innerText) === label && l.control) return l.control;
     return [...root.querySelectorAll('input, textarea, select')].find(el => plain(el.getAttribute('aria-label')) === label);
   };
+  // What place has found is what the next press is for. One that meets something else is
+  // kept from the page altogether.
+  let aim = null, beside = '';
+  for (const what of ['pointerdown', 'mousedown', 'pointerup', 'mouseup', 'click']) addEventListener(what, e => {
+    if (aim && what === 'pointerdown') {
+      beside = aim === e.target || aim.contains(e.target) ? '' : e.target.outerHTML.slice(0, 200);
+      aim = null;
+    }
+    if (!beside) return;
+    e.preventDefault();
+    e.stopImmediatePropagation();
+  }, true);
   return {
+    beside() { const was = beside; beside = ''; return was; },
     sees(where, texts) {
       const root = where === 'body' ? document.body : [...document.querySelectorAll(where)].find(visible);
       if (!root) return 'nothing to be seen is ' + where;
@@ -58,6 +71,7 @@ window.qsyncEyes = (() => {
       const x = r.x + r.width / 2, y = r.y + r.height / 2;
       const hit = document.elementFromPoint(x, y);
       if (!hit || !(el === hit || el.contains(hit) || hit.contains(el))) return {problem: name + ' is under ' + (hit ? hit.outerHTML.slice(0, 200) : 'nothing')};
+      aim = el;
       return {x, y, problem: ''};
     },
     focus(label) {

@@ -229,8 +229,23 @@ func (p *tab) shown() string {
 // to be visible, usable, and under nothing else.
 func (p *tab) press(name string) { p.t.Helper(); p.pressIn("", name) }
 
-// pressIn is press below what a selector finds.
+// pressIn is press below what a selector finds. The page may move it between the look and
+// the press, which takes long where the machine is busy; then the press is taken back
+// before it does anything, and made anew.
 func (p *tab) pressIn(where, name string) {
+	p.t.Helper()
+	eventually(p.t, func() error {
+		x, y := p.aims(where, name)
+		p.do(chromedp.MouseClickXY(x, y))
+		if beside, err := tryAsk[string](p, call("beside")); err == nil && beside != "" { // who pressed to leave is not asked
+			return fmt.Errorf("for %s was pressed %s", name, beside)
+		}
+		return nil
+	})
+}
+
+// aims waits until something can be pressed, and says where it is.
+func (p *tab) aims(where, name string) (x, y float64) {
 	p.t.Helper()
 	var at struct {
 		X, Y    float64
@@ -246,7 +261,7 @@ func (p *tab) pressIn(where, name string) {
 		}
 		return err
 	})
-	p.do(chromedp.MouseClickXY(at.X, at.Y))
+	return at.X, at.Y
 }
 
 // types writes a text into the field with that label, in the place of what is there.

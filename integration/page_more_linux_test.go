@@ -6,7 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
 )
 
 // What is done to all folders at once, and to one of them for good.
@@ -62,6 +67,52 @@ func TestPageAllFolders(t *testing.T) {
 	for n := range 2 {
 		holds(t, filepath.Join(d[1], fmt.Sprint(n)), "x")
 	}
+}
+
+// What is pressed stays under the pointer until it is let go: what is told meanwhile is
+// drawn then. Else the click would be on nothing, for it is one only where it ends on what
+// it began on.
+func TestPagePressed(t *testing.T) {
+	t.Parallel()
+	w := newWindowed(t, "")
+	p := w.nodes[0].page()
+	p.seesIn("article", "In sync")
+	press := func(where, name string) (up func()) {
+		x, y := p.aims(where, name)
+		left := func(e *input.DispatchMouseEventParams) { e.Button, e.ClickCount = input.MouseButtonLeft, 1 }
+		p.do(chromedp.MouseEvent(chromedp.MousePressed, x, y, left))
+		return func() { t.Helper(); p.do(chromedp.MouseEvent(chromedp.MouseReleased, x, y, left)) }
+	}
+	// A pipe cannot be synced: of that the card has a mark, and the page a box above it.
+	told := func(n int) {
+		must(t, syscall.Mkfifo(w.in(0, fmt.Sprint("pipe", n)), 0o644))
+		eventually(t, func() error {
+			if is := ask[int](p, "qsyncEyes.module('model.js').then(m => [...m.model.folders.values()][0].problems.length)"); is != n {
+				return fmt.Errorf("%d problems are told", is)
+			}
+			return nil
+		})
+		time.Sleep(300 * time.Millisecond) // it would be drawn
+	}
+	up := press("article", "Settings")
+	told(1)
+	up()
+	p.seesIn("main", "Settings of this folder")
+	p.pressIn("nav", "Folders")
+	p.seesIn(".needs", "1 entry cannot be synced")
+
+	up = press("article", "Pause")
+	told(2)
+	p.misses("2 entries cannot be synced")
+	up()
+	p.seesIn(".needs", "2 entries cannot be synced")
+	p.seesIn("article", "Paused", "Resume")
+	p.pressIn("article", "Resume")
+	p.seesIn("article", "Pause")
+
+	press("article", "Pause") // and is never let go, as far as the page hears
+	told(3)
+	p.seesIn(".needs", "3 entries cannot be synced")
 }
 
 // Another mode and other bounds of the versions hold as soon as they are saved.

@@ -28,10 +28,30 @@ export function touch() {
 }
 
 function drawAll(now) {
+  if (pressed) {
+    late = true;
+    return;
+  }
   dirty = false;
   drawn = now;
   for (const f of drawers) f(model);
 }
+
+// While somebody presses something it stays where it is: it is a click only where it is
+// let go. Of who never does, or elsewhere, the page need not hear.
+const longest = 3000, click = 50; // ms; a finger's click comes after it was let go
+let pressed = 0, late = false;
+
+function press(ms) {
+  clearTimeout(pressed);
+  pressed = setTimeout(() => {
+    pressed = 0;
+    if (late) requestAnimationFrame(drawAll);
+    late = false;
+  }, ms);
+}
+addEventListener('pointerdown', () => press(longest), true);
+for (const end of ['pointerup', 'pointercancel']) addEventListener(end, () => press(click), true);
 
 // watch has f called whenever something changed, until what it returns is called.
 export function watch(f) {
