@@ -69,36 +69,33 @@ func TestMountedReadOnly(t *testing.T) {
 	pair := newCouple(t)
 	dir := mounted(t, "size=256m,mode=755")
 	pair.dirs[1] = dir
+	pair.m[1].exe = breakable(t)
+	slow := filepath.Join(t.TempDir(), "slow")
 	fill(t, filepath.Join(pair.dirs[0], "before"), 20)
 	pair.start(0)
-	p := pair.start(1)
+	p := pair.start(1, "QSYNC_FAIL_AT=create@1+:SLOW", "QSYNC_FAIL_WHILE="+slow)
 	pair.settle()
-	var whole tree
-	for try := range 5 {
-		for i := range 15 {
-			bigFile(t, filepath.Join(pair.dirs[0], fmt.Sprintf("big%d%02d", try, i)), 3<<20+int64(i))
-			fill(t, filepath.Join(pair.dirs[0], fmt.Sprintf("small%d%02d", try, i)), 30)
-		}
-		write(t, filepath.Join(pair.dirs[0], "before/d0/f0"), fmt.Sprint("edited meanwhile ", try))
-		whole = synced.must(t, pair.dirs[0])
-		for end := time.Now().Add(patience); ; { // until a moment in which no file is open for writing
-			err := syscall.Mount("none", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
-			if err == nil {
-				break
-			}
-			if time.Now().After(end) {
-				t.Fatal(err)
-			}
-		}
-		f, _ := pair.m[1].folder()
-		if f.Want.Entries > 0 || synced.unequal(pair.dirs...) != nil {
-			break
-		}
-		if try == 4 { // such a moment may come when all is done
-			t.Fatal("it was never in the middle")
-		}
-		must(t, syscall.Mount("none", dir, "", syscall.MS_REMOUNT, ""))
+	// A file that is begun waits half a second before it is opened. So the sync lasts, and
+	// there are moments in which none is open for writing: in others nothing can be mounted
+	// read-only.
+	must(t, os.WriteFile(slow, nil, 0o600))
+	for i := range 15 {
+		bigFile(t, filepath.Join(pair.dirs[0], fmt.Sprintf("big%02d", i)), 3<<20+int64(i))
+		fill(t, filepath.Join(pair.dirs[0], fmt.Sprintf("small%02d", i)), 30)
 	}
+	write(t, filepath.Join(pair.dirs[0], "before/d0/f0"), "edited meanwhile")
+	whole := synced.must(t, pair.dirs[0])
+	eventually(t, func() error {
+		if there, err := filepath.Glob(filepath.Join(dir, "big*")); err != nil || len(there) == 0 {
+			return fmt.Errorf("no large file is there: %v", err)
+		}
+		return nil
+	})
+	eventually(t, func() error { return syscall.Mount("none", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "") })
+	if f, _ := pair.m[1].folder(); f.Want.Entries == 0 {
+		t.Fatalf("it was not in the middle: %s", f.State)
+	}
+	must(t, os.Remove(slow))
 	fill(t, filepath.Join(pair.dirs[0], "during"), 50)
 	pair.stops(1, "read-only")
 	some := synced.must(t, dir)
