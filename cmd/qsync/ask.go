@@ -158,7 +158,7 @@ func (c *waitCmd) Run(p *program) error {
 			return err
 		}
 	}
-	if c.Peers == 0 {
+	if c.Peers == 0 && !p.flags.JSON {
 		p.alone(h.ask(askTime), dir)
 	}
 	return nil

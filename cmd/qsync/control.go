@@ -189,11 +189,20 @@ func (c *control) wait(w http.ResponseWriter, r *http.Request) {
 		}
 		a = waitAnswer{Code: exitCode(err), Missing: explain(err)}
 		if ctx.Err() != nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
-			a = waitAnswer{Code: exitCode(errTimeout), Missing: f.Missing(q.Peers)}
+			a = waitAnswer{Code: exitCode(errTimeout), Missing: missing(f, q.Peers)}
 		}
 		break
 	}
 	answer(w, a)
+}
+
+// missing says what was waited for in vain. A folder whose mode its first peer decides
+// is not looked at before that: then it is not its look that is waited for.
+func missing(f controlled, peers int) string {
+	if st := f.Status(); st.Mode == peer.ModeAuto.String() && st.State == "idle" && st.Reason != "" {
+		return st.Path + " is " + st.Reason
+	}
+	return f.Missing(peers)
 }
 
 func (c *control) rescan(w http.ResponseWriter, r *http.Request) {
