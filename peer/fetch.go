@@ -233,6 +233,9 @@ func (x *fetchJob) here(w want) (bool, error) {
 		}
 		return true, x.finished(w, s)
 	}
+	if done, err := x.broughtAlong(w); done || err != nil {
+		return done, err
+	}
 	if from := w.res.Value.Origin; w.size() < copyFrom {
 		return from != "" && x.copyFrom(w, x.f, from) == nil, nil
 	}

@@ -77,7 +77,9 @@ type Folder struct {
 	renamed   pathSet // given another spelling, which the map is yet to hear of
 	immovable pathSet // to be copied to their new name and removed, since they could not be renamed
 	holders   holders
-	files     *account // of descriptors, for files that are staged
+	fresh     pocket       // content that looks have just read
+	takers    atomic.Int32 // sessions that send it with the index
+	files     *account     // of descriptors, for files that are staged
 	counts    counters
 	space     spaceMeter
 	rates     rateMeter
@@ -134,6 +136,7 @@ func openFolder(n *Node, fc FolderConfig) (f *Folder, err error) {
 		bare:      fc.Mode.gives() || fc.Plan != nil,
 		modeSet:   make(chan struct{}),
 		ended:     make(chan struct{}),
+		fresh:     pocket{room: freshRoom, span: freshTime},
 		rescans:   make(chan chan error),
 		wake:      make(chan struct{}, 1),
 		planned:   make(chan struct{}),

@@ -97,6 +97,10 @@ func (m *merger) take(ctx context.Context, frame []byte) (answer protocol.Messag
 	if err != nil {
 		return nil, 0, err
 	}
+	if d, ok := message.(*protocol.Delivery); ok {
+		s.delivered(d)
+		message = &d.Index
+	}
 	i, ok := message.(*protocol.Index)
 	if !ok {
 		return m.judge(message.(*protocol.Ranges))

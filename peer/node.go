@@ -24,12 +24,13 @@ type Node struct {
 	started time.Time
 	run     uint64 // names this run among those of the same device
 
-	buffers  *budget
-	fetching *account // of buffers
-	recipes  *recipes
-	encoders *protocol.Encoders // of what is sent packed
-	coders   *coders
-	files    *budget // of descriptors, for files that are staged
+	buffers   *budget
+	fetching  *account // of buffers
+	recipes   *recipes
+	encoders  *protocol.Encoders // of what is sent packed
+	coders    *coders
+	delivered pocket  // content that came with an index
+	files     *budget // of descriptors, for files that are staged
 
 	mu        sync.Mutex
 	folders   []*Folder
@@ -48,6 +49,7 @@ func New(cfg Config) (*Node, error) {
 	n := &Node{cfg: cfg, started: time.Now(), run: randomRun(), buffers: newBudget(bufferRoom), coders: newCoders()}
 	n.fetching = n.buffers.account(fetchRoom)
 	n.recipes = newRecipes()
+	n.delivered = pocket{room: deliveredRoom, span: deliveredTime}
 	n.encoders = protocol.NewEncoders(packAtOnce)
 	n.files = newBudget(stagedFiles(disk.MaxOpen()))
 	n.eraCtx, n.eraEnd = context.WithCancel(context.Background())
@@ -170,7 +172,7 @@ func (n *Node) accept(l *authLink) {
 
 // ident is what this node tells a peer that proved itself.
 func (n *Node) ident() certs.Ident {
-	id := certs.Ident{Name: n.cfg.Name, Epoch: n.run, Caps: capRecipes | capPacked | capCompares | capFollows}
+	id := certs.Ident{Name: n.cfg.Name, Epoch: n.run, Caps: capRecipes | capPacked | capCompares | capFollows | capDelivers}
 	if n.cfg.TCP != nil {
 		id.Caps |= capLanes
 	}

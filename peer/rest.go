@@ -52,6 +52,9 @@ func (s *scan) read(x *disk.Found) {
 	if x.After.Value.Kind == folder.File && s.f.movedDirs.from(x.Path) == "" { // else it may be taken for what it was there
 		s.f.written.drop(x.Path)
 	}
+	if x.Content != nil {
+		s.f.fresh.put(x.After.Value.Digest, x.Content, int(s.f.takers.Load()))
+	}
 }
 
 // longWrite is the size from which on one write may well take longer than a tick of

@@ -34,6 +34,7 @@ const (
 	capLanes                // it knows TCP: lanes, and links over it
 	capCompares             // it answers Ranges
 	capFollows              // refused large content, it asks those to whom that comes
+	capDelivers             // it reads content that comes with the index
 )
 
 // session is the conversation with one peer about one folder.
@@ -73,6 +74,7 @@ type session struct {
 	follows  bool                    // it took the place of another link to the same node
 	anew     bool                    // but the peer has restarted since
 	left     bool                    // another one took its place; under f.mu
+	taker    bool                    // content goes with the index to it; set once it has greeted
 	wants    atomic.Bool             // the peer lacks something
 	fellow   atomic.Bool             // or did so in this session: see holders
 
@@ -100,6 +102,9 @@ func (s *session) run(ctx context.Context) error {
 	err := group.Wait()
 	s.waits.Wait()
 	s.f.holders.leave(s)
+	if s.taker {
+		s.f.takers.Add(-1)
+	}
 	if s.known {
 		s.f.store.Leave(s.id)
 	}
@@ -239,6 +244,9 @@ func (s *session) greetResume() error {
 	}
 	s.resume = r
 	s.sent.Store(r.Cursor)
+	if s.taker = s.takesContent(); s.taker {
+		f.takers.Add(1)
+	}
 	s.control.SetDeadline(time.Time{})
 	if !s.observer {
 		s.greeted.Store(true)

@@ -34,7 +34,7 @@ func (t *teller) next(ctx context.Context) (complete bool, err error) {
 		limits.Turn = t.s.turn
 		b, snapshot, err = t.s.f.store.Since(t.s.id, t.after, limits)
 		if sent = err == nil && !snapshot && (t.first || b.Upto > t.after || scanned && !t.toldScan); sent {
-			m = indexOf(b, scanned)
+			m = t.s.deliver(indexOf(b, scanned))
 			t.s.sent.Store(b.Upto) // it is, or the session ends
 		}
 		return m, err
@@ -80,7 +80,7 @@ func (t *teller) stretch(ctx context.Context, span store.Span, start uint64) err
 		var b store.Batch
 		err := t.send(ctx, func() (m protocol.Message, err error) {
 			if b, err = t.s.f.store.Snapshot(from, start, limits); err == nil {
-				m = indexOf(b, t.s.toldAll())
+				m = t.s.deliver(indexOf(b, t.s.toldAll()))
 			}
 			return m, err
 		})

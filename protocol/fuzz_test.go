@@ -43,6 +43,7 @@ func FuzzAbort(f *testing.F)    { fuzz(f, kindAbort) }
 func FuzzRecipe(f *testing.F)   { fuzz(f, kindRecipe) }
 
 func FuzzRanges(f *testing.F)   { fuzz(f, kindRanges) }
+func FuzzDelivery(f *testing.F) { fuzz(f, kindDelivery) }
 func FuzzVerdicts(f *testing.F) { fuzz(f, kindVerdicts) }
 
 func FuzzRecipeRequest(f *testing.F) { fuzz(f, kindRecipeRequest) }

@@ -169,6 +169,11 @@ var genIndex = rapid.Custom(func(t *rapid.T) Message {
 	return i
 })
 
+var genDelivery = rapid.Custom(func(t *rapid.T) Message {
+	content := rapid.SliceOfN(rapid.Byte(), 1, 300)
+	return &Delivery{*genIndex.Draw(t, "index").(*Index), rapid.SliceOfN(content, 1, 20).Draw(t, "contents")}
+})
+
 var genRequest = rapid.Custom(func(t *rapid.T) Message {
 	return &Request{rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Item {
 		it := Item{Path: genPath.Draw(t, "path"), Digest: genDigest.Draw(t, "digest")}
@@ -241,4 +246,4 @@ var genVerdicts = rapid.Custom(func(t *rapid.T) Message {
 	return &Verdicts{rapid.SliceOfN(rapid.SampledFrom([]Verdict{Same, Tell, Split}), 1, 40).Draw(t, "verdicts")}
 })
 
-var genMessage = rapid.OneOf(genHello, genResume, genProgress, genIndex, genRequest, genResponse, genData, genAbort, genRecipeRequest, genRecipe, genRanges, genVerdicts)
+var genMessage = rapid.OneOf(genHello, genResume, genProgress, genIndex, genRequest, genResponse, genData, genAbort, genRecipeRequest, genRecipe, genRanges, genVerdicts, genDelivery)

@@ -91,6 +91,7 @@ var golden = map[string]Message{
 	}},
 	"ranges-packed": goldenRanges(30),
 	"verdicts":      &Verdicts{[]Verdict{Same, Split, Tell}},
+	"delivery":      &Delivery{*goldenIndex(2), [][]byte{[]byte("small"), {0}}},
 }
 
 // goldenIndex returns a batch of n files that differ little.

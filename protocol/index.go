@@ -176,6 +176,10 @@ func (i *Index) checkEntry(k int) error {
 
 func (i *Index) encode(e *encoder) {
 	e.array(9)
+	i.encodeValues(e)
+}
+
+func (i *Index) encodeValues(e *encoder) {
 	e.bool(i.Snapshot)
 	e.uint(i.After)
 	e.uint(i.Upto)
@@ -195,6 +199,10 @@ func (i *Index) encode(e *encoder) {
 
 func (i *Index) decode(d *decoder) {
 	d.array(9)
+	i.decodeValues(d)
+}
+
+func (i *Index) decodeValues(d *decoder) {
 	i.Snapshot = d.bool()
 	i.After = d.uint(maxCounter)
 	i.Upto = d.uint(maxCounter)

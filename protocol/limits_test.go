@@ -93,6 +93,15 @@ func item(path folder.Path, size, offset, length int64) Message {
 	return &Request{Items: []Item{{Path: path, Size: size, Offset: offset, Length: length}}}
 }
 
+func delivery(contents ...[]byte) Message { return &Delivery{Index{}, contents} }
+
+func manyContents(n, size int) (out [][]byte) {
+	for range n {
+		out = append(out, bytes.Repeat([]byte("c"), size))
+	}
+	return out
+}
+
 func ranges(from folder.Path, to ...folder.Path) Message {
 	r := &Ranges{From: from}
 	for _, p := range to {
@@ -167,6 +176,9 @@ var limits = []struct {
 	{"number of ranges", manyRanges(MaxRanges), []Message{manyRanges(MaxRanges + 1)}},
 	{"position of ranges", with("ranges", func(r *Ranges) { r.Upto = maxCounter }), []Message{with("ranges", func(r *Ranges) { r.Upto = maxCounter + 1 })}},
 	{"count of a range", &Ranges{Ranges: []Range{{Count: maxCounter}}}, []Message{&Ranges{Ranges: []Range{{Count: maxCounter + 1}}}}},
+	{"delivery", delivery(bytes.Repeat([]byte("c"), MaxContent)), []Message{delivery(), delivery([]byte{}), delivery(make([]byte, MaxContent+1)),
+		&Delivery{Index{Upto: 1, After: 2}, [][]byte{{1}}}}},
+	{"contents", delivery(manyContents(MaxEntries, 1)...), []Message{delivery(manyContents(MaxEntries+1, 1)...)}},
 	{"verdicts", &Verdicts{make([]Verdict, MaxRanges)}, []Message{&Verdicts{make([]Verdict, MaxRanges+1)}, &Verdicts{}, &Verdicts{[]Verdict{Split + 1}}}},
 }
 
@@ -212,6 +224,24 @@ func TestBatchTooLarge(t *testing.T) {
 	if m.Size() <= MaxIndex {
 		t.Fatalf("size %d", m.Size())
 	}
+	if err := Write(io.Discard, m); err == nil {
+		t.Error("sent")
+	}
+	if _, err := read(raw(m)); !errors.Is(err, ErrProtocol) {
+		t.Errorf("received: %v", err)
+	}
+}
+
+// Contents that are sound one by one, but too much together: one more than the room
+// is for is neither sent nor taken.
+func TestDeliveryTooLarge(t *testing.T) {
+	var i Index
+	n := i.ContentRoom() / (MaxContent + ContentCost)
+	fits := delivery(manyContents(n, MaxContent)...)
+	if got, err := read(written(t, fits)); err != nil || !reflect.DeepEqual(got, fits) {
+		t.Errorf("within: %v", err)
+	}
+	m := delivery(manyContents(n+1, MaxContent)...)
 	if err := Write(io.Discard, m); err == nil {
 		t.Error("sent")
 	}

@@ -45,8 +45,8 @@ const maxCounter = 1<<63 - 1
 var ErrProtocol = errors.New("protocol violated")
 
 // Message is one of *[Hello], *[Resume], *[Progress], *[Index], *[Request],
-// *[Response], *[Data], *[Abort], *[RecipeRequest], *[Recipe], *[Ranges] and
-// *[Verdicts]. Frames that are packed together are no message of their own.
+// *[Response], *[Data], *[Abort], *[RecipeRequest], *[Recipe], *[Ranges],
+// *[Verdicts] and *[Delivery]. Frames that are packed together are no message of their own.
 type Message interface {
 	kind() kind
 	check() error // both ends apply it: the sender before encoding, the receiver after decoding
@@ -71,10 +71,11 @@ const (
 	kindPacked
 	kindRanges
 	kindVerdicts
+	kindDelivery
 	kinds
 )
 
-var kindNames = [kinds]string{"frame", "hello", "resume", "progress", "index", "request", "response", "data", "abort", "recipe request", "recipe", "packed frames", "ranges", "verdicts"}
+var kindNames = [kinds]string{"frame", "hello", "resume", "progress", "index", "request", "response", "data", "abort", "recipe request", "recipe", "packed frames", "ranges", "verdicts", "delivery"}
 
 func (k kind) String() string {
 	if k < kinds {
@@ -103,19 +104,20 @@ var frames = Limits{
 
 	kindRanges:   MaxIndex + 1,
 	kindVerdicts: MaxControl,
+	kindDelivery: MaxIndex + 1,
 }
 
 // The five uses of a stream, for [NewReader].
 var (
 	Control  = frames.only(kindHello, kindResume, kindProgress, kindVerdicts) // the stream of the handshake, both ways
-	Indexes  = frames.only(kindIndex, kindRanges)                             // the one-way stream of each side
+	Indexes  = frames.only(kindIndex, kindDelivery, kindRanges)               // the one-way stream of each side
 	Requests = frames.only(kindRequest, kindRecipeRequest)                    // a stream that the peer opened
 	Answers  = frames.only(kindResponse, kindData, kindAbort, kindPacked)     // a stream that was opened here with a Request
 	Recipes  = frames.only(kindRecipe)                                        // a stream that was opened here with a RecipeRequest
 )
 
 // batched reports whether messages of a kind may travel compressed.
-func (k kind) batched() bool { return k == kindIndex || k == kindRanges }
+func (k kind) batched() bool { return k == kindIndex || k == kindDelivery || k == kindRanges }
 
 func (l Limits) only(ks ...kind) Limits {
 	var out Limits

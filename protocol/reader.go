@@ -201,6 +201,8 @@ func (r *Reader) message(k kind) Message {
 		return new(Ranges)
 	case kindVerdicts:
 		return new(Verdicts)
+	case kindDelivery:
+		return new(Delivery)
 	default:
 		return new(Abort)
 	}

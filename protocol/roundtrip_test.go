@@ -103,7 +103,7 @@ func TestReset(t *testing.T) {
 
 // What we call msgpack is what others call msgpack.
 func TestOrdinaryMsgpack(t *testing.T) {
-	fields := map[kind]int{kindHello: 8, kindResume: 2, kindProgress: 6, kindIndex: 9, kindRequest: 1, kindResponse: 3, kindAbort: 1, kindRecipeRequest: 4, kindRecipe: 3, kindRanges: 4, kindVerdicts: 1}
+	fields := map[kind]int{kindHello: 8, kindResume: 2, kindProgress: 6, kindIndex: 9, kindRequest: 1, kindResponse: 3, kindAbort: 1, kindRecipeRequest: 4, kindRecipe: 3, kindRanges: 4, kindVerdicts: 1, kindDelivery: 10}
 	rapid.Check(t, func(t *rapid.T) {
 		m := genMessage.Draw(t, "message")
 		body := raw(m)[headerSize:]
@@ -131,6 +131,14 @@ func TestSizeIsUpperBound(t *testing.T) {
 		i := genIndex.Draw(t, "index").(*Index)
 		if n := len(raw(i)) - headerSize - 1; i.Size() < n {
 			t.Fatalf("index of %d bytes estimated at %d", n, i.Size())
+		}
+		d := genDelivery.Draw(t, "delivery").(*Delivery)
+		took := MaxIndex - d.Index.ContentRoom()
+		for _, c := range d.Contents {
+			took += len(c) + ContentCost
+		}
+		if n := len(raw(d)) - headerSize - 1; took < n {
+			t.Fatalf("delivery of %d bytes estimated at %d", n, took)
 		}
 		r := genRequest.Draw(t, "request").(*Request)
 		sum := MaxControl - MaxRequest

@@ -50,6 +50,7 @@ type Found struct {
 	Before, After folder.Local
 	Database      bool          // what was read begins as an SQLite database does
 	Recipe        *chunk.Recipe // of what was read, nil unless [ScanOptions].Split asked for it
+	Content       []byte        // what was read, nil unless [ScanOptions].Keep asked for it
 }
 
 // Problem is a path about which nothing could be found out. What is known at
@@ -105,6 +106,10 @@ type ScanOptions struct {
 	// wanted, and for a guide; before is what was known of its path. Unlike the rest
 	// it may be called by several goroutines at the same time. May be nil.
 	Split func(before folder.Value, size int64) (guide []chunk.Part, wanted bool)
+	// Keep is asked whether the content of a file of so many bytes, at most [MaxKeep],
+	// that is new or has changed is to be handed on with what was found. It may be
+	// called by several goroutines at the same time. May be nil.
+	Keep func(size int64) bool
 	// Found receives the differences in path order. Its error ends the scan.
 	Found func(Found) error
 	// Problem receives what could not be looked at, in path order among the
@@ -147,7 +152,7 @@ func (r *Root) Scan(ctx context.Context, o ScanOptions) (ScanStats, error) {
 		o.Since = time.Now()
 	}
 	s := newScanner(ctx, &o, in)
-	s.queue.root, s.queue.split = r, o.Split
+	s.queue.root, s.queue.split, s.queue.keep = r, o.Split, o.Keep
 	err = s.run(r)
 	if cerr := s.close(); err == nil {
 		err = cerr

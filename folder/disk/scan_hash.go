@@ -62,6 +62,7 @@ type worker struct {
 
 	database bool          // what was read last begins as one
 	recipe   *chunk.Recipe // of what was read last, nil if it was not wanted
+	content  []byte        // the same in full, of w.buf, where one read has brought all of it
 }
 
 func (w *worker) run() {
@@ -119,8 +120,14 @@ func (w *worker) tryLook(it *item, try int) error {
 	it.found.Recipe = w.recipe
 	b := it.found.Before
 	it.same = folder.SameOnDisk(b.Value, v) && b.Stat == it.found.After.Stat && !b.Ignored
+	if keep := w.q.keep; keep != nil && len(w.content) > 0 && v.Digest != b.Value.Digest && keep(v.Size) {
+		it.found.Content = bytes.Clone(w.content) // its digest is of these very bytes
+	}
 	return nil
 }
+
+// MaxKeep is the size up to which a scan can hand content on.
+const MaxKeep = minBuf
 
 // outwait lets the tick of a fine clock pass in which the entry was last
 // written: only then does a write during the read show in the stat. A live
@@ -157,7 +164,7 @@ func (w *worker) replaced(it *item, err error) error {
 // read returns what the entry holds and its stat from before it was read.
 func (w *worker) read(it *item) (folder.Value, info, error) {
 	d := it.lv.d
-	w.recipe = nil
+	w.recipe, w.content = nil, nil
 	if it.kind == folder.Symlink {
 		in, err := d.stat(it.name)
 		if err != nil {
@@ -256,6 +263,10 @@ func (w *worker) readAll(f io.Reader, size int64, buffer func() []byte, take fun
 		n, err := r.Read(buf)
 		if total == 0 {
 			w.database = bytes.HasPrefix(buf[:n], databaseHeader)
+		}
+		w.content = nil
+		if total == 0 && int64(n) == size && n <= MaxKeep {
+			w.content = buf[:n]
 		}
 		take(buf[:n])
 		w.q.bytes.Add(int64(n))

@@ -50,6 +50,7 @@ type queue struct {
 	progress func()
 	root     *Root // whose buffers are used
 	split    func(before folder.Value, size int64) ([]chunk.Part, bool)
+	keep     func(size int64) bool
 
 	waiting []*item
 	jobs    chan *item
