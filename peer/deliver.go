@@ -138,7 +138,7 @@ func (s *session) deliver(i *protocol.Index) protocol.Message {
 		}
 		content := s.f.fresh.take(v.Digest)
 		cost := len(content) + protocol.ContentCost
-		if content == nil || cost > room || len(d.Contents) == protocol.MaxEntries {
+		if content == nil || cost > room {
 			continue
 		}
 		room -= cost

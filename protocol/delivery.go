@@ -13,7 +13,7 @@ const MaxContent = 16 << 10
 // one that nobody asks for is forgotten, one that is not there is asked for as ever.
 type Delivery struct {
 	Index    Index
-	Contents [][]byte // 1 to MaxEntries, each of 1 to MaxContent bytes
+	Contents [][]byte // at least 1, no more than entries, each of 1 to MaxContent bytes
 }
 
 // ContentCost is what a content takes in a [Delivery] beside its bytes, at most.
@@ -28,7 +28,7 @@ func (d *Delivery) check() error {
 	if err := d.Index.check(); err != nil {
 		return err
 	}
-	if err := inRange("contents", len(d.Contents), 1, MaxEntries); err != nil {
+	if err := inRange("contents", len(d.Contents), 1, len(d.Index.Entries)); err != nil {
 		return err
 	}
 	for k, c := range d.Contents {

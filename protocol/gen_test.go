@@ -171,7 +171,8 @@ var genIndex = rapid.Custom(func(t *rapid.T) Message {
 
 var genDelivery = rapid.Custom(func(t *rapid.T) Message {
 	content := rapid.SliceOfN(rapid.Byte(), 1, 300)
-	return &Delivery{*genIndex.Draw(t, "index").(*Index), rapid.SliceOfN(content, 1, 20).Draw(t, "contents")}
+	i := genIndex.Filter(func(m Message) bool { return len(m.(*Index).Entries) > 0 }).Draw(t, "index").(*Index)
+	return &Delivery{*i, rapid.SliceOfN(content, 1, len(i.Entries)).Draw(t, "contents")}
 })
 
 var genRequest = rapid.Custom(func(t *rapid.T) Message {

@@ -93,7 +93,11 @@ func item(path folder.Path, size, offset, length int64) Message {
 	return &Request{Items: []Item{{Path: path, Size: size, Offset: offset, Length: length}}}
 }
 
-func delivery(contents ...[]byte) Message { return &Delivery{Index{}, contents} }
+// delivery returns as many entries as contents.
+func delivery(contents ...[]byte) Message {
+	n := len(contents)
+	return &Delivery{Index{Upto: uint64(n), Entries: manyEntries(n)}, contents}
+}
 
 func manyContents(n, size int) (out [][]byte) {
 	for range n {
@@ -177,8 +181,8 @@ var limits = []struct {
 	{"position of ranges", with("ranges", func(r *Ranges) { r.Upto = maxCounter }), []Message{with("ranges", func(r *Ranges) { r.Upto = maxCounter + 1 })}},
 	{"count of a range", &Ranges{Ranges: []Range{{Count: maxCounter}}}, []Message{&Ranges{Ranges: []Range{{Count: maxCounter + 1}}}}},
 	{"delivery", delivery(bytes.Repeat([]byte("c"), MaxContent)), []Message{delivery(), delivery([]byte{}), delivery(make([]byte, MaxContent+1)),
-		&Delivery{Index{Upto: 1, After: 2}, [][]byte{{1}}}}},
-	{"contents", delivery(manyContents(MaxEntries, 1)...), []Message{delivery(manyContents(MaxEntries+1, 1)...)}},
+		&Delivery{Index{Upto: 1, After: 2, Entries: manyEntries(1)}, [][]byte{{1}}}, &Delivery{Index{Upto: 1, Entries: manyEntries(1)}, [][]byte{{1}, {2}}}}},
+	{"contents", delivery(manyContents(MaxEntries, 1)...), nil},
 	{"verdicts", &Verdicts{make([]Verdict, MaxRanges)}, []Message{&Verdicts{make([]Verdict, MaxRanges+1)}, &Verdicts{}, &Verdicts{[]Verdict{Split + 1}}}},
 }
 
@@ -235,7 +239,7 @@ func TestBatchTooLarge(t *testing.T) {
 // Contents that are sound one by one, but too much together: one more than the room
 // is for is neither sent nor taken.
 func TestDeliveryTooLarge(t *testing.T) {
-	var i Index
+	i := Index{Entries: manyEntries(64)}
 	n := i.ContentRoom() / (MaxContent + ContentCost)
 	fits := delivery(manyContents(n, MaxContent)...)
 	if got, err := read(written(t, fits)); err != nil || !reflect.DeepEqual(got, fits) {

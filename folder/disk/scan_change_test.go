@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -241,6 +242,54 @@ func TestScanSplits(t *testing.T) {
 		}
 		if got := f.Recipe; i > 0 && got != nil || i == 0 && (got == nil || !slices.Equal(got.Chunks, want.Chunks)) {
 			t.Errorf("%s: the wrong recipe: %v", f.Path, got != nil)
+		}
+	}
+}
+
+// What is read of a small file that is new or changed is handed on where it is asked
+// for, and nothing else is.
+func TestScanKeeps(t *testing.T) {
+	r, x := known(t)
+	dir := r.Path()
+	sizes := map[string]int{"empty": 0, "one": 1, "full": MaxKeep, "large": MaxKeep + 1}
+	for _, round := range []string{"new", "touched", "changed"} {
+		for name, n := range sizes {
+			content := []byte(strings.Repeat("x", n))
+			if round == "changed" && n > 0 {
+				content[0] = 'y'
+			}
+			if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			at := time.Now().Add(-time.Hour)
+			if round == "touched" {
+				at = at.Add(-time.Hour)
+			}
+			if err := os.Chtimes(filepath.Join(dir, name), at, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, wants := range []bool{false, true} {
+			l := look(t, r, x, ScanOptions{Verify: true, Keep: func(int64) bool { return wants }})
+			if len(l.found) < len(sizes) {
+				t.Fatalf("%s: only %v were found", round, l.paths())
+			}
+			for _, f := range l.found {
+				n := sizes[string(f.Path)]
+				kept := wants && n > 0 && n <= MaxKeep && round != "touched"
+				if got := f.Content != nil; got != kept {
+					t.Errorf("%s, wanted %v: %s was kept: %v", round, wants, f.Path, got)
+				}
+				if !kept {
+					continue
+				}
+				if d, size, err := chunk.Sum(bytes.NewReader(f.Content), make([]byte, MaxKeep)); err != nil || d != f.After.Value.Digest || size != f.After.Value.Size {
+					t.Errorf("%s: %s is kept as another content: %v", round, f.Path, err)
+				}
+			}
+			if wants {
+				x.adopt(l.found)
+			}
 		}
 	}
 }

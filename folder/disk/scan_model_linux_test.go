@@ -3,6 +3,7 @@ package disk
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -206,7 +207,7 @@ func TestScanAgainstModel(t *testing.T) {
 		if err != nil || len(got.problems) > 0 {
 			rt.Fatal(err, got.problems)
 		}
-		if !slices.Equal(got.found, want) {
+		if !slices.EqualFunc(got.found, want, func(a, b Found) bool { return reflect.DeepEqual(a, b) }) {
 			rt.Fatalf("under %q with %q\nfound %q\nwant  %q\n%+v\n%+v", o.Under, patterns, got.paths(), looked{found: want}.paths(), got.found, want)
 		}
 	})
