@@ -9,7 +9,7 @@
 //
 //	stream                       opened by          carries
 //	first bidirectional          dialer             the handshake of package certs, then both ways Hello, Resume, Progress, Verdicts
-//	one unidirectional           each side, once    Index, Ranges
+//	one unidirectional           each side, once    Index, Delivery, Ranges
 //	any further bidirectional    who wants content  one Request; back: Response, Data, Abort, packed frames
 //	                             or to know of it   one RecipeRequest; back: Recipe
 //
@@ -47,6 +47,7 @@
 //	11    -         packed frames                         512 KiB
 //	12    Ranges    flag, then an array of 4, as Index    1 MiB and the flag
 //	13    Verdicts  array of 1                            64 KiB
+//	14    Delivery  flag, then an array of 10, as Index   1 MiB and the flag
 //
 // A receiver checks the length against the type before it allocates anything.
 //
@@ -113,6 +114,16 @@
 //	    path      bin
 //	    register  bin
 //	    have      bool  the sender has the winner's content: ask it
+//
+//	Delivery
+//	  the nine values of an Index, and
+//	  contents  array  of 1 to as many bins as there are entries, each of 1 to 16384 bytes
+//
+// A Delivery is its Index. Its contents are those of whole files that its entries speak
+// of and that the receiver most likely lacks; only a node whose capabilities in the
+// handshake have the bit 0x40 is sent one. Nothing says which content is which: each is
+// known by its BLAKE3-256 alone. What a receiver has no room or no use for it drops,
+// and asks for, when it is wanted, as if it had not come.
 //
 // A zstd frame states its content size, at most 1 MiB, and has no dictionary; a
 // receiver allocates that much and no more. A sender compresses what is longer
@@ -295,7 +306,8 @@
 // Only a node whose capabilities in the handshake have the bit 0x2 is sent a
 // RecipeRequest. (Bit 0x1 says that the dialer only looks: it is told the index
 // and sends nothing; 0x4 that the node reads packed frames; 0x8 that it takes part
-// in what is said of TCP below; 0x10 that it answers Ranges.)
+// in what is said of TCP below; 0x10 that it answers Ranges; 0x20 that it asks others
+// for large content that was refused as busy; 0x40 that it reads a Delivery.)
 //
 // A file is cut into chunks, and its chunks gathered into groups, as package
 // chunk says: the average chunk has 2^bits bytes, which follows from the size. A
