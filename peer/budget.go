@@ -11,11 +11,11 @@ import (
 
 // Memory that a node holds on behalf of its peers, in bytes.
 const (
-	memory     = 256 << 20                                 // all of it
-	coderRoom  = 8 << 20                                   // for one batch of the index that is being made or merged
-	bufferRoom = memory - coding*coderRoom - deliveredRoom // for all that comes from peers, or waits for them
-	peerRoom   = 8 << 20                                   // of that for one peer at most
-	fetchRoom  = bufferRoom / 2                            // of that for content that is being received
+	memory     = 256 << 20                                // all of it
+	coderRoom  = 8 << 20                                  // for one batch of the index that is being made or merged
+	bufferRoom = memory - coding*coderRoom - 2*larderRoom // for all that comes from peers, or waits for them
+	peerRoom   = 8 << 20                                  // of that for one peer at most
+	fetchRoom  = bufferRoom / 2                           // of that for content that is being received
 
 	frameRoom  = protocol.MaxIndex + 64                         // a batch of the index on its way
 	answerRoom = 960 << 10                                      // a request and the buffers of its answer

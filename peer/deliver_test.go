@@ -5,12 +5,16 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
+	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
+	"weak"
 
+	"qsync/certs"
 	"qsync/folder"
 	"qsync/folder/chunk"
+	"qsync/folder/disk"
 	"qsync/protocol"
 )
 
@@ -19,82 +23,156 @@ import (
 // the other side has not said that it reads content with the index.
 func TestSmallInOneWay(t *testing.T) {
 	t.Parallel()
-	const way = 200 * time.Millisecond
 	for _, old := range []bool{false, true} {
-		bubble(t, 2, func(c *cluster) {
-			c.net.latency = way
+		farApart(t, 2, func(c *cluster, way time.Duration) {
 			a, b := c.nodes[0], c.nodes[1]
-			c.line()
-			c.start()
-			c.settle(20 * time.Second)
 			if old {
-				a.each(func(s *session) { s.taker = false })
 				a.f.takers.Add(-1)
-				defer a.f.takers.Add(1) // which its end would take away
+				a.f.mu.Lock()
+				for _, s := range a.f.sessions {
+					s.taker.Store(false)
+				}
+				a.f.mu.Unlock()
 			}
 			for i, size := range []int{1, 1000, protocol.MaxContent, protocol.MaxContent + 1} {
-				p, content := fmt.Sprint("f", i), noise(size)
-				ways := time.Duration(1)
+				p, ways := fmt.Sprint("f", i), time.Duration(1)
 				if old || size > protocol.MaxContent {
 					ways = 3
 				}
 				for range 2 { // it is new, and then it is another one
+					content := noise(size)
 					began := time.Now()
 					a.write(p, content)
-					for b.read(p) != content && time.Since(began) < 10*way {
-						time.Sleep(time.Millisecond)
-					}
-					if took := time.Since(began); took < ways*way || took > ways*way+way/2 {
+					if took := b.gets(p, content, began); took < ways*way || took > ways*way+way/2 {
 						c.Errorf("%d bytes, old %v: there after %v", size, old, took)
 					}
 					c.converged(20 * time.Second)
-					content = noise(size)
 				}
 			}
 		})
 	}
 }
 
-// each calls fn with every session of m.
-func (m *machine) each(fn func(*session)) {
-	m.f.mu.Lock()
-	defer m.f.mu.Unlock()
-	for _, s := range m.f.sessions {
-		fn(s)
-	}
+// farApart runs fn on n machines around the first one that have met, on lines of that
+// way.
+func farApart(t *testing.T, n int, fn func(c *cluster, way time.Duration)) {
+	t.Helper()
+	bubble(t, n, func(c *cluster) {
+		c.net.latency = 200 * time.Millisecond
+		for _, m := range c.nodes[1:] {
+			m.dials(c.nodes[0])
+		}
+		c.start()
+		c.settle(20 * time.Second)
+		fn(c, c.net.latency)
+	})
 }
 
-// TestManySmallAtOnce: of many more than both ends have room for each is there, nothing
-// is kept for long, and little of the content goes over the line twice.
+// gets waits until m has a file, and returns how long that took.
+func (m *machine) gets(p, content string, began time.Time) time.Duration {
+	for m.read(p) != content && time.Since(began) < time.Minute {
+		time.Sleep(time.Millisecond)
+	}
+	return time.Since(began)
+}
+
+// TestSmallBesideLarge: what came along does not wait for what was changed with it and
+// has to be asked for, not even where the line is cut then.
+func TestSmallBesideLarge(t *testing.T) {
+	t.Parallel()
+	farApart(t, 2, func(c *cluster, way time.Duration) {
+		a, b := c.nodes[0], c.nodes[1]
+		for i, cut := range []bool{false, true} {
+			small, large, content := fmt.Sprint("s", i), fmt.Sprint("l", i), noise(10)
+			began := time.Now()
+			a.must(os.Mkdir(a.path(small), 0o755))
+			small += "/s"
+			a.must(os.WriteFile(a.path(small), []byte(content), 0o644))
+			a.must(os.WriteFile(a.path(small+large), []byte(noise(20000)), 0o644))
+			a.hint(filepath.Dir(small), true)
+			if cut {
+				time.Sleep(way + way/2)
+				c.net.part(a, b)
+			}
+			if took := b.gets(small, content, began); took > 2*way {
+				c.Errorf("cut %v: there after %v", cut, took)
+			}
+			if !cut {
+				c.converged(20 * time.Second)
+			}
+		}
+	})
+}
+
+// TestEqualAlong: of several files with the same content it goes along once to each
+// peer, and all of them are made of that.
+func TestEqualAlong(t *testing.T) {
+	t.Parallel()
+	farApart(t, 3, func(c *cluster, way time.Duration) {
+		a, sent := c.nodes[0], c.contentSent()
+		content := noise(1000)
+		began := time.Now()
+		a.must(os.Mkdir(a.path("d"), 0o755))
+		all := []string{"d/one", "d/two", "d/three"}
+		for _, p := range all {
+			a.must(os.WriteFile(a.path(p), []byte(content), 0o644))
+		}
+		a.hint("d", true)
+		for _, m := range c.nodes[1:] {
+			for _, p := range all {
+				if took := m.gets(p, content, began); took > 2*way {
+					c.Errorf("%s has %s after %v", m.name, p, took)
+				}
+			}
+		}
+		if n := c.contentSent() - sent; n != 2*1000 {
+			c.Errorf("%d bytes of content were sent", n)
+		}
+	})
+}
+
+// TestManySmallAtOnce: many at once are asked for, each once by each who wants it, and
+// by nobody who has it already; nothing is kept for long.
 func TestManySmallAtOnce(t *testing.T) {
 	t.Parallel()
 	bubble(t, 3, func(c *cluster) {
-		a := c.nodes[0]
 		c.full()
 		c.start()
 		c.settle(20 * time.Second)
 		const files, size = 1500, 10000
+		a, b, seeded := c.nodes[0], c.nodes[1], 0
 		for i := range files {
-			p := a.path(fmt.Sprintf("d/%d/f%04d", i%7, i))
-			a.must(os.MkdirAll(a.path(fmt.Sprintf("d/%d", i%7)), 0o755))
-			a.must(os.WriteFile(p, []byte(noise(size)), 0o644))
+			p, content := fmt.Sprintf("d/%d/f%04d", i%7, i), []byte(noise(size))
+			for k, m := range c.nodes[:2] {
+				if k == 0 || i%3 == 0 { // b has some of them too
+					m.must(os.MkdirAll(filepath.Dir(m.path(p)), 0o755))
+					m.must(os.WriteFile(m.path(p), content, 0o644))
+					seeded += k
+				}
+			}
 		}
 		a.hint("d", true)
+		b.hint("d", true)
 		c.converged(time.Minute)
-		if n := c.contentSent(); n > 2*files*size*5/4 {
-			c.Errorf("%d bytes of content were sent, of 2 times %d", n, files*size)
+		if n, want := int(c.contentSent()), size*(2*files-seeded); n > want*11/10 {
+			c.Errorf("%d bytes of content were sent, %d are wanted", n, want)
 		}
-		time.Sleep(2 * deliveredTime)
 		for _, m := range c.nodes {
-			if m.f.fresh.holds() || m.node.delivered.holds() {
+			if n := m.f.fresh.bytes; n > pocketRoom {
+				c.Errorf("%s keeps %d bytes", m.name, n)
+			}
+		}
+		time.Sleep(2 * giftTime)
+		for _, m := range c.nodes {
+			if m.f.fresh.holds() || m.f.gifts.holds() || m.node.larders.fresh.bytes.Load()+m.node.larders.gifts.bytes.Load() != 0 {
 				c.Errorf("%s still holds content", m.name)
 			}
 		}
 	})
 }
 
-// TestNobodyTakes: where nobody takes it no content is kept: of a source there is none
-// who takes what a receiver finds, and a peer that is a source has no use for any.
+// TestNobodyTakes: where nobody takes it no content is kept: a receiver has none to
+// tell of, a source has no use for any, and who is far behind has an order of its own.
 func TestNobodyTakes(t *testing.T) {
 	t.Parallel()
 	bubble(t, 2, func(c *cluster) {
@@ -104,15 +182,24 @@ func TestNobodyTakes(t *testing.T) {
 		a.write("x", "alone")
 		c.start(a)
 		time.Sleep(time.Second)
-		if a.f.keepsFresh(1) || a.f.fresh.holds() {
+		keeps := func(m *machine, whole bool) func(int64) bool {
+			return (&scan{f: m.f, whole: whole}).keepsFresh()
+		}
+		if keeps(a, false) != nil || a.f.fresh.holds() {
 			c.Error("kept for nobody")
 		}
 		c.start(b)
 		c.settle(20 * time.Second)
-		if !a.f.keepsFresh(1) || a.f.keepsFresh(protocol.MaxContent+1) {
-			c.Error("what the receiver takes is not what is kept")
+		switch keep := keeps(a, false); {
+		case keep == nil:
+			c.Error("nothing is kept for a receiver")
+		case !keep(protocol.MaxContent) || keep(protocol.MaxContent+1):
+			c.Error("what is kept is not what may go along")
 		}
-		if b.f.keepsFresh(1) {
+		if keeps(a, true) != nil {
+			c.Error("a look at everything keeps content")
+		}
+		if keeps(b, false) != nil {
 			c.Error("kept for a source")
 		}
 		a.write("y", "for b")
@@ -120,12 +207,63 @@ func TestNobodyTakes(t *testing.T) {
 		if got := b.read("y"); got != "for b" {
 			c.Error(got)
 		}
+		a.f.mu.Lock()
+		defer a.f.mu.Unlock()
+		for _, s := range a.f.sessions {
+			s.mu.Lock()
+			s.heard.WantEntries = deliverMost + 1
+			s.mu.Unlock()
+			if !s.isBehind() {
+				c.Error("it is not behind")
+			}
+		}
 	})
 }
 
+// TestOtherFolder: what came along in one folder is nothing for those who hold the ID
+// of another one, not even if they know its digest.
+func TestOtherFolder(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		b.cfg.Exclude = []string{"secret"}
+		c.line()
+		c.start()
+		other, err := certs.NewSyncID()
+		c.nodes[0].must(err)
+		dir := filepath.Join(c.dir, "other")
+		a.must(os.Mkdir(dir, 0o755))
+		h := hints{make(chan disk.Hint, 10)}
+		_, err = b.node.Add(FolderConfig{ID: other, Dir: dir, State: dir + ".state", Mode: TwoWay, Rescan: time.Hour, Watch: func() Watcher { return h }})
+		a.must(err)
+		c.settle(20 * time.Second)
+		c.id = other
+		l, err := c.intruder().meet(b)
+		a.must(err)
+		const secret = "the pin is 1234"
+		a.write("secret", secret)
+		time.Sleep(time.Second)
+		if !b.f.gifts.holds() {
+			c.Error("it did not come along")
+		}
+		a.must(l.index(&protocol.Index{Upto: 1, Entries: []protocol.Entry{fileEntry("x", secret, 1)}}))
+		time.Sleep(2 * time.Second)
+		if got, err := os.ReadFile(filepath.Join(dir, "x")); err == nil {
+			c.Errorf("the other folder has it: %q", got)
+		}
+	})
+}
+
+// fileEntry tells of a file as the intruder would.
+func fileEntry(p folder.Path, content string, counter uint64) protocol.Entry {
+	h := chunk.New()
+	h.Write([]byte(content))
+	v := folder.Value{Kind: folder.File, Mode: 0o644, Size: int64(len(content)), Digest: h.Sum()}
+	return protocol.Entry{Path: p, Have: true, Register: folder.Register{Sibs: []folder.Sibling{{Dot: folder.Dot{Replica: 99, Counter: counter}, Value: v}}}}
+}
+
 // TestUnaskedContent: a member who sends content along that nothing speaks of, or other
-// content than its entry says, gets nothing onto a disk by it, and holds no more
-// memory than there is for that.
+// content than its entry says, gets nothing onto a disk by it, nor into memory.
 func TestUnaskedContent(t *testing.T) {
 	t.Parallel()
 	bubble(t, 1, func(c *cluster) {
@@ -133,40 +271,29 @@ func TestUnaskedContent(t *testing.T) {
 		c.start()
 		c.settle(20 * time.Second)
 		l, err := c.intruder().meet(a)
-		if err != nil {
-			c.Fatal(err)
-		}
+		a.must(err)
 		out, err := l.OpenUni(context.Background())
-		if err != nil {
-			c.Fatal(err)
-		}
-		other := chunk.New()
-		other.Write([]byte("this"))
+		a.must(err)
 		n := uint64(0)
-		tell := func(content []byte) {
+		tell := func(content string) {
 			n++
-			v := folder.Value{Kind: folder.File, Mode: 0o644, Size: 4, Digest: other.Sum()}
-			e := protocol.Entry{Path: "x", Have: true, Register: folder.Register{Sibs: []folder.Sibling{{Dot: folder.Dot{Replica: 99, Counter: n}, Value: v}}}}
-			i := protocol.Index{After: n - 1, Upto: n, Entries: []protocol.Entry{e}}
-			if err := protocol.Write(out, &protocol.Delivery{Index: i, Contents: [][]byte{content}}); err != nil {
-				c.Error(err)
-			}
+			i := protocol.Index{After: n - 1, Upto: n, Entries: []protocol.Entry{fileEntry("x", "this", n)}}
+			a.must(protocol.Write(out, &protocol.Delivery{Index: i, Contents: [][]byte{[]byte(content)}}))
 		}
-		tell([]byte("that"))
+		tell("that")
+		for range 100 {
+			tell(noise(protocol.MaxContent))
+		}
 		time.Sleep(time.Second)
 		if a.exists("x") {
 			c.Error("it took other content:", a.read("x"))
 		}
-		for range 2 * deliveredRoom / protocol.MaxContent {
-			tell([]byte(noise(protocol.MaxContent)))
-		}
-		time.Sleep(time.Second)
-		if n := a.node.delivered.bytes; n > deliveredRoom || n == 0 {
-			c.Errorf("%d bytes are held", n)
+		if a.f.gifts.holds() {
+			c.Error("it keeps what nothing speaks of")
 		}
 		// It asks for what did not come, and nobody answers: told again it is taken.
 		for range 30 {
-			tell([]byte("this"))
+			tell("this")
 			if time.Sleep(5 * time.Second); a.exists("x") {
 				break
 			}
@@ -177,17 +304,38 @@ func TestUnaskedContent(t *testing.T) {
 	})
 }
 
-// TestPocket: what a pocket holds is bounded in bytes, number and time, and is gone
-// when all have taken it.
+// TestContentsApart: who keeps an index that brought content, as a comparison does with
+// many, does not keep that.
+func TestContentsApart(t *testing.T) {
+	t.Parallel()
+	var kept []protocol.Message
+	held := func() weak.Pointer[byte] {
+		d := &protocol.Delivery{Index: protocol.Index{Upto: 1}, Contents: [][]byte{make([]byte, 1000)}}
+		i, contents := opened(d)
+		kept = append(kept, i)
+		return weak.Make(&contents[0][0])
+	}()
+	runtime.GC()
+	if held.Value() != nil {
+		t.Error("the content is kept")
+	}
+	if i, ok := kept[0].(*protocol.Index); !ok || i.Upto != 1 {
+		t.Errorf("%+v", kept[0])
+	}
+}
+
+// TestPocket: what a pocket holds is bounded in bytes, alone and with the others of the
+// node, in number and in time, and is gone when all have taken it.
 func TestPocket(t *testing.T) {
 	t.Parallel()
 	bubble(t, 0, func(c *cluster) {
-		p := &pocket{room: 100, span: time.Second}
+		var all larder
+		p := &pocket{larder: &all, span: time.Second}
 		digest := func(n int) (d folder.Digest) { d[0], d[1] = byte(n), byte(n>>8); return d }
-		p.put(digest(1), []byte("one"), 2)
-		p.put(digest(1), []byte("one again"), 1)
+		p.put(digest(1), []byte("one"), 1)
+		p.put(digest(1), []byte("one"), 1)
 		p.put(digest(2), []byte("for nobody"), 0)
-		p.put(digest(3), bytes.Repeat([]byte("x"), 98), 1)
+		p.put(digest(3), make([]byte, pocketRoom-2), 1)
 		for range 2 {
 			if got := p.take(digest(1)); string(got) != "one" {
 				c.Errorf("took %q", got)
@@ -198,25 +346,33 @@ func TestPocket(t *testing.T) {
 				c.Errorf("took %q by %d", got, n)
 			}
 		}
-		if !p.fits(100) || p.fits(101) || p.holds() {
+		if !p.fits(pocketRoom) || p.fits(pocketRoom+1) || p.holds() || all.bytes.Load() != 0 {
 			c.Error("not empty")
 		}
 		for n := range 2 * pocketMost {
-			p.put(digest(n), nil, 1)
+			p.put(digest(n), []byte{1}, 1)
 		}
 		if len(p.m) != pocketMost || p.fits(0) {
 			c.Errorf("%d contents", len(p.m))
 		}
 		time.Sleep(3 * time.Second)
-		if p.holds() || p.m != nil || p.sweep != nil {
+		if p.holds() || p.m != nil || p.sweep != nil || all.bytes.Load() != 0 {
 			c.Error("kept for ever")
 		}
-		p.put(digest(1), []byte(strings.Repeat("x", 100)), 1)
-		time.Sleep(1500 * time.Millisecond)
-		p.put(digest(2), nil, 1)
-		time.Sleep(1500 * time.Millisecond)
-		if p.holds() && p.take(digest(1)) != nil {
-			c.Error("swept once alone")
+		var others []*pocket
+		for n := range larderRoom/pocketRoom + 1 {
+			o := &pocket{larder: &all, span: time.Hour}
+			o.put(digest(n), bytes.Repeat([]byte("x"), pocketRoom), 1)
+			others = append(others, o)
+		}
+		if p.fits(1) || all.bytes.Load() > larderRoom {
+			c.Errorf("%d bytes in all", all.bytes.Load())
+		}
+		for _, o := range others {
+			o.clear()
+		}
+		if n := all.bytes.Load(); n != 0 || !p.fits(1) || others[0].sweep != nil {
+			c.Errorf("%d bytes after the end", n)
 		}
 	})
 }

@@ -78,6 +78,7 @@ type Folder struct {
 	immovable pathSet // to be copied to their new name and removed, since they could not be renamed
 	holders   holders
 	fresh     pocket       // content that looks have just read
+	gifts     pocket       // content that came with an index
 	takers    atomic.Int32 // sessions that send it with the index
 	files     *account     // of descriptors, for files that are staged
 	counts    counters
@@ -136,7 +137,8 @@ func openFolder(n *Node, fc FolderConfig) (f *Folder, err error) {
 		bare:      fc.Mode.gives() || fc.Plan != nil,
 		modeSet:   make(chan struct{}),
 		ended:     make(chan struct{}),
-		fresh:     pocket{room: freshRoom, span: freshTime},
+		fresh:     pocket{larder: &n.larders.fresh, span: freshTime},
+		gifts:     pocket{larder: &n.larders.gifts, span: giftTime},
 		rescans:   make(chan chan error),
 		wake:      make(chan struct{}, 1),
 		planned:   make(chan struct{}),

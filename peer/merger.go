@@ -99,14 +99,14 @@ func (m *merger) take(ctx context.Context, frame []byte) (answer protocol.Messag
 	}
 	if d, ok := message.(*protocol.Delivery); ok {
 		s.delivered(d)
-		message = &d.Index
 	}
+	message, contents := opened(message)
 	i, ok := message.(*protocol.Index)
 	if !ok {
 		return m.judge(message.(*protocol.Ranges))
 	}
 	if s.f.twin == nil {
-		wait = s.f.paces.spend(s.id, i)
+		wait = s.f.paces.spend(s.id, i, contents)
 	}
 	if m.compared == nil {
 		return nil, wait, s.accept([]*protocol.Index{i}, []store.Batch{batchOf(i)})

@@ -24,13 +24,13 @@ type Node struct {
 	started time.Time
 	run     uint64 // names this run among those of the same device
 
-	buffers   *budget
-	fetching  *account // of buffers
-	recipes   *recipes
-	encoders  *protocol.Encoders // of what is sent packed
-	coders    *coders
-	delivered pocket  // content that came with an index
-	files     *budget // of descriptors, for files that are staged
+	buffers  *budget
+	fetching *account // of buffers
+	recipes  *recipes
+	encoders *protocol.Encoders // of what is sent packed
+	coders   *coders
+	files    *budget                       // of descriptors, for files that are staged
+	larders  struct{ fresh, gifts larder } // what the pockets of all folders hold
 
 	mu        sync.Mutex
 	folders   []*Folder
@@ -49,7 +49,6 @@ func New(cfg Config) (*Node, error) {
 	n := &Node{cfg: cfg, started: time.Now(), run: randomRun(), buffers: newBudget(bufferRoom), coders: newCoders()}
 	n.fetching = n.buffers.account(fetchRoom)
 	n.recipes = newRecipes()
-	n.delivered = pocket{room: deliveredRoom, span: deliveredTime}
 	n.encoders = protocol.NewEncoders(packAtOnce)
 	n.files = newBudget(stagedFiles(disk.MaxOpen()))
 	n.eraCtx, n.eraEnd = context.WithCancel(context.Background())

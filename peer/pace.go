@@ -31,9 +31,14 @@ type paces struct {
 // pace is when the buckets of a peer will be full again.
 type pace struct{ entries, bytes time.Time }
 
-// spend counts a batch of peer id and returns how long to wait before the next.
-func (p *paces) spend(id store.NodeID, i *protocol.Index) time.Duration {
-	return p.count(id, len(i.Entries)+batchCost, i.Size())
+// spend counts a batch of peer id, and what came along with it, and returns how long to
+// wait before the next.
+func (p *paces) spend(id store.NodeID, i *protocol.Index, contents [][]byte) time.Duration {
+	bytes := i.Size()
+	for _, c := range contents {
+		bytes += len(c)
+	}
+	return p.count(id, len(i.Entries)+batchCost, bytes)
 }
 
 // compare is spend for so many registers that a peer had compared: less work than

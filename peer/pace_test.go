@@ -33,14 +33,14 @@ func TestPace(t *testing.T) {
 		honest, flood, tiny := store.NodeID{1}, store.NodeID{2}, store.NodeID{3}
 		batch := full()
 		for range 1_000_000 / protocol.MaxEntries {
-			if d := p.spend(honest, batch); d > 0 {
+			if d := p.spend(honest, batch, nil); d > 0 {
 				t.Fatal("an honest peer waits", d)
 			}
 		}
 		at := func(id store.NodeID, i *protocol.Index, batches int) float64 {
 			began := time.Now()
 			for range batches {
-				time.Sleep(max(p.spend(id, i), 0))
+				time.Sleep(max(p.spend(id, i, nil), 0))
 			}
 			return time.Since(began).Seconds()
 		}
@@ -54,7 +54,7 @@ func TestPace(t *testing.T) {
 			t.Errorf("then 1000 in %.1f s", s)
 		}
 		time.Sleep(time.Minute)
-		if d := p.spend(tiny, batch); d > 0 {
+		if d := p.spend(tiny, batch, nil); d > 0 {
 			t.Error("nothing is forgiven", d)
 		}
 	})
@@ -66,12 +66,12 @@ func TestPacesForget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var p paces
 		flood, batch := store.NodeID{1}, full()
-		for p.spend(flood, batch) <= 0 {
+		for p.spend(flood, batch, nil) <= 0 {
 		}
 		for n := range uint64(5 * maxPaces) {
 			var id store.NodeID
 			binary.BigEndian.PutUint64(id[8:], n+1)
-			p.spend(id, &protocol.Index{})
+			p.spend(id, &protocol.Index{}, nil)
 		}
 		if len(p.m) > maxPaces {
 			t.Errorf("%d peers", len(p.m))
@@ -80,7 +80,7 @@ func TestPacesForget(t *testing.T) {
 			t.Error("the flood was forgotten")
 		}
 		time.Sleep(time.Second)
-		if p.spend(store.NodeID{2}, batch); len(p.m) != 2 {
+		if p.spend(store.NodeID{2}, batch, nil); len(p.m) != 2 {
 			t.Errorf("%d peers, of whom most have nothing to wait for", len(p.m))
 		}
 	})

@@ -192,7 +192,7 @@ func (s *scan) one(under folder.Path, shallow bool) error {
 		Linked:  s.linked,
 		Renamed: f.wasAt,
 		Split:   f.splitWanted,
-		Keep:    f.keepsFresh,
+		Keep:    s.keepsFresh(),
 		Found:   func(x disk.Found) error { s.failed = s.found(x); return s.failed },
 		Problem: s.problem,
 	})

@@ -74,7 +74,7 @@ type session struct {
 	follows  bool                    // it took the place of another link to the same node
 	anew     bool                    // but the peer has restarted since
 	left     bool                    // another one took its place; under f.mu
-	taker    bool                    // content goes with the index to it; set once it has greeted
+	taker    atomic.Bool             // content goes along with the index to it
 	wants    atomic.Bool             // the peer lacks something
 	fellow   atomic.Bool             // or did so in this session: see holders
 
@@ -102,7 +102,7 @@ func (s *session) run(ctx context.Context) error {
 	err := group.Wait()
 	s.waits.Wait()
 	s.f.holders.leave(s)
-	if s.taker {
+	if s.taker.Load() {
 		s.f.takers.Add(-1)
 	}
 	if s.known {
@@ -244,7 +244,8 @@ func (s *session) greetResume() error {
 	}
 	s.resume = r
 	s.sent.Store(r.Cursor)
-	if s.taker = s.takesContent(); s.taker {
+	if s.takesContent() {
+		s.taker.Store(true)
 		f.takers.Add(1)
 	}
 	s.control.SetDeadline(time.Time{})

@@ -12,6 +12,8 @@ import (
 // run works, with pauses, until ctx or the folder's own context ends.
 func (f *Folder) run(ctx context.Context) {
 	defer close(f.ended)
+	defer f.fresh.clear()
+	defer f.gifts.clear()
 	stop := context.AfterFunc(ctx, func() { f.cancel(context.Cause(ctx)) })
 	defer stop()
 	for {

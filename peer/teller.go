@@ -80,7 +80,7 @@ func (t *teller) stretch(ctx context.Context, span store.Span, start uint64) err
 		var b store.Batch
 		err := t.send(ctx, func() (m protocol.Message, err error) {
 			if b, err = t.s.f.store.Snapshot(from, start, limits); err == nil {
-				m = t.s.deliver(indexOf(b, t.s.toldAll()))
+				m = indexOf(b, t.s.toldAll())
 			}
 			return m, err
 		})
