@@ -99,6 +99,12 @@ func (r *round) parents(p folder.Path) (bool, error) {
 		r.made[dir] = true
 		return true, nil
 	}
+	// What has just failed is left alone for a moment, whoever asks: while it is being
+	// tried no look can find out what is there.
+	if parked, _ := r.f.parked.parked(dir, folder.Digest{}); parked {
+		r.made[dir] = false
+		return false, nil
+	}
 	if ok, err := r.parents(dir); err != nil || !ok {
 		r.made[dir] = false
 		return false, err

@@ -35,6 +35,7 @@ func TestRandomFound(t *testing.T) {
 		"a directory that has just become a file is never told of": 1795993799142354771,
 		"a copy is written to beside the conflict's loser":         1796008443321999334,
 		"a directory stays for what comes and goes unseen":         1796045191640117440,
+		"a directory is made for what is in it, and is there":      1796098089446152679,
 	} {
 		t.Run(name, func(t *testing.T) { runHistory(t, seed, cut{}) })
 	}
