@@ -13,17 +13,20 @@ import (
 // Content of a small file that a look has just read goes out with the index entry
 // that tells of it: over a long link the file is there one way later, and not after
 // two ways more; over a short one neither side handles a request for it, and it is
-// not read a second time. Both ends keep such content in memory for a moment, and
-// little of it: what there was no room for is asked for as ever. Of many changes at
-// once none goes along, nor of what a look at everything finds: a request for many
-// costs each of them little, and who has the content already need not get it again.
+// not read a second time. It does so only where all of the content that an index tells
+// of goes along and is little: an edit, not a burst. So what is told next does not wait
+// behind it on a slow line, several receivers do not cost their source much more than
+// one, and what was changed together comes in the same way. Both ends keep such content
+// in memory for a moment, and what there was no room for is asked for as ever.
 const (
-	deliverMost = 64      // entries of an index that brings content, and that the peer may be behind
-	pocketRoom  = 2 << 20 // bytes of a folder, to be told of or to be wanted
-	pocketMost  = 256     // contents
-	larderRoom  = 4 << 20 // bytes of all folders of a node, of either sort
-	freshTime   = 2 * time.Second
-	giftTime    = 10 * time.Second
+	deliverMost  = 64        // entries of an index that brings content, and that the peer may be behind
+	deliverBytes = 32 << 10  // of content to all peers together
+	pocketRoom   = 512 << 10 // bytes of a folder, to be told of or to be wanted
+	pocketMost   = 256       // contents
+	larderRoom   = 4 << 20   // bytes of all folders of a node, of either sort
+	freshTime    = 2 * time.Second
+	giftTime     = 10 * time.Second
+	everybody    = 1 << 30 // takers: as many as there are
 )
 
 // larder is what the pockets of a node hold together.
@@ -68,7 +71,6 @@ func (p *pocket) put(d folder.Digest, content []byte, takers int) {
 	defer p.mu.Unlock()
 	if x := p.m[d]; x != nil {
 		x.takers += takers
-		x.at = time.Now()
 		return
 	}
 	if takers <= 0 || !p.hasRoom(int64(len(content))) {
@@ -84,12 +86,12 @@ func (p *pocket) put(d folder.Digest, content []byte, takers int) {
 	}
 }
 
-// take returns the content of that digest, nil if it is not there.
-func (p *pocket) take(d folder.Digest) []byte {
+// take returns the content of that digest, nil if it is not there or of another size.
+func (p *pocket) take(d folder.Digest, size int64) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	x := p.m[d]
-	if x == nil {
+	if x == nil || int64(len(x.content)) != size {
 		return nil
 	}
 	if x.takers--; x.takers <= 0 {
@@ -157,50 +159,59 @@ func (s *scan) keepsFresh() func(size int64) bool {
 	if s.whole || f.cfg.Plan != nil || f.takers.Load() == 0 || !f.Mode().announces() {
 		return nil
 	}
-	return func(size int64) bool { return size <= protocol.MaxContent && f.fresh.fits(size) }
+	return func(size int64) bool {
+		// What is kept waits for its turn to be told, behind what is still being read.
+		return size <= protocol.MaxContent && s.kept.Add(size) <= deliverBytes && f.fresh.fits(size)
+	}
 }
 
-// deliver returns the message that tells of i: with the content that has just been
-// read of its files, if the peer takes it. Who is behind has an order of its own for
-// what it wants, or does not want it at all.
+// deliver returns the message that tells of i: with the content of its files, if the
+// peer takes it, and all of it has just been read and is little. Who is behind has an
+// order of its own for what it wants, or does not want it at all.
 func (s *session) deliver(i *protocol.Index) protocol.Message {
 	if !s.taker.Load() || len(i.Entries) > deliverMost || !s.f.fresh.holds() || s.isBehind() {
 		return i
 	}
 	d := &protocol.Delivery{Index: *i}
-	room := i.ContentRoom()
+	room := min(int64(i.ContentRoom()), deliverBytes/max(int64(s.f.takers.Load()), 1))
 	goes := make(map[folder.Digest]bool)
 	for k := range i.Entries {
-		digest, size := small(&i.Entries[k])
-		if cost := int(size) + protocol.ContentCost; size == 0 || cost > room || goes[digest] {
+		digest, size, asked := content(&i.Entries[k])
+		if size == 0 || goes[digest] {
 			continue
 		}
-		content := s.f.fresh.take(digest)
-		if int64(len(content)) != size {
-			continue
+		room -= size + protocol.ContentCost
+		if asked || room < 0 {
+			return i
+		}
+		c := s.f.fresh.take(digest, size)
+		if c == nil {
+			return i
 		}
 		goes[digest] = true
-		room -= len(content) + protocol.ContentCost
-		d.Contents = append(d.Contents, content)
-		s.f.counts.sent.Add(size)
+		d.Contents = append(d.Contents, c)
 	}
 	if len(d.Contents) == 0 {
 		return i
 	}
+	for _, c := range d.Contents {
+		s.f.counts.sent.Add(int64(len(c)))
+	}
 	return d
 }
 
-// small returns digest and size of the file that an entry is about, if its content may
-// go along with it, else 0. Of what has another name now the peer has the content.
-func small(e *protocol.Entry) (folder.Digest, int64) {
-	if !e.Have || !e.Register.Live() {
-		return folder.Digest{}, 0
+// content returns digest and size of the content that an entry tells of, if there is
+// any that a peer may lack, and whether it can only be asked for. Of what has another
+// name now the peer has the content.
+func content(e *protocol.Entry) (d folder.Digest, size int64, asked bool) {
+	if !e.Register.Live() {
+		return d, 0, false
 	}
 	v := e.Register.Resolve().Value
-	if v.Kind != folder.File || v.Size > protocol.MaxContent || v.Origin != "" {
-		return folder.Digest{}, 0
+	if v.Kind != folder.File || v.Origin != "" {
+		return d, 0, false
 	}
-	return v.Digest, v.Size
+	return v.Digest, v.Size, !e.Have || v.Size > protocol.MaxContent
 }
 
 // isBehind reports whether the peer still wants more than it is told of at once.
@@ -228,16 +239,16 @@ func (s *session) delivered(d *protocol.Delivery) {
 	}
 	files := make(map[folder.Digest]int)
 	for k := range d.Index.Entries {
-		if digest, size := small(&d.Index.Entries[k]); size > 0 {
+		if digest, size, asked := content(&d.Index.Entries[k]); size > 0 && !asked {
 			files[digest]++
 		}
 	}
 	h := chunk.New()
-	for _, content := range d.Contents {
+	for _, c := range d.Contents {
 		h.Reset()
-		h.Write(content)
+		h.Write(c)
 		digest := h.Sum()
-		s.f.gifts.put(digest, content, files[digest])
+		s.f.gifts.put(digest, c, files[digest])
 	}
 }
 
@@ -246,15 +257,15 @@ func (x *fetchJob) broughtAlong(w want) (bool, error) {
 	if w.size() > protocol.MaxContent {
 		return false, nil
 	}
-	content := x.f.gifts.take(w.digest())
-	if int64(len(content)) != w.size() {
+	c := x.f.gifts.take(w.digest(), w.size())
+	if c == nil {
 		return false, nil
 	}
 	s, err := x.f.root.Stage()
 	if err != nil {
 		return false, err
 	}
-	if _, err := s.Write(content); err != nil {
+	if _, err := s.Write(c); err != nil {
 		s.Discard()
 		return false, err
 	}

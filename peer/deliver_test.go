@@ -76,31 +76,61 @@ func (m *machine) gets(p, content string, began time.Time) time.Duration {
 	return time.Since(began)
 }
 
-// TestSmallBesideLarge: what came along does not wait for what was changed with it and
-// has to be asked for, not even where the line is cut then.
-func TestSmallBesideLarge(t *testing.T) {
+// TestComesTogether: what was changed together comes in the same way: where something of
+// it has to be asked for, or all of it is much for so many peers, all of it is.
+func TestComesTogether(t *testing.T) {
 	t.Parallel()
-	farApart(t, 2, func(c *cluster, way time.Duration) {
-		a, b := c.nodes[0], c.nodes[1]
-		for i, cut := range []bool{false, true} {
-			small, large, content := fmt.Sprint("s", i), fmt.Sprint("l", i), noise(10)
+	for _, x := range []struct {
+		peers int
+		sizes []int
+		along bool
+	}{
+		{1, []int{10, 1000, 16000}, true},
+		{1, []int{10, protocol.MaxContent + 1}, false},
+		{1, []int{16000, 16000, 16000}, false},
+		{5, []int{1000, 2000}, true},
+		{5, []int{10000}, false},
+	} {
+		farApart(t, 1+x.peers, func(c *cluster, way time.Duration) {
+			a, sent, all := c.nodes[0], c.contentSent(), 0
 			began := time.Now()
-			a.must(os.Mkdir(a.path(small), 0o755))
-			small += "/s"
-			a.must(os.WriteFile(a.path(small), []byte(content), 0o644))
-			a.must(os.WriteFile(a.path(small+large), []byte(noise(20000)), 0o644))
-			a.hint(filepath.Dir(small), true)
-			if cut {
-				time.Sleep(way + way/2)
-				c.net.part(a, b)
+			a.must(os.Mkdir(a.path("d"), 0o755))
+			contents := make(map[string]string)
+			for i, n := range x.sizes {
+				p := fmt.Sprint("d/f", i)
+				contents[p] = noise(n)
+				a.must(os.WriteFile(a.path(p), []byte(contents[p]), 0o644))
+				all += n
 			}
-			if took := b.gets(small, content, began); took > 2*way {
-				c.Errorf("cut %v: there after %v", cut, took)
+			a.hint("d", true)
+			for p, content := range contents {
+				took := c.nodes[1].gets(p, content, began)
+				if x.along && took > 2*way || !x.along && took < 2*way {
+					c.Errorf("%v to %d: %s is there after %v", x.sizes, x.peers, p, took)
+				}
 			}
-			if !cut {
-				c.converged(20 * time.Second)
+			c.converged(20 * time.Second)
+			if n := int(c.contentSent() - sent); n != all*x.peers {
+				c.Errorf("%v to %d: %d bytes of content were sent", x.sizes, x.peers, n)
 			}
-		}
+		})
+	}
+}
+
+// TestParkedAbove: that a directory is put off for a reason of long ago does not put off
+// what is wanted in it.
+func TestParkedAbove(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		c.line()
+		c.start()
+		c.settle(20 * time.Second)
+		b.f.parked.mu.Lock()
+		b.f.parked.m = map[folder.Path]parkedPath{"x": {until: time.Now().Add(time.Hour), tries: 9, why: "in y: no space left on device"}}
+		b.f.parked.mu.Unlock()
+		a.write("x/f", "content")
+		c.converged(5 * time.Second)
 	})
 }
 
@@ -158,9 +188,10 @@ func TestManySmallAtOnce(t *testing.T) {
 			c.Errorf("%d bytes of content were sent, %d are wanted", n, want)
 		}
 		for _, m := range c.nodes {
-			if n := m.f.fresh.bytes; n > pocketRoom {
-				c.Errorf("%s keeps %d bytes", m.name, n)
+			if m.f.fresh.mu.Lock(); m.f.fresh.bytes > pocketRoom {
+				c.Errorf("%s keeps %d bytes", m.name, m.f.fresh.bytes)
 			}
+			m.f.fresh.mu.Unlock()
 		}
 		time.Sleep(2 * giftTime)
 		for _, m := range c.nodes {
@@ -337,12 +368,12 @@ func TestPocket(t *testing.T) {
 		p.put(digest(2), []byte("for nobody"), 0)
 		p.put(digest(3), make([]byte, pocketRoom-2), 1)
 		for range 2 {
-			if got := p.take(digest(1)); string(got) != "one" {
+			if got := p.take(digest(1), 3); string(got) != "one" {
 				c.Errorf("took %q", got)
 			}
 		}
 		for n := range 4 {
-			if got := p.take(digest(n)); got != nil {
+			if got := p.take(digest(n), 3); got != nil {
 				c.Errorf("took %q by %d", got, n)
 			}
 		}

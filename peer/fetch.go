@@ -168,9 +168,6 @@ func (x *fetchJob) run(job []want) error {
 			todo = append(todo, w)
 		}
 	}
-	if len(todo) > 0 && !x.whole {
-		x.handOver() // what is here does not wait for what is not
-	}
 	todo, err := x.fromFellows(todo)
 	if err != nil {
 		return nil // the node ends

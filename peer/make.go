@@ -99,9 +99,10 @@ func (r *round) parents(p folder.Path) (bool, error) {
 		r.made[dir] = true
 		return true, nil
 	}
-	// What has just failed is left alone for a moment, whoever asks: while it is being
-	// tried no look can find out what is there.
-	if parked, _ := r.f.parked.parked(dir, folder.Digest{}); parked {
+	// What was found to be other than the map says is left alone for a moment, whoever
+	// asks: while it is being tried no look can see what is there. Any other reason may
+	// have gone.
+	if parked, _ := r.f.parked.parked(dir, folder.Digest{}); parked && r.f.parked.reason(dir) == "" {
 		r.made[dir] = false
 		return false, nil
 	}

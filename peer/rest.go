@@ -53,7 +53,7 @@ func (s *scan) read(x *disk.Found) {
 		s.f.written.drop(x.Path)
 	}
 	if x.Content != nil {
-		s.f.fresh.put(x.After.Value.Digest, x.Content, int(s.f.takers.Load()))
+		s.f.fresh.put(x.After.Value.Digest, x.Content, everybody)
 	}
 }
 

@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"qsync/folder"
@@ -153,6 +154,7 @@ type scan struct {
 	deep     bool                 // this look is at many paths
 	under    folder.Path          // the highest of them
 	initial  bool
+	kept     atomic.Int64 // bytes of content for the peers
 
 	renamedAt map[folder.Path]int // which of renamed they are, from 1
 }
