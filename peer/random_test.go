@@ -36,6 +36,7 @@ func TestRandomFound(t *testing.T) {
 		"a copy is written to beside the conflict's loser":         1796008443321999334,
 		"a directory stays for what comes and goes unseen":         1796045191640117440,
 		"a directory is made for what is in it, and is there":      1796098089446152679,
+		"what nobody has is written anew over what a user wrote":   1796101547805430489,
 	} {
 		t.Run(name, func(t *testing.T) { runHistory(t, seed, cut{}) })
 	}
@@ -299,8 +300,11 @@ func (h *history) giveUp() {
 				continue
 			}
 			h.note("%s: nobody has %s any more", m.name, p)
+			before := m.tree()
+			known := h.known(m, before)
 			m.write(p, h.text(m, p))
 			m.touch(p, time.Now().Add(time.Hour))
+			h.log(m, before, known) // it may be what a user had put there before that goes
 			time.Sleep(time.Minute)
 		}
 	}
