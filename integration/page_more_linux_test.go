@@ -129,6 +129,7 @@ func TestPageModeAndVersions(t *testing.T) {
 	p.types("How long versions are kept", "8w")
 	p.types("Space for versions", "2GB")
 	p.press("Save")
+	p.sees("Saved; it holds from now on") // before that the page would ask whether to leave
 	file := filepath.Join(w.nodes[0].home, "config.yaml")
 	eventually(t, func() error {
 		now := read(t, file)
